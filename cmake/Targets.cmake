@@ -1,0 +1,83 @@
+# One library a folder of src/, one program a file of tools/, one test program a folder of tests/. All of them reuse
+# one precompiled header: torch/torch.h costs 17 s a file without it.
+add_library(sfumato_flags INTERFACE)
+# g++ 12 reports these three falsely in its own std::string (GCC bugs 105329, 105651).
+target_compile_options(sfumato_flags INTERFACE -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-restrict
+                                                -Wno-stringop-overflow -Wno-array-bounds -Werror)
+
+add_library(sfumato_pch OBJECT "${CMAKE_CURRENT_SOURCE_DIR}/cmake/pch.cpp")
+target_link_libraries(sfumato_pch PUBLIC ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json PRIVATE sfumato_flags)
+target_precompile_headers(sfumato_pch PRIVATE <torch/torch.h> <nlohmann/json.hpp> <filesystem> <functional> <map>
+                                              <optional> <string> <vector>)
+
+function(_sfumato_common target)
+  target_link_libraries(${target} PRIVATE sfumato_flags)
+  target_precompile_headers(${target} REUSE_FROM sfumato_pch)
+endfunction()
+
+# sfumato_library(nn DEPENDS kernels core LINK pkg::target): the static library sfumato_nn (alias sfumato::nn) from
+# every .cpp of src/nn.
+function(sfumato_library folder)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
+  set(target sfumato_${folder})
+  add_library(${target} STATIC ${sources})
+  add_library(sfumato::${folder} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${folder})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sfumato>)
+  list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
+  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json PRIVATE ${ARG_LINK})
+  _sfumato_common(${target})
+  set_property(GLOBAL APPEND PROPERTY SFUMATO_LIBRARIES ${target})
+endfunction()
+
+# sfumato_program(txt2img DEPENDS pipelines LINK CLI11::CLI11): the program of tools/txt2img.cpp.
+function(sfumato_program name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  add_executable(${name} "${PROJECT_SOURCE_DIR}/tools/${name}.cpp")
+  list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LINK})
+  _sfumato_common(${name})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp of tests/nn.
+function(sfumato_test folder)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
+  string(REPLACE "/" "_" target test_${folder})
+  add_executable(${target} ${sources})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
+  target_link_libraries(${target} PRIVATE ${ARG_DEPENDS} ${ARG_LINK} GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE SFUMATO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  _sfumato_common(${target})
+  include(GoogleTest)
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX ${folder}/)
+endfunction()
+
+# sfumato_parity_test(models DEPENDS models): tests/parity/models_reference.py OUT_DIR writes what diffusers and
+# transformers compute; the GoogleTest program of tests/parity/models_*.cpp, given that folder in the environment
+# variable SFUMATO_PARITY_DIR, computes the same and compares.
+function(sfumato_parity_test area)
+  if(NOT SFUMATO_PARITY_PYTHON)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/parity/${area}_*.cpp")
+  set(target parity_${area})
+  set(golden "${CMAKE_BINARY_DIR}/parity/${area}")
+  add_executable(${target} ${sources})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
+  target_link_libraries(${target} PRIVATE ${ARG_DEPENDS} ${ARG_LINK} GTest::gtest_main)
+  target_compile_definitions(${target} PRIVATE SFUMATO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  _sfumato_common(${target})
+  add_test(NAME parity/${area}/reference
+           COMMAND "${SFUMATO_PARITY_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/parity/${area}_reference.py" "${golden}")
+  set_tests_properties(parity/${area}/reference PROPERTIES FIXTURES_SETUP parity_${area})
+  include(GoogleTest)
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX parity/${area}/
+                       PROPERTIES FIXTURES_REQUIRED parity_${area} ENVIRONMENT "SFUMATO_PARITY_DIR=${golden}")
+endfunction()

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+
+namespace sfumato {
+
+/// The whole file as bytes. Throws std::runtime_error naming the path and the reason.
+std::string read_file(const std::filesystem::path& path);
+
+/// Writes a file that is whole or not there: `write` fills a temporary file beside `path`, which is then flushed to
+/// the disk (fsync) and renamed. Missing parent folders are made. Where writing fails (std::runtime_error naming the
+/// path and the reason) or `write` throws, the temporary file is removed and a file already under the name stays.
+void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
+
+/// What the temporary file carries after its name (and the process id) until it is renamed.
+inline constexpr const char* kTemporarySuffix = ".part";
+
+}  // namespace sfumato

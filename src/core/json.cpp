@@ -1,0 +1,65 @@
+#include "core/json.h"
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+#include <stdexcept>
+
+#include "core/files.h"
+
+namespace sfumato {
+namespace {
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+Json read_json(const std::filesystem::path& path) {
+  const auto text = read_file(path);
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + error.what());
+  }
+}
+
+void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& value) {
+  write_file_atomically(path, [&](std::ostream& out) { out << value.dump(2) << '\n'; });
+}
+
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const auto& candidate : candidates) {
+    const auto distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+void refuse_unknown_keys(const Json& object, const std::vector<std::string>& known, const std::string& where) {
+  if (!object.is_object()) throw std::invalid_argument(where + ": expected an object, got " + object.dump());
+  for (const auto& [key, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    const auto suggestion = nearest(key, known);
+    throw std::invalid_argument(where + ": unknown key '" + key + "'" +
+                                (suggestion.empty() ? "" : "; did you mean '" + suggestion + "'?"));
+  }
+}
+
+}  // namespace sfumato

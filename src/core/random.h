@@ -1,0 +1,32 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace sfumato {
+
+/// A CPU generator (mt19937) seeded like `torch.Generator().manual_seed(seed)`: it gives the numbers Python's gives.
+at::Generator seeded_generator(std::uint64_t seed);
+
+/// Standard normal noise for a batch, one generator an image, so that an image depends on its own seed alone: not on
+/// the batch size, the order, the device or the compute dtype. The same as diffusers' `randn_tensor` with a list of
+/// CPU generators.
+class NoiseSource {
+ public:
+  explicit NoiseSource(const std::vector<std::uint64_t>& seeds);
+
+  /// Draws [N, *shape] float32 on the CPU, N the number of seeds, one draw of [1, *shape] from each generator.
+  torch::Tensor draw(at::IntArrayRef shape);
+
+  /// Draws as `like` ([N, ...]) is shaped and moves the noise to its device; always float32.
+  torch::Tensor draw_like(const torch::Tensor& like);
+
+  std::size_t size() const { return generators_.size(); }
+
+ private:
+  std::vector<at::Generator> generators_;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,47 @@
+#include "nn/layers.h"
+
+namespace sfumato {
+
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
+  weight = register_parameter("weight", torch::empty({out, in}));
+  if (with_bias) bias = register_parameter("bias", torch::empty({out}));
+}
+
+torch::Tensor LinearImpl::forward(const torch::Tensor& x) { return torch::linear(x, weight, bias); }
+
+Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options)
+    : options_(options) {
+  weight = register_parameter("weight", torch::empty({out, in, kernel, kernel}));
+  if (options.bias) bias = register_parameter("bias", torch::empty({out}));
+}
+
+torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
+  return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
+}
+
+GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps) : groups_(groups), eps_(eps) {
+  TORCH_CHECK(channels % groups == 0, channels, " channels do not divide into ", groups, " groups");
+  weight = register_parameter("weight", torch::empty({channels}));
+  bias = register_parameter("bias", torch::empty({channels}));
+}
+
+torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+  return torch::group_norm(x, groups_, weight, bias, eps_);
+}
+
+LayerNormImpl::LayerNormImpl(std::int64_t size, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::empty({size}));
+  bias = register_parameter("bias", torch::empty({size}));
+}
+
+torch::Tensor LayerNormImpl::forward(const torch::Tensor& x) {
+  return torch::layer_norm(x, weight.sizes(), weight, bias, eps_);
+}
+
+EmbeddingImpl::EmbeddingImpl(std::int64_t count, std::int64_t size) {
+  weight = register_parameter("weight", torch::empty({count, size}));
+}
+
+torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) { return torch::embedding(weight, ids); }
+
+}  // namespace sfumato

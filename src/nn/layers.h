@@ -1,0 +1,73 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+/// The layers that every network is built of. They differ from torch::nn's in one thing: parameters are allocated
+/// (`torch::empty`, pages untouched) and not initialised, since a checkpoint fills them, or, for training,
+/// `initialize` (nn/init.h). Names and shapes of parameters are torch's.
+namespace sfumato {
+
+/// y = x W^T + b. weight [out, in], bias [out] (undefined without bias).
+class LinearImpl : public torch::nn::Module {
+ public:
+  LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
+  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor weight, bias;
+};
+TORCH_MODULE(Linear);
+
+struct ConvOptions {
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  bool bias = true;
+};
+
+/// 2-D convolution with a square kernel. weight [out, in, k, k], bias [out]; x [N, in, H, W].
+class Conv2dImpl : public torch::nn::Module {
+ public:
+  Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options = {});
+  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor weight, bias;
+
+ private:
+  ConvOptions options_;
+};
+TORCH_MODULE(Conv2d);
+
+/// Group normalisation with affine weight and bias [channels]; x [N, channels, ...].
+class GroupNormImpl : public torch::nn::Module {
+ public:
+  GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
+  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor weight, bias;
+
+ private:
+  std::int64_t groups_;
+  double eps_;
+};
+TORCH_MODULE(GroupNorm);
+
+/// Layer normalisation over the last dimension, weight and bias [size].
+class LayerNormImpl : public torch::nn::Module {
+ public:
+  explicit LayerNormImpl(std::int64_t size, double eps = 1e-5);
+  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor weight, bias;
+
+ private:
+  double eps_;
+};
+TORCH_MODULE(LayerNorm);
+
+/// Rows of weight [count, size] picked by ids.
+class EmbeddingImpl : public torch::nn::Module {
+ public:
+  EmbeddingImpl(std::int64_t count, std::int64_t size);
+  torch::Tensor forward(const torch::Tensor& ids);
+  torch::Tensor weight;
+};
+TORCH_MODULE(Embedding);
+
+}  // namespace sfumato

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sfumato {
+
+/// A prompt as a text encoder takes it.
+struct Tokens {
+  /// Exactly max_length ids: special tokens, padding and truncation applied.
+  std::vector<std::int64_t> ids;
+  /// The end of the text that did not fit, for a warning; empty where all did.
+  std::string cut;
+};
+
+/// Text to ids, as transformers' tokenizer of the same folder called with padding="max_length", truncation=True.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  /// Throws std::invalid_argument where `text` is not UTF-8.
+  virtual Tokens encode(const std::string& text) const = 0;
+  /// The tokenizer's model_max_length.
+  virtual std::int64_t max_length() const = 0;
+};
+
+/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt.
+/// Throws std::runtime_error naming the folder and what is missing.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
+
+}  // namespace sfumato
