@@ -35,7 +35,7 @@ std::string dtype_name(torch::Dtype dtype) {
 Placement parse_placement(const std::string& device, const std::string& dtype) {
   Placement placement;
   placement.device = parse_device(device);
-  placement.dtype = dtype != "auto"                ? parse_dtype(dtype)
+  placement.dtype = dtype != "auto"              ? parse_dtype(dtype)
                     : placement.device.is_cuda() ? torch::kBFloat16
                                                  : torch::kFloat32;
   return placement;

@@ -16,7 +16,9 @@ TEST(Initialize, TheSameSeedGivesTheSameWeights) {
   EXPECT_LE(a->weight.abs().max().item<float>(), 1 / std::sqrt(8.0F));
 }
 
-TEST(GroupNorm, RefusesChannelsThatDoNotDivide) { EXPECT_THROW(GroupNorm(3, 8, 1e-5), c10::Error); }
+TEST(GroupNorm, RefusesChannelsThatDoNotDivide) {
+  EXPECT_THROW(GroupNorm(3, 8, 1e-5), c10::Error);
+}
 
 }  // namespace
 }  // namespace sfumato
