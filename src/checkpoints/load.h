@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "core/json.h"
@@ -14,19 +15,28 @@ namespace sfumato {
 /// Maps a key as an older checkpoint writes it to the module's own name; "" for a key to ignore.
 using KeyRename = std::function<std::string(const std::string&)>;
 
+struct LoadOptions {
+  /// Gives every parameter memory of its own, as training and in-place changes need it. Otherwise a parameter that
+  /// needs no conversion on the CPU views the mapped file, whose memory is read-only: writing to it stops the program.
+  bool private_memory = false;
+};
+
 /// Fills `module`'s parameters and buffers, by name, from a diffusers/transformers folder (the basenames
-/// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json) or from one safetensors file, in
-/// `placement`'s dtype and on its device, by set_data. Throws std::runtime_error that lists every missing,
-/// unexpected and misshapen key at once.
+/// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json) or from one safetensors file, by
+/// set_data. Floating-point ones get `placement`'s dtype, others keep their own; all get its device. Of a module that
+/// is registered under two names, one name suffices.
+/// Throws std::runtime_error where the file cannot be read or does not fit: one line that lists every missing,
+/// unexpected and misshapen key (20 of each kind, and their number). The module is then unchanged.
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
-                  const KeyRename& rename = {});
+                  const KeyRename& rename = {}, const LoadOptions& options = {});
 
 /// Builds a `Model` (its Impl class, with `Config::from_json` and a static `rename_key`) from a folder that holds
 /// config.json and weights, in eval mode.
 template <class Impl>
-std::shared_ptr<Impl> from_pretrained(const std::filesystem::path& folder, const Placement& placement) {
+std::shared_ptr<Impl> from_pretrained(const std::filesystem::path& folder, const Placement& placement,
+                                      const LoadOptions& options = {}) {
   auto model = std::make_shared<Impl>(Impl::Config::from_json(read_json(folder / "config.json")));
-  load_weights(*model, folder, placement, Impl::rename_key);
+  load_weights(*model, folder, placement, Impl::rename_key, options);
   model->eval();
   return model;
 }
