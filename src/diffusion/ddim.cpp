@@ -1,0 +1,33 @@
+#include <cmath>
+#include <stdexcept>
+
+#include "diffusion/samplers.h"
+
+namespace sfumato {
+namespace {
+
+/// Song et al. 2021, eq. 16: the deviation of the noise that makes DDIM as random as DDPM, times eta.
+double noise_deviation(const Level& from, const Level& to, double eta) {
+  const double kept = from.alpha / to.alpha;
+  return eta * to.sigma / from.sigma * std::sqrt(1 - kept * kept);
+}
+
+}  // namespace
+
+torch::Tensor sample_ddim(const SampleArgs& args) {
+  const double eta = args.options.eta;
+  if (!(eta >= 0 && eta <= 1)) throw std::invalid_argument("eta is " + std::to_string(eta) + ", expected 0 to 1");
+  auto x = args.x.to(torch::kFloat32);
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& [from, to] = args.steps[i];
+    const auto [x0, eps, variance] = args.denoise(x, from);
+    const double deviation = noise_deviation(from, to, eta);
+    // Eq. 12: the predicted x0, and the direction that points to x_t.
+    x = to.alpha * x0 + std::sqrt(to.sigma * to.sigma - deviation * deviation) * eps;
+    if (eta > 0) x = x + deviation * args.noise.draw_like(x);
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "diffusion/denoiser.h"
+
+namespace sfumato {
+
+struct GuidanceOptions {
+  double scale = 7.5;  ///< guidance_scale, from the empty prompt (0) over the prompt alone (1) beyond it
+  double rescale = 0;  ///< guidance_rescale in [0, 1] (Lin et al. 2023, section 3.4)
+};
+
+/// Whether the empty prompt's half of the batch is needed. As in diffusers a scale of 1 or less runs without it.
+bool is_guided(const GuidanceOptions& options);
+
+/// Classifier-free guidance (Ho & Salimans 2022) as a wrapper of `network`, which takes both halves as one batch
+/// [2N, ...]: first N pictures with the empty or negative prompt, then the same N with the prompt. The result takes
+/// [N, ...] and gives raw output, combined in float32: negative + scale * (positive - negative), then rescaled. A
+/// learned variance is the positive half's. Where not `is_guided(options)`, `network` is returned as it is and so
+/// must take [N, ...] with the prompt alone.
+Network classifier_free_guidance(Network network, const GuidanceOptions& options);
+
+/// `guided` with its deviation over all but the first dimension drawn towards that of `positive` by `rescale`
+/// (diffusers' `rescale_noise_cfg`).
+torch::Tensor rescale_guidance(const torch::Tensor& guided, const torch::Tensor& positive, double rescale);
+
+}  // namespace sfumato

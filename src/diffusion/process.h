@@ -1,0 +1,33 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "diffusion/prediction.h"
+#include "diffusion/schedule.h"
+
+namespace sfumato {
+
+/// The forward process for training: each picture of a batch at a timestep of its own, computed on one device
+/// without waiting for it. `timesteps` are int64 [N] in 0..num_train_timesteps - 1 on that device; tensors [N, ...].
+class ForwardProcess {
+ public:
+  ForwardProcess(const Schedule& schedule, torch::Device device);
+
+  /// alpha x0 + sigma noise, float32 (Ho et al. 2020, eq. 4; diffusers' `add_noise`).
+  torch::Tensor add_noise(const torch::Tensor& x0, const torch::Tensor& noise, const torch::Tensor& timesteps) const;
+
+  /// alpha noise - sigma x0, float32 (Salimans & Ho 2022; diffusers' `get_velocity`).
+  torch::Tensor velocity(const torch::Tensor& x0, const torch::Tensor& noise, const torch::Tensor& timesteps) const;
+
+  /// What a network of this prediction type is trained to give.
+  torch::Tensor target(PredictionType type, const torch::Tensor& x0, const torch::Tensor& noise,
+                       const torch::Tensor& timesteps) const;
+
+  /// Signal-to-noise ratio alpha^2 / sigma^2, float32 [N].
+  torch::Tensor snr(const torch::Tensor& timesteps) const;
+
+ private:
+  torch::Tensor alphas_, sigmas_;  // [num_train_timesteps] float32
+};
+
+}  // namespace sfumato

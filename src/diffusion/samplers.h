@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "diffusion/denoiser.h"
+#include "diffusion/steps.h"
+
+namespace sfumato {
+
+struct SamplerOptions {
+  double eta = 0;                             ///< DDIM's share of DDPM's noise, 0 to 1
+  std::string variance_type = "fixed_small";  ///< DDPM's; ScheduleConfig::variance_type
+};
+
+/// All that a sampler integrates with.
+struct SampleArgs {
+  const Denoiser& denoise;
+  torch::Tensor x;                 ///< [N, C, H, W] at the first step's `from`; float32 always
+  const std::vector<Step>& steps;  ///< from make_steps with the sampler's own grid, or the last of them
+  NoiseSource& noise;
+  SamplerOptions options;
+  OnStep on_step;  ///< may be empty
+};
+
+using SampleFunction = torch::Tensor (*)(const SampleArgs& args);
+
+/// A row of the table of samplers.
+struct Sampler {
+  std::string name;
+  std::string description;  ///< one line
+  StepGrid grid;
+  SampleFunction sample;  ///< the latents after the last step, or after that whose on_step gave false
+};
+
+const std::vector<Sampler>& samplers();
+
+/// Throws std::invalid_argument naming the samplers that there are.
+const Sampler& find_sampler(const std::string& name);
+
+/// Denoising diffusion implicit models (Song et al. 2021, eq. 12 and 16). With eta > 0 noise is drawn at every step.
+/// Throws std::invalid_argument for an eta outside [0, 1].
+torch::Tensor sample_ddim(const SampleArgs& args);
+
+/// Ancestral sampling of DDPM (Ho et al. 2020, eq. 6 and 7) with strides. Noise is drawn, as diffusers does, at every
+/// step that does not come from timestep 0. Throws std::invalid_argument for an unknown variance_type, and where a
+/// learned variance is asked for of a network that gives none.
+torch::Tensor sample_ddpm(const SampleArgs& args);
+
+/// Tells on_step, if there is one; false where the sampling shall end.
+bool report_step(const SampleArgs& args, std::size_t step, const torch::Tensor& x);
+
+}  // namespace sfumato

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+
+namespace sfumato {
+
+/// What of a diffusers folder's scheduler/scheduler_config.json describes the process and how a network was trained
+/// on it. Members are diffusers' keys; the defaults are DDIMScheduler's.
+struct ScheduleConfig {
+  std::string class_name = "DDIMScheduler";
+  std::int64_t num_train_timesteps = 1000;
+  double beta_start = 0.0001;
+  double beta_end = 0.02;
+  std::string beta_schedule = "linear";              ///< linear, scaled_linear or squaredcos_cap_v2
+  std::optional<std::vector<double>> trained_betas;  ///< num_train_timesteps values, in place of beta_schedule
+  bool rescale_betas_zero_snr = false;
+  std::string timestep_spacing = "leading";  ///< leading, linspace or trailing
+  std::int64_t steps_offset = 0;             ///< added to the timesteps of leading spacing
+  bool set_alpha_to_one = true;              ///< DDIM's last step goes to alpha = 1, else to timestep 0
+  std::string prediction_type = "epsilon";   ///< epsilon, v_prediction, sample or flow_prediction
+  bool clip_sample = true;
+  double clip_sample_range = 1.0;
+  bool thresholding = false;  ///< dynamic; takes precedence over clip_sample
+  double dynamic_thresholding_ratio = 0.995;
+  double sample_max_value = 1.0;
+  std::string variance_type = "fixed_small";  ///< DDPM's: fixed_small(_log), fixed_large, learned, learned_range
+
+  /// Reads the config of any of diffusers' schedulers that discretise this process, with the defaults of the class
+  /// that `_class_name` says for keys that are missing. Throws std::invalid_argument naming the key and value where
+  /// the class or a value is not supported.
+  static ScheduleConfig from_json(const Json& json);
+
+  /// The config as `class_name` would save it: that class reads it as the same process.
+  Json to_json() const;
+
+  /// Throws std::invalid_argument naming the first member whose value is not supported.
+  void validate() const;
+};
+
+}  // namespace sfumato

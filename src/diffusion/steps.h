@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "diffusion/schedule.h"
+
+namespace sfumato {
+
+/// One step of a sampler, from the noisier level to the cleaner.
+struct Step {
+  Level from;
+  Level to;
+};
+
+/// Which of the reference's schedulers chooses the levels.
+enum class StepGrid {
+  ddim,       ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
+  ancestral,  ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
+};
+
+/// The n integer timesteps of `timestep_spacing` and `steps_offset`, falling (`set_timesteps`; Lin et al. 2023, table
+/// 2). Throws std::invalid_argument where n is not in 1..num_train_timesteps, or where the offset pushes the first
+/// one beyond the schedule. For some n (61, 103, ...) the reference's trailing spacing adds, by a rounding error in
+/// numpy.arange, a timestep -1 at the end; that one is left out.
+std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n);
+
+/// The steps of n inference steps. Throws as `timesteps` does.
+std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
+
+/// The last int(n * strength) of n steps, for image-to-image (`get_timesteps` of diffusers' pipelines); none at
+/// strength 0. Throws std::invalid_argument for a strength outside [0, 1].
+std::vector<Step> last_steps(const std::vector<Step>& steps, double strength);
+
+/// The deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps (`init_noise_sigma`).
+double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid);
+
+}  // namespace sfumato
