@@ -1,0 +1,231 @@
+#include "models/autoencoder_kl.h"
+
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "models/config.h"
+
+namespace sfumato {
+namespace {
+
+constexpr double kNormEps = 1e-6;
+
+ResnetOptions resnet_options(const AutoencoderKLConfig& config) {
+  return {.groups = config.norm_num_groups, .eps = kNormEps, .non_linearity = config.act_fn};
+}
+
+UNetMidBlock mid_block(const AutoencoderKLConfig& config) {
+  UNetBlockOptions options;
+  options.in_channels = config.block_out_channels.back();
+  options.resnet = resnet_options(config);
+  options.attention = config.mid_block_add_attention ? BlockAttention::kSelf : BlockAttention::kNone;
+  options.attention_head_dim = options.in_channels;
+  options.attention_groups = config.norm_num_groups;
+  return UNetMidBlock(options);
+}
+
+/// diffusers' DownEncoderBlock2D and UpDecoderBlock2D: resnets, then a change of size.
+class ResnetsImpl : public torch::nn::Module {
+ public:
+  ResnetsImpl(std::int64_t in, std::int64_t out, std::int64_t count, const ResnetOptions& options) {
+    resnets_ = register_module("resnets", torch::nn::ModuleList());
+    for (std::int64_t i = 0; i < count; ++i) resnets_->push_back(ResnetBlock2D(i == 0 ? in : out, out, options));
+  }
+  void add_downsampler(std::int64_t channels) {
+    downsampler_ = Downsample2D(channels, 0);
+    register_module("downsamplers", torch::nn::ModuleList(downsampler_));
+  }
+  void add_upsampler(std::int64_t channels) {
+    upsampler_ = Upsample2D(channels);
+    register_module("upsamplers", torch::nn::ModuleList(upsampler_));
+  }
+  torch::Tensor forward(torch::Tensor x) {
+    for (std::size_t i = 0; i < resnets_->size(); ++i) x = resnets_->at<ResnetBlock2DImpl>(i).forward(x, {});
+    if (downsampler_) return downsampler_(x);
+    return upsampler_ ? upsampler_(x) : x;
+  }
+
+ private:
+  torch::nn::ModuleList resnets_;
+  Downsample2D downsampler_{nullptr};
+  Upsample2D upsampler_{nullptr};
+};
+TORCH_MODULE(Resnets);
+
+std::vector<std::string> repeated(const char* type, std::size_t count) {
+  return std::vector<std::string>(count, type);
+}
+
+void require_blocks(const Json& config, const std::string& key, const char* type, std::size_t blocks) {
+  const auto types = value_or(config, key, repeated(type, 1));
+  if (types == repeated(type, blocks)) return;
+  throw std::invalid_argument("AutoencoderKL: '" + key + "' is " + Json(types).dump() + "; supported is " + type +
+                              " for each of " + std::to_string(blocks) + " block_out_channels");
+}
+
+void validate(const AutoencoderKLConfig& config) {
+  const auto channels = static_cast<std::size_t>(config.latent_channels);
+  for (const auto* values : {&config.latents_mean, &config.latents_std}) {
+    if (values->empty() || values->size() == channels) continue;
+    throw std::invalid_argument("AutoencoderKL: " + std::to_string(values->size()) +
+                                " values in latents_mean or latents_std for " + std::to_string(channels) +
+                                " latent_channels");
+  }
+  if (config.block_out_channels.empty()) throw std::invalid_argument("AutoencoderKL: block_out_channels is empty");
+}
+
+/// values as [1, C, 1, 1] beside z, or `otherwise` where there are none.
+torch::Tensor per_channel(const std::vector<double>& values, double otherwise, const torch::Tensor& z) {
+  if (values.empty()) return torch::full({1, 1, 1, 1}, otherwise, z.options());
+  return torch::tensor(values, torch::kFloat64).to(z.options()).view({1, -1, 1, 1});
+}
+
+}  // namespace
+
+AutoencoderKLConfig AutoencoderKLConfig::from_json(const Json& json) {
+  AutoencoderKLConfig config;
+  const AutoencoderKLConfig defaults;
+  config.in_channels = value_or(json, "in_channels", defaults.in_channels);
+  config.out_channels = value_or(json, "out_channels", defaults.out_channels);
+  config.block_out_channels = value_or(json, "block_out_channels", defaults.block_out_channels);
+  config.layers_per_block = value_or(json, "layers_per_block", defaults.layers_per_block);
+  config.act_fn = value_or(json, "act_fn", defaults.act_fn);
+  config.latent_channels = value_or(json, "latent_channels", defaults.latent_channels);
+  config.norm_num_groups = value_or(json, "norm_num_groups", defaults.norm_num_groups);
+  config.sample_size = one_or_many(json, "sample_size", {defaults.sample_size}).at(0);
+  config.scaling_factor = value_or(json, "scaling_factor", defaults.scaling_factor);
+  config.shift_factor = value_or(json, "shift_factor", defaults.shift_factor);
+  config.latents_mean = value_or(json, "latents_mean", defaults.latents_mean);
+  config.latents_std = value_or(json, "latents_std", defaults.latents_std);
+  config.force_upcast = value_or(json, "force_upcast", defaults.force_upcast);
+  config.use_quant_conv = value_or(json, "use_quant_conv", defaults.use_quant_conv);
+  config.use_post_quant_conv = value_or(json, "use_post_quant_conv", defaults.use_post_quant_conv);
+  config.mid_block_add_attention = value_or(json, "mid_block_add_attention", defaults.mid_block_add_attention);
+  require_blocks(json, "down_block_types", "DownEncoderBlock2D", config.block_out_channels.size());
+  require_blocks(json, "up_block_types", "UpDecoderBlock2D", config.block_out_channels.size());
+  return config;
+}
+
+nlohmann::ordered_json AutoencoderKLConfig::to_json() const {
+  nlohmann::ordered_json json;
+  json["_class_name"] = "AutoencoderKL";
+  json["act_fn"] = act_fn;
+  json["block_out_channels"] = block_out_channels;
+  json["down_block_types"] = repeated("DownEncoderBlock2D", block_out_channels.size());
+  json["force_upcast"] = force_upcast;
+  json["in_channels"] = in_channels;
+  json["latent_channels"] = latent_channels;
+  if (!latents_mean.empty()) json["latents_mean"] = latents_mean;
+  if (!latents_std.empty()) json["latents_std"] = latents_std;
+  json["layers_per_block"] = layers_per_block;
+  json["mid_block_add_attention"] = mid_block_add_attention;
+  json["norm_num_groups"] = norm_num_groups;
+  json["out_channels"] = out_channels;
+  json["sample_size"] = sample_size;
+  json["scaling_factor"] = scaling_factor;
+  if (shift_factor != 0) json["shift_factor"] = shift_factor;
+  json["up_block_types"] = repeated("UpDecoderBlock2D", block_out_channels.size());
+  json["use_post_quant_conv"] = use_post_quant_conv;
+  json["use_quant_conv"] = use_quant_conv;
+  return json;
+}
+
+DiagonalGaussian::DiagonalGaussian(const torch::Tensor& moments) {
+  const auto halves = moments.chunk(2, 1);
+  mean = halves[0];
+  logvar = halves[1].clamp(-30.0, 20.0);
+}
+
+torch::Tensor DiagonalGaussian::sample(const torch::Tensor& noise) const {
+  return mean + (0.5 * logvar).exp() * noise.to(mean.options());
+}
+
+torch::Tensor DiagonalGaussian::kl() const {
+  return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum({1, 2, 3});
+}
+
+EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config) {
+  const auto& channels = config.block_out_channels;
+  conv_in_ = register_module("conv_in", Conv2d(config.in_channels, channels.front(), 3, ConvOptions{.padding = 1}));
+  down_blocks_ = register_module("down_blocks", torch::nn::ModuleList());
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const auto in = channels[i == 0 ? 0 : i - 1];
+    Resnets block(in, channels[i], config.layers_per_block, resnet_options(config));
+    if (i + 1 < channels.size()) block->add_downsampler(channels[i]);
+    down_blocks_->push_back(block);
+  }
+  mid_block_ = register_module("mid_block", mid_block(config));
+  conv_norm_out_ = register_module("conv_norm_out", GroupNorm(config.norm_num_groups, channels.back(), kNormEps));
+  conv_out_ =
+      register_module("conv_out", Conv2d(channels.back(), 2 * config.latent_channels, 3, ConvOptions{.padding = 1}));
+}
+
+torch::Tensor EncoderImpl::forward(const torch::Tensor& x) {
+  auto hidden = conv_in_(x);
+  for (std::size_t i = 0; i < down_blocks_->size(); ++i) hidden = down_blocks_->at<ResnetsImpl>(i).forward(hidden);
+  hidden = mid_block_(hidden, BlockConditions{});
+  return conv_out_(torch::silu(conv_norm_out_(hidden)));
+}
+
+DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
+  const std::vector<std::int64_t> channels(config.block_out_channels.rbegin(), config.block_out_channels.rend());
+  conv_in_ = register_module("conv_in", Conv2d(config.latent_channels, channels.front(), 3, ConvOptions{.padding = 1}));
+  up_blocks_ = register_module("up_blocks", torch::nn::ModuleList());
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const auto in = channels[i == 0 ? 0 : i - 1];
+    Resnets block(in, channels[i], config.layers_per_block + 1, resnet_options(config));
+    if (i + 1 < channels.size()) block->add_upsampler(channels[i]);
+    up_blocks_->push_back(block);
+  }
+  mid_block_ = register_module("mid_block", mid_block(config));
+  conv_norm_out_ = register_module("conv_norm_out", GroupNorm(config.norm_num_groups, channels.back(), kNormEps));
+  conv_out = register_module("conv_out", Conv2d(channels.back(), config.out_channels, 3, ConvOptions{.padding = 1}));
+}
+
+torch::Tensor DecoderImpl::forward(const torch::Tensor& z) {
+  auto hidden = mid_block_(conv_in_(z), BlockConditions{});
+  for (std::size_t i = 0; i < up_blocks_->size(); ++i) hidden = up_blocks_->at<ResnetsImpl>(i).forward(hidden);
+  return conv_out(torch::silu(conv_norm_out_(hidden)));
+}
+
+AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config)) {
+  validate(config_);
+  const auto latent = config_.latent_channels;
+  encoder = register_module("encoder", Encoder(config_));
+  decoder = register_module("decoder", Decoder(config_));
+  if (config_.use_quant_conv) quant_conv_ = register_module("quant_conv", Conv2d(2 * latent, 2 * latent, 1));
+  if (config_.use_post_quant_conv) post_quant_conv_ = register_module("post_quant_conv", Conv2d(latent, latent, 1));
+}
+
+DiagonalGaussian AutoencoderKLImpl::encode(const torch::Tensor& x) {
+  const auto moments = encoder(x);
+  return DiagonalGaussian(quant_conv_ ? quant_conv_(moments) : moments);
+}
+
+torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
+  return decoder(post_quant_conv_ ? post_quant_conv_(z) : z);
+}
+
+torch::Tensor AutoencoderKLImpl::scale(const torch::Tensor& z) const {
+  if (config_.latents_mean.empty() && config_.latents_std.empty()) {
+    return (config_.shift_factor == 0 ? z : z - config_.shift_factor) * config_.scaling_factor;
+  }
+  const auto mean = per_channel(config_.latents_mean, config_.shift_factor, z);
+  return (z - mean) * config_.scaling_factor / per_channel(config_.latents_std, 1.0, z);
+}
+
+torch::Tensor AutoencoderKLImpl::unscale(const torch::Tensor& latents) const {
+  if (config_.latents_mean.empty() && config_.latents_std.empty()) {
+    const auto z = latents / config_.scaling_factor;
+    return config_.shift_factor == 0 ? z : z + config_.shift_factor;
+  }
+  const auto mean = per_channel(config_.latents_mean, config_.shift_factor, latents);
+  return latents * per_channel(config_.latents_std, 1.0, latents) / config_.scaling_factor + mean;
+}
+
+std::string AutoencoderKLImpl::rename_key(const std::string& key) {
+  return rename_attention_key(key);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,51 @@
+#include "models/config.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+namespace sfumato {
+
+OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fallback) {
+  const auto found = config.find(key);
+  if (found != config.end() && found->is_number_integer()) return {found->get<std::int64_t>()};
+  return value_or<OneOrMany>(config, key, std::move(fallback));
+}
+
+nlohmann::ordered_json to_json_value(const OneOrMany& values) {
+  if (values.empty()) return nullptr;
+  if (values.size() == 1) return values.front();
+  return values;
+}
+
+std::int64_t at_block(const OneOrMany& values, std::size_t index) {
+  return values.size() == 1 ? values.front() : values.at(index);
+}
+
+void require_per_block(const OneOrMany& values, std::size_t blocks, const std::string& where_and_key) {
+  if (values.size() == 1 || values.size() == blocks) return;
+  throw std::invalid_argument(where_and_key + " has " + std::to_string(values.size()) + " values for " +
+                              std::to_string(blocks) + " blocks");
+}
+
+void require_supported(const Json& config, const std::string& key, std::initializer_list<Json> supported,
+                       const std::string& class_name) {
+  const auto found = config.find(key);
+  if (found == config.end() || std::find(supported.begin(), supported.end(), *found) != supported.end()) return;
+  std::string expected;
+  for (const auto& value : supported) expected += (expected.empty() ? "" : " or ") + value.dump();
+  throw std::invalid_argument(class_name + ": '" + key + "' is " + found->dump() + "; supported is " + expected);
+}
+
+std::string rename_attention_key(const std::string& key) {
+  static constexpr std::array<std::pair<const char*, const char*>, 4> kNames{
+      {{".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}}};
+  for (const auto& [older, present] : kNames) {
+    const auto at = key.rfind(older);
+    if (at != std::string::npos) return key.substr(0, at) + present + key.substr(at + std::string(older).size());
+  }
+  return key;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+
+namespace sfumato {
+
+/// A config's value that is one number for all blocks or a list with one for each.
+using OneOrMany = std::vector<std::int64_t>;
+
+/// `config[key]`, a number or a list of numbers; `fallback` where missing or null. Throws std::invalid_argument.
+OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fallback);
+
+/// A single value as a number, several as a list, none as null.
+nlohmann::ordered_json to_json_value(const OneOrMany& values);
+
+/// The value for block `index`.
+std::int64_t at_block(const OneOrMany& values, std::size_t index);
+
+/// Throws std::invalid_argument naming `where`, the key and the counts, unless `values` is one or `blocks` values.
+void require_per_block(const OneOrMany& values, std::size_t blocks, const std::string& where_and_key);
+
+/// Throws std::invalid_argument naming the class, the key and its value, unless `config[key]` is missing or one of
+/// `supported`.
+void require_supported(const Json& config, const std::string& key, std::initializer_list<Json> supported,
+                       const std::string& class_name);
+
+/// A parameter's key as older checkpoints write attention (query, key, value, proj_attn), by its present name.
+std::string rename_attention_key(const std::string& key);
+
+}  // namespace sfumato

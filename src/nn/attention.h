@@ -1,0 +1,54 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "nn/layers.h"
+
+namespace sfumato {
+
+struct AttentionOptions {
+  std::int64_t query_dim = 320;
+  /// Width of what is attended to; 0 for self-attention.
+  std::int64_t cross_attention_dim = 0;
+  std::int64_t heads = 8;
+  std::int64_t dim_head = 64;
+  /// Biases of to_q, to_k and to_v; to_out always has one.
+  bool bias = false;
+  /// Groups of a norm on the input; 0 for none.
+  std::int64_t norm_num_groups = 0;
+  double eps = 1e-5;
+  bool residual_connection = false;
+  double rescale_output_factor = 1;
+};
+
+/// Multi-head attention (diffusers' Attention with AttnProcessor2_0) by scaled_dot_product_attention, which sums in
+/// float32 whatever the dtype, so that upcast_attention asks for nothing more.
+class AttentionImpl : public torch::nn::Module {
+ public:
+  explicit AttentionImpl(const AttentionOptions& options);
+  /// x [N, L, query_dim] attends to `states` [N, K, cross_attention_dim], to itself where undefined; `bias`
+  /// [N, 1, 1, K] is added to the scores where defined.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& states = {}, const torch::Tensor& bias = {});
+  /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format.
+  torch::Tensor forward_image(const torch::Tensor& x);
+
+ private:
+  torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);
+  torch::Tensor finished(const torch::Tensor& hidden, const torch::Tensor& residual) const;
+
+  GroupNorm group_norm_{nullptr};
+  Linear to_q_{nullptr}, to_k_{nullptr}, to_v_{nullptr};
+  torch::nn::ModuleList to_out_;
+  AttentionOptions options_;
+};
+TORCH_MODULE(Attention);
+
+/// [N, C, H, W] as tokens [N, H*W, C]: a view where x is channels-last.
+torch::Tensor image_to_tokens(const torch::Tensor& x);
+
+/// Tokens [N, H*W, C] as an image with the height, width and memory format of `like`.
+torch::Tensor tokens_to_image(const torch::Tensor& tokens, const torch::Tensor& like);
+
+}  // namespace sfumato

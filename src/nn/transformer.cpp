@@ -1,0 +1,90 @@
+#include "nn/transformer.h"
+
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+/// net.0 of FeedForward: diffusers' GEGLU and GELU hold their layer as `proj`.
+class ProjectionImpl : public torch::nn::Module {
+ public:
+  ProjectionImpl(std::int64_t in, std::int64_t out) : proj(register_module("proj", Linear(in, out))) {}
+  Linear proj;
+};
+TORCH_MODULE(Projection);
+
+}  // namespace
+
+FeedForwardImpl::FeedForwardImpl(std::int64_t dim, const std::string& activation_fn)
+    : gated_(activation_fn == "geglu"), approximate_(activation_fn == "gelu-approximate" ? "tanh" : "none") {
+  if (!gated_ && activation_fn != "gelu" && activation_fn != "gelu-approximate") {
+    throw std::invalid_argument("activation_fn '" + activation_fn + "': expected geglu, gelu or gelu-approximate");
+  }
+  const auto inner = 4 * dim;
+  Projection projection(dim, gated_ ? 2 * inner : inner);
+  project_in_ = projection->proj;
+  project_out_ = Linear(inner, dim);
+  net_ = register_module("net", torch::nn::ModuleList());
+  net_->push_back(projection);
+  net_->push_back(torch::nn::Identity());  // diffusers' dropout has the index 1
+  net_->push_back(project_out_);
+}
+
+torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
+  const auto hidden = project_in_(x);
+  if (!gated_) return project_out_(torch::gelu(hidden, approximate_));
+  const auto value_and_gate = hidden.chunk(2, -1);
+  return project_out_(value_and_gate[0] * torch::gelu(value_and_gate[1]));
+}
+
+BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const TransformerOptions& options)
+    : only_cross_attention_(options.only_cross_attention) {
+  AttentionOptions first{
+      .query_dim = dim, .heads = options.num_attention_heads, .dim_head = options.attention_head_dim};
+  if (only_cross_attention_) first.cross_attention_dim = options.cross_attention_dim;
+  auto second = first;
+  second.cross_attention_dim = options.cross_attention_dim;
+  norm1_ = register_module("norm1", LayerNorm(dim));
+  attn1_ = register_module("attn1", Attention(first));
+  norm2_ = register_module("norm2", LayerNorm(dim));
+  attn2_ = register_module("attn2", Attention(second));
+  norm3_ = register_module("norm3", LayerNorm(dim));
+  ff_ = register_module("ff", FeedForward(dim));
+}
+
+torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
+  // The mask is the text's; diffusers gives attn1 another one, which Stable Diffusion leaves empty.
+  auto hidden = x + attn1_(norm1_(x), only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor());
+  hidden = hidden + attn2_(norm2_(hidden), cross.encoder_hidden_states, cross.bias);
+  return hidden + ff_(norm3_(hidden));
+}
+
+Transformer2DModelImpl::Transformer2DModelImpl(std::int64_t in_channels, const TransformerOptions& options) {
+  const auto inner = options.num_attention_heads * options.attention_head_dim;
+  norm_ = register_module("norm", GroupNorm(options.norm_num_groups, in_channels, 1e-6));
+  if (options.use_linear_projection) {
+    linear_in_ = register_module("proj_in", Linear(in_channels, inner));
+    linear_out_ = Linear(inner, in_channels);
+  } else {
+    conv_in_ = register_module("proj_in", Conv2d(in_channels, inner, 1));
+    conv_out_ = Conv2d(inner, in_channels, 1);
+  }
+  transformer_blocks_ = register_module("transformer_blocks", torch::nn::ModuleList());
+  for (std::int64_t i = 0; i < options.num_layers; ++i) {
+    transformer_blocks_->push_back(BasicTransformerBlock(inner, options));
+  }
+  if (linear_out_) register_module("proj_out", linear_out_);
+  if (conv_out_) register_module("proj_out", conv_out_);
+}
+
+torch::Tensor Transformer2DModelImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
+  const auto normed = norm_(x);
+  auto tokens = conv_in_ ? image_to_tokens(conv_in_(normed)) : linear_in_(image_to_tokens(normed));  // [N, H*W, inner]
+  for (std::size_t i = 0; i < transformer_blocks_->size(); ++i) {
+    tokens = transformer_blocks_->at<BasicTransformerBlockImpl>(i).forward(tokens, cross);
+  }
+  if (conv_out_) return conv_out_(tokens_to_image(tokens, x)) + x;
+  return tokens_to_image(linear_out_(tokens), x) + x;
+}
+
+}  // namespace sfumato

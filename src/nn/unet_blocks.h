@@ -1,0 +1,88 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "nn/attention.h"
+#include "nn/resnet.h"
+#include "nn/transformer.h"
+
+namespace sfumato {
+
+/// What follows each ResnetBlock2D of a block: nothing (DownBlock2D), self-attention (AttnDownBlock2D), or a
+/// transformer that attends to the text (CrossAttnDownBlock2D).
+enum class BlockAttention { kNone, kSelf, kCross };
+
+/// How a block changes the size at its end: not at all, by a convolution, or by a ResnetBlock2D.
+enum class BlockResample { kNone, kConv, kResnet };
+
+struct UNetBlockOptions {
+  std::int64_t in_channels = 320;
+  std::int64_t out_channels = 320;
+  /// Channels of the block before; up blocks only, whose in_channels are those of the skip connection that comes last.
+  std::int64_t prev_output_channel = 320;
+  std::int64_t num_layers = 1;
+  ResnetOptions resnet;
+  BlockAttention attention = BlockAttention::kNone;
+  /// Channels of a head of self-attention.
+  std::int64_t attention_head_dim = 8;
+  /// Groups of the norm before self-attention; 0 for no norm.
+  std::int64_t attention_groups = 32;
+  TransformerOptions transformer;
+  BlockResample resample = BlockResample::kNone;
+  std::int64_t downsample_padding = 1;
+};
+
+/// What every block of a UNet is told beside the image.
+struct BlockConditions {
+  /// Time embedding [N, temb_channels].
+  torch::Tensor temb;
+  CrossAttention cross;
+};
+
+/// diffusers' DownBlock2D, AttnDownBlock2D and CrossAttnDownBlock2D.
+class UNetDownBlockImpl : public torch::nn::Module {
+ public:
+  explicit UNetDownBlockImpl(const UNetBlockOptions& options);
+  /// The output; each layer's is appended to `skips`, as is the downsampled.
+  torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions, std::vector<torch::Tensor>& skips);
+
+ private:
+  torch::nn::ModuleList resnets_, attentions_, downsamplers_;
+  UNetBlockOptions options_;
+};
+TORCH_MODULE(UNetDownBlock);
+
+/// diffusers' UNetMidBlock2D and UNetMidBlock2DCrossAttn: a ResnetBlock2D, then `num_layers` times attention and
+/// another one. Only in_channels count.
+class UNetMidBlockImpl : public torch::nn::Module {
+ public:
+  explicit UNetMidBlockImpl(const UNetBlockOptions& options);
+  torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions);
+
+ private:
+  torch::nn::ModuleList resnets_, attentions_;
+  UNetBlockOptions options_;
+};
+TORCH_MODULE(UNetMidBlock);
+
+/// diffusers' UpBlock2D, AttnUpBlock2D and CrossAttnUpBlock2D.
+class UNetUpBlockImpl : public torch::nn::Module {
+ public:
+  explicit UNetUpBlockImpl(const UNetBlockOptions& options);
+  /// Takes num_layers tensors from the end of `skips`, and upsamples to the size of the last that stays there: twice
+  /// the height and width, or one less where those of the input did not divide.
+  torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions, std::vector<torch::Tensor>& skips);
+
+ private:
+  torch::Tensor upsampled(const torch::Tensor& x, const torch::Tensor& temb, const std::vector<torch::Tensor>& skips);
+
+  torch::nn::ModuleList resnets_, attentions_, upsamplers_;
+  UNetBlockOptions options_;
+};
+TORCH_MODULE(UNetUpBlock);
+
+}  // namespace sfumato
