@@ -1,0 +1,199 @@
+#include "data/pack.h"
+
+#include <stdexcept>
+
+#include "checkpoints/safetensors.h"
+#include "core/json.h"
+
+namespace sfumato {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+std::string text_of(const Shape& shape) {
+  std::string text = "[";
+  for (const auto extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + "]";
+}
+
+/// Texts stored as one run of bytes and the offsets between them.
+struct Texts {
+  torch::Tensor bytes;    // uint8 [B]
+  torch::Tensor offsets;  // int64 [M + 1]
+
+  std::int64_t size() const { return offsets.size(0) - 1; }
+  std::string at(std::int64_t index) const {
+    const auto* start = offsets.const_data_ptr<std::int64_t>() + index;
+    return std::string(reinterpret_cast<const char*>(bytes.const_data_ptr<std::uint8_t>()) + start[0],
+                       start[1] - start[0]);
+  }
+};
+
+/// Reads tensors of one file and complains in its name.
+struct Reader {
+  std::filesystem::path path;
+  SafetensorsFile file;
+
+  [[noreturn]] void fail(const std::string& fault) const { throw std::runtime_error(path.string() + ": " + fault); }
+
+  /// -1 in `expected` stands for any extent.
+  torch::Tensor tensor(const std::string& name, torch::Dtype dtype, const Shape& expected) const {
+    if (!file.contains(name)) fail("not a whole pack: no tensor '" + name + "'");
+    const auto shape = file.shape(name);
+    bool fits = shape.size() == expected.size() && file.dtype(name) == dtype;
+    for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = expected[i] < 0 || shape[i] == expected[i];
+    if (!fits) {
+      fail("'" + name + "' is " + std::string(c10::toString(file.dtype(name))) + " " + text_of(shape) + ", expected " +
+           c10::toString(dtype) + " " + text_of(expected));
+    }
+    return file.tensor(name);
+  }
+
+  Texts texts(const std::string& prefix, std::int64_t count) const {
+    Texts texts{tensor(prefix + ".bytes", torch::kUInt8, {-1}),
+                tensor(prefix + ".offsets", torch::kInt64, {count + 1})};
+    const auto offsets = texts.offsets.accessor<std::int64_t, 1>();
+    bool rising = offsets[0] == 0 && offsets[count] == texts.bytes.size(0);
+    for (std::int64_t i = 0; rising && i < count; ++i) rising = offsets[i] <= offsets[i + 1];
+    if (!rising) fail("'" + prefix + ".offsets' do not rise from 0 to the length of '" + prefix + ".bytes'");
+    return texts;
+  }
+};
+
+Reader open_pack(const std::filesystem::path& path) {
+  Reader reader{path, SafetensorsFile(path)};
+  const auto& metadata = reader.file.metadata();
+  const auto format = metadata.find("format");
+  if (format == metadata.end() || format->second != "sfumato-pack") {
+    reader.fail("not a pack (its metadata lacks \"format\": \"sfumato-pack\"); compose --pack makes one");
+  }
+  const auto version = metadata.find("version");
+  if (version == metadata.end() || version->second != "1") reader.fail("a pack of another version, expected 1");
+  return reader;
+}
+
+void check_scenes(const Reader& reader, const SceneBatch& scenes, std::int64_t cutouts) {
+  const auto index = scenes.items.select(2, 0);
+  const auto side = scenes.items.select(2, 3);
+  const auto there = index >= 0;
+  if (!scenes.items.isfinite().all().item<bool>() || !scenes.background.isfinite().all().item<bool>()) {
+    reader.fail("a scene holds a number that is not finite");
+  }
+  if ((index >= cutouts).any().item<bool>()) {
+    reader.fail("a scene names a cut-out that is not there, the file has " + std::to_string(cutouts));
+  }
+  if ((there & (side <= 0)).any().item<bool>()) reader.fail("a scene's item has a side that is not positive");
+}
+
+}  // namespace
+
+struct Pack::Impl {
+  std::int64_t size = 0;    // of a composed image, in pixels
+  torch::Tensor pictures;   // uint8 [M, 3, H, W], or undefined
+  torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
+  SceneBatch scenes;        // of cutouts
+  torch::Tensor ids;        // int32 [M, L]
+  torch::Tensor empty;      // int32 [L]
+  torch::Tensor probe_ids;  // int32 [P, L]
+  Texts captions, probes;
+  std::int64_t held_out = 0;
+  std::vector<std::string> things;
+  std::optional<CutoutPyramid> pyramid;  // on the device of the latest images()
+
+  void read_pictures(const Reader& reader);
+  void read_captions(const Reader& reader);
+  std::int64_t count() const { return pictures.defined() ? pictures.size(0) : scenes.items.size(0); }
+};
+
+void Pack::Impl::read_pictures(const Reader& reader) {
+  if (reader.file.contains("images")) {
+    pictures = reader.tensor("images", torch::kUInt8, {-1, 3, -1, -1});
+    return;
+  }
+  cutouts = reader.tensor("cutouts", torch::kUInt8, {-1, 4, -1, -1});
+  scenes.items = reader.tensor("scenes.items", torch::kFloat32, {-1, -1, 6});
+  scenes.background = reader.tensor("scenes.background", torch::kFloat32, {scenes.items.size(0), 8});
+  check_scenes(reader, scenes, cutouts.size(0));
+}
+
+void Pack::Impl::read_captions(const Reader& reader) {
+  const auto count = this->count();
+  ids = reader.tensor("captions.ids", torch::kInt32, {count, -1});
+  captions = reader.texts("captions", count);
+  empty = reader.tensor("empty.ids", torch::kInt32, {ids.size(1)});
+  probe_ids = reader.tensor("probes.ids", torch::kInt32, {-1, ids.size(1)});
+  probes = reader.texts("probes", probe_ids.size(0));
+  held_out = reader.tensor("split.held_out", torch::kInt64, {1}).item<std::int64_t>();
+  if (count == 0) reader.fail("holds no scenes");
+  if (held_out < 0 || held_out >= count) {
+    reader.fail("'split.held_out' is " + std::to_string(held_out) + " of " + std::to_string(count) + " scenes");
+  }
+}
+
+Pack::Pack(const std::filesystem::path& path, std::int64_t size) : impl_(std::make_unique<Impl>()) {
+  if (size < 1) throw std::invalid_argument("image size " + std::to_string(size) + ", expected at least 1");
+  const auto reader = open_pack(path);
+  impl_->size = size;
+  impl_->read_pictures(reader);
+  impl_->read_captions(reader);
+  if (const auto found = reader.file.metadata().find("things"); found != reader.file.metadata().end()) {
+    const auto names = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+    if (!names.is_array()) reader.fail("its metadata's \"things\" is no JSON array");
+    for (const auto& name : names) impl_->things.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+  }
+}
+
+Pack::~Pack() = default;
+Pack::Pack(Pack&&) noexcept = default;
+
+std::int64_t Pack::size() const {
+  return impl_->count();
+}
+
+std::int64_t Pack::held_out() const {
+  return impl_->held_out;
+}
+
+std::vector<std::int64_t> Pack::image_size() const {
+  if (impl_->pictures.defined()) return {impl_->pictures.size(2), impl_->pictures.size(3)};
+  return {impl_->size, impl_->size};
+}
+
+torch::Tensor Pack::images(const torch::Tensor& indices, torch::Device device) {
+  if (impl_->pictures.defined()) {
+    return impl_->pictures.index_select(0, indices).to(device).to(torch::kFloat32) / 127.5 - 1;
+  }
+  if (!impl_->pyramid || impl_->pyramid->device() != device) impl_->pyramid.emplace(impl_->cutouts, device);
+  const SceneBatch scenes{impl_->scenes.items.index_select(0, indices),
+                          impl_->scenes.background.index_select(0, indices)};
+  return compose_scenes(*impl_->pyramid, scenes, impl_->size).clamp(0, 1) * 2 - 1;
+}
+
+torch::Tensor Pack::ids(const torch::Tensor& indices) const {
+  return impl_->ids.index_select(0, indices).to(torch::kInt64);
+}
+
+torch::Tensor Pack::empty_ids() const {
+  return impl_->empty.to(torch::kInt64);
+}
+
+std::string Pack::caption(std::int64_t index) const {
+  TORCH_CHECK(index >= 0 && index < size(), "caption ", index, " of ", size());
+  return impl_->captions.at(index);
+}
+
+torch::Tensor Pack::probe_ids() const {
+  return impl_->probe_ids.to(torch::kInt64);
+}
+
+std::vector<std::string> Pack::probes() const {
+  std::vector<std::string> texts;
+  for (std::int64_t i = 0; i < impl_->probes.size(); ++i) texts.push_back(impl_->probes.at(i));
+  return texts;
+}
+
+std::vector<std::string> Pack::things() const {
+  return impl_->things;
+}
+
+}  // namespace sfumato

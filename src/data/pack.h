@@ -1,0 +1,54 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/composite.h"
+
+namespace sfumato {
+
+/// A packed training file: captioned pictures, or cut-outs and the layouts to compose them by, with the captions'
+/// token ids. One safetensors file with metadata {"format": "sfumato-pack", "version": "1"}; docs/data.md lists its
+/// tensors. M scenes (or pictures), L the tokenizer's max length. Reading it needs no image or tokenizer library.
+class Pack {
+ public:
+  /// `size` is the side of composed images in pixels; packed pictures keep their own size. Throws
+  /// std::runtime_error naming the path and what is missing, misshapen or out of range.
+  explicit Pack(const std::filesystem::path& path, std::int64_t size = 128);
+  ~Pack();
+  Pack(Pack&&) noexcept;
+
+  /// M, the held-out scenes included.
+  std::int64_t size() const;
+  /// The last that many scenes are never trained on.
+  std::int64_t held_out() const;
+  /// {H, W} of what images() returns.
+  std::vector<std::int64_t> image_size() const;
+
+  /// Pictures as training takes them, float32 [N, 3, H, W] in [-1, 1] on `device`, of `indices` (int64 [N], on the
+  /// CPU, each in [0, M)). Composed on `device`; cut-outs are uploaded at the first call for it. Not thread-safe.
+  torch::Tensor images(const torch::Tensor& indices, torch::Device device = torch::kCPU);
+  /// Token ids int64 [N, L] on the CPU.
+  torch::Tensor ids(const torch::Tensor& indices) const;
+  /// The ids of "", int64 [L].
+  torch::Tensor empty_ids() const;
+  std::string caption(std::int64_t index) const;
+
+  /// Prompts for sample grids: ids int64 [P, L], and their texts.
+  torch::Tensor probe_ids() const;
+  std::vector<std::string> probes() const;
+
+  /// The names and synonyms of the things in composed scenes; empty for pictures and for packs that do not tell.
+  std::vector<std::string> things() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sfumato
