@@ -1,11 +1,14 @@
-# What the build needs from outside. The core needs the first two alone; both of them, and GoogleTest, may also
-# come as sources by -DFETCHCONTENT_SOURCE_DIR_...-like paths: SFUMATO_JSON_SOURCE and SFUMATO_GTEST_SOURCE.
-set(SFUMATO_JSON_SOURCE "" CACHE PATH "Sources of nlohmann_json; empty takes the installed package")
+# What the build needs from outside. The core needs the first two alone; nlohmann_json, and GoogleTest for the tests,
+# may also be given as sources, for machines that have LibTorch and nothing else.
+set(SFUMATO_JSON_SOURCE "" CACHE PATH "Sources of nlohmann_json, or a folder that has nlohmann/json.hpp; empty takes the installed package")
 set(SFUMATO_GTEST_SOURCE "" CACHE PATH "Sources of GoogleTest; empty takes the installed package")
 
 find_package(Torch REQUIRED)
 
-if(SFUMATO_JSON_SOURCE)
+if(SFUMATO_JSON_SOURCE AND EXISTS "${SFUMATO_JSON_SOURCE}/nlohmann/json.hpp")
+  add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)
+  target_include_directories(nlohmann_json::nlohmann_json INTERFACE "${SFUMATO_JSON_SOURCE}")
+elseif(SFUMATO_JSON_SOURCE)
   add_subdirectory("${SFUMATO_JSON_SOURCE}" nlohmann_json EXCLUDE_FROM_ALL SYSTEM)
 else()
   find_package(nlohmann_json REQUIRED)
@@ -13,7 +16,11 @@ endif()
 
 if(SFUMATO_BUILD_TESTS)
   if(SFUMATO_GTEST_SOURCE)
+    set(INSTALL_GTEST OFF)
     add_subdirectory("${SFUMATO_GTEST_SOURCE}" googletest EXCLUDE_FROM_ALL SYSTEM)
+    if(NOT TARGET GTest::gtest_main)
+      add_library(GTest::gtest_main ALIAS gtest_main)
+    endif()
   else()
     find_package(GTest REQUIRED)
   endif()

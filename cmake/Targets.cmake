@@ -1,17 +1,27 @@
 # One library a folder of src/, one program a file of tools/, one test program a folder of tests/. All of them reuse
 # one precompiled header: torch/torch.h costs 17 s a file without it.
+
+# What every library shows its users: an installed one asks the package files of sfumatoConfig.cmake for the same.
+add_library(sfumato_base INTERFACE)
+set_target_properties(sfumato_base PROPERTIES EXPORT_NAME base)
+target_compile_features(sfumato_base INTERFACE cxx_std_20)
+foreach(library ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json)
+  target_link_libraries(sfumato_base INTERFACE $<BUILD_INTERFACE:${library}>)
+endforeach()
+target_link_libraries(sfumato_base INTERFACE $<INSTALL_INTERFACE:sfumato::dependencies>)
+
 add_library(sfumato_flags INTERFACE)
 # g++ 12 reports these three falsely in its own std::string (GCC bugs 105329, 105651).
 target_compile_options(sfumato_flags INTERFACE -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-restrict
                                                 -Wno-stringop-overflow -Wno-array-bounds -Werror)
 
 add_library(sfumato_pch OBJECT "${CMAKE_CURRENT_SOURCE_DIR}/cmake/pch.cpp")
-target_link_libraries(sfumato_pch PUBLIC ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json PRIVATE sfumato_flags)
+target_link_libraries(sfumato_pch PUBLIC sfumato_base PRIVATE sfumato_flags)
 target_precompile_headers(sfumato_pch PRIVATE <torch/torch.h> <nlohmann/json.hpp> <filesystem> <functional> <map>
                                               <optional> <string> <vector>)
 
 function(_sfumato_common target)
-  target_link_libraries(${target} PRIVATE sfumato_flags)
+  target_link_libraries(${target} PRIVATE $<BUILD_LOCAL_INTERFACE:sfumato_flags>)
   target_precompile_headers(${target} REUSE_FROM sfumato_pch)
 endfunction()
 
@@ -27,7 +37,7 @@ function(sfumato_library folder)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sfumato>)
   list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
-  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json PRIVATE ${ARG_LINK})
+  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} sfumato_base PRIVATE ${ARG_LINK})
   _sfumato_common(${target})
   set_property(GLOBAL APPEND PROPERTY SFUMATO_LIBRARIES ${target})
 endfunction()
@@ -80,4 +90,11 @@ function(sfumato_parity_test area)
   include(GoogleTest)
   gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX parity/${area}/
                        PROPERTIES FIXTURES_REQUIRED parity_${area} ENVIRONMENT "SFUMATO_PARITY_DIR=${golden}")
+endfunction()
+
+# sfumato_python_test(consumer/consumer): tests/consumer/consumer_test.py, of the standard library alone.
+function(sfumato_python_test name)
+  add_test(NAME ${name} COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/${name}_test.py")
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "SFUMATO_LAUNCHER=${PROJECT_SOURCE_DIR}/sfumato;SFUMATO_CMAKE=${CMAKE_COMMAND};SFUMATO_NINJA=${SFUMATO_NINJA};SFUMATO_BUILD_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
