@@ -1,0 +1,175 @@
+#include "tokenizer/byte_pair_encoding.h"
+
+#include <utf8proc.h>
+
+#include <queue>
+#include <sstream>
+#include <stdexcept>
+
+#include "core/files.h"
+#include "core/json.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::string_view kEndOfWord = "</w>";
+constexpr std::int32_t kDead = -2;
+
+/// GPT-2's printable character for each byte: printable Latin-1 stands for itself, the rest for U+0100 and on.
+std::array<utf8proc_int32_t, 256> byte_characters() {
+  std::array<utf8proc_int32_t, 256> characters{};
+  utf8proc_int32_t next = 256;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    characters[static_cast<std::size_t>(byte)] = printable ? byte : next++;
+  }
+  return characters;
+}
+
+std::string encode_character(utf8proc_int32_t character) {
+  std::array<utf8proc_uint8_t, 4> bytes{};
+  const auto size = utf8proc_encode_char(character, bytes.data());
+  return {bytes.begin(), bytes.begin() + size};
+}
+
+std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+}
+
+/// A merge that was possible when it was queued: the best rank first, the leftmost of equal ones.
+struct Candidate {
+  std::int32_t rank, position;
+  std::int32_t left, right;  // the ids then; a stale candidate does not find them any more
+  bool operator>(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : position > other.position;
+  }
+};
+
+}  // namespace
+
+BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown) {
+  read_vocabulary(folder / "vocab.json");
+  read_merges(folder / "merges.txt");
+  const auto unknown_id = id(unknown);
+  if (!unknown_id) {
+    throw std::runtime_error((folder / "vocab.json").string() + ": has no token \"" + unknown + "\" (the unk_token)");
+  }
+  const auto id_or_unknown = [&](const std::string& token) { return static_cast<Id>(id(token).value_or(*unknown_id)); };
+  const auto characters = byte_characters();
+  for (std::size_t byte = 0; byte < characters.size(); ++byte) {
+    const auto character = encode_character(characters[byte]);
+    inner_[byte] = id_or_unknown(character);
+    last_[byte] = id_or_unknown(character + std::string(kEndOfWord));
+  }
+}
+
+void BytePairEncoding::read_vocabulary(const std::filesystem::path& path) {
+  const auto json = read_json(path);
+  if (!json.is_object()) throw std::runtime_error(path.string() + ": expected an object of tokens and ids");
+  constexpr std::int64_t kLargest = 10'000'000;
+  for (const auto& [token, value] : json.items()) {
+    const auto id = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+    if (id < 0 || id >= kLargest) {
+      throw std::runtime_error(path.string() + ": the id of \"" + token + "\" is " + value.dump());
+    }
+    if (static_cast<std::size_t>(id) >= tokens_.size()) tokens_.resize(static_cast<std::size_t>(id) + 1);
+    tokens_[static_cast<std::size_t>(id)] = token;
+    ids_[token] = static_cast<Id>(id);
+  }
+}
+
+void BytePairEncoding::read_merges(const std::filesystem::path& path) {
+  std::istringstream lines(read_file(path));
+  std::int32_t rank = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line.starts_with("#version")) continue;
+    const auto space = line.find(' ');
+    const auto left = space == std::string::npos ? std::nullopt : id(line.substr(0, space));
+    const auto right = left ? id(line.substr(space + 1)) : std::nullopt;
+    const auto result = right ? id(line.substr(0, space) + line.substr(space + 1)) : std::nullopt;
+    if (!result) {
+      throw std::runtime_error(path.string() + ": \"" + line +
+                               "\" is no pair of tokens of vocab.json, or merges to none");
+    }
+    merges_.try_emplace(pair_key(static_cast<Id>(*left), static_cast<Id>(*right)),
+                        Merge{rank++, static_cast<Id>(*result)});
+  }
+}
+
+std::optional<std::int64_t> BytePairEncoding::id(const std::string& token) const {
+  const auto found = ids_.find(token);
+  return found == ids_.end() ? std::nullopt : std::optional<std::int64_t>(found->second);
+}
+
+const BytePairEncoding::Merge* BytePairEncoding::find_merge(Id left, Id right) const {
+  const auto found = merges_.find(pair_key(left, right));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+void BytePairEncoding::merge_all(std::vector<Symbol>& symbols) const {
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
+  const auto at = [&](std::int32_t i) -> Symbol& { return symbols[static_cast<std::size_t>(i)]; };
+  const auto consider = [&](std::int32_t i) {
+    if (i < 0 || at(i).next < 0) return;
+    const auto left = at(i).id, right = at(at(i).next).id;
+    if (const auto* merge = find_merge(left, right)) queue.push({merge->rank, i, left, right});
+  };
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(symbols.size()); ++i) consider(i);
+  while (!queue.empty()) {
+    const auto best = queue.top();
+    queue.pop();
+    auto& symbol = at(best.position);
+    const bool stale =
+        symbol.previous == kDead || symbol.id != best.left || symbol.next < 0 || at(symbol.next).id != best.right;
+    if (stale) continue;
+    auto& swallowed = at(symbol.next);
+    symbol.id = find_merge(best.left, best.right)->result;
+    symbol.next = swallowed.next;
+    swallowed.previous = kDead;
+    if (symbol.next >= 0) at(symbol.next).previous = best.position;
+    consider(symbol.previous);
+    consider(best.position);
+  }
+}
+
+void BytePairEncoding::encode(std::string_view word, std::vector<std::int64_t>& ids) const {
+  if (word.empty()) return;
+  std::vector<Symbol> symbols;
+  symbols.reserve(word.size());
+  const auto size = static_cast<std::int32_t>(word.size());
+  for (std::int32_t i = 0; i < size; ++i) {
+    const auto byte = static_cast<unsigned char>(word[static_cast<std::size_t>(i)]);
+    symbols.push_back({(i + 1 < size ? inner_ : last_)[byte], i - 1, i + 1 < size ? i + 1 : -1});
+  }
+  merge_all(symbols);
+  for (std::int32_t i = 0; i >= 0; i = symbols[static_cast<std::size_t>(i)].next) {
+    ids.push_back(symbols[static_cast<std::size_t>(i)].id);
+  }
+}
+
+std::string BytePairEncoding::decode(const std::vector<std::int64_t>& ids) const {
+  std::unordered_map<utf8proc_int32_t, char> bytes;
+  const auto characters = byte_characters();
+  for (std::size_t byte = 0; byte < characters.size(); ++byte) bytes[characters[byte]] = static_cast<char>(byte);
+  std::string text;
+  for (const auto id : ids) {
+    if (id < 0 || id >= size()) continue;
+    std::string_view token = tokens_[static_cast<std::size_t>(id)];
+    const bool ends_word = token.ends_with(kEndOfWord);
+    if (ends_word) token.remove_suffix(kEndOfWord.size());
+    for (std::size_t i = 0; i < token.size();) {
+      utf8proc_int32_t character = 0;
+      const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(token.data()) + i,
+                                           static_cast<utf8proc_ssize_t>(token.size() - i), &character);
+      if (length <= 0) break;
+      const auto found = bytes.find(character);
+      if (found != bytes.end()) text += found->second;
+      i += static_cast<std::size_t>(length);
+    }
+    if (ends_word) text += ' ';
+  }
+  return text;
+}
+
+}  // namespace sfumato

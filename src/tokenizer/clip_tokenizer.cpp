@@ -1,0 +1,106 @@
+#include "tokenizer/clip_tokenizer.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tokenizer/utf8.h"
+
+namespace sfumato {
+namespace {
+
+// transformers' pattern for CLIP, and GPT-2's, which its ByteLevel pre-tokenizer applies to each match of the first.
+// White space is Unicode's: PCRE2's \s counts U+180E in as well.
+constexpr const char* kWords =
+    R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\p{White_Space}\p{L}\p{N}]+)";
+constexpr const char* kByteLevelWords = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|)"
+                                        R"(\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+)";
+
+const std::map<std::string, std::string> kRoles = {{"bos_token", "<|startoftext|>"},
+                                                   {"eos_token", "<|endoftext|>"},
+                                                   {"unk_token", "<|endoftext|>"},
+                                                   {"pad_token", "<|endoftext|>"}};
+
+}  // namespace
+
+CLIPTokenizer::CLIPTokenizer(const std::filesystem::path& folder)
+    : config_(read_tokenizer_config(folder, kRoles)),
+      encoding_(folder, config_.roles.at("unk_token").content),
+      words_(kWords),
+      byte_level_words_(kByteLevelWords) {
+  assign_special_tokens();
+}
+
+/// Ids of the roles' tokens; one that the vocabulary lacks is appended to it, as transformers does. Of two roles with
+/// the same content the later one's `normalized` counts, in transformers' order.
+void CLIPTokenizer::assign_special_tokens() {
+  special_tokens_ = config_.added;
+  auto next = encoding_.size();
+  for (const auto& token : special_tokens_) next = std::max(next, token.id + 1);
+  for (const auto* role : {"bos_token", "eos_token", "unk_token", "pad_token"}) {
+    auto& token = config_.roles.at(role);
+    const auto known = std::find_if(special_tokens_.begin(), special_tokens_.end(),
+                                    [&](const SpecialToken& other) { return other.content == token.content; });
+    if (known != special_tokens_.end()) {
+      token.id = known->id;
+      known->normalized = token.normalized;
+      continue;
+    }
+    const auto id = encoding_.id(token.content);
+    token.id = id ? *id : next++;
+    special_tokens_.push_back(token);
+  }
+  for (auto& token : special_tokens_) {
+    if (token.normalized) token.content = normalize(token.content);
+  }
+}
+
+std::int64_t CLIPTokenizer::role_id(const std::string& role) const {
+  return config_.roles.at(role).id;
+}
+
+std::string CLIPTokenizer::normalize(std::string_view text) const {
+  return to_lower(collapse_white_space(to_nfc(text)));
+}
+
+void CLIPTokenizer::encode_words(std::string_view text, std::vector<std::int64_t>& ids) const {
+  for (const auto word : words_.matches(text)) {
+    for (const auto part : byte_level_words_.matches(word)) encoding_.encode(part, ids);
+  }
+}
+
+std::vector<std::int64_t> CLIPTokenizer::text_ids(const std::string& text) const {
+  std::vector<std::int64_t> ids;
+  for (const auto& segment : split_at_special_tokens(text, special_tokens_, /*normalized=*/false)) {
+    if (segment.id >= 0) {
+      ids.push_back(segment.id);
+      continue;
+    }
+    const auto normal = normalize(segment.text);
+    for (const auto& part : split_at_special_tokens(normal, special_tokens_, /*normalized=*/true)) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+      } else {
+        encode_words(part.text, ids);
+      }
+    }
+  }
+  return ids;
+}
+
+Tokens CLIPTokenizer::encode(const std::string& text) const {
+  require_utf8(text);
+  const auto all = text_ids(text);
+  const auto room = static_cast<std::size_t>(max_length() - 2);
+  const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), room));
+  Tokens tokens;
+  tokens.ids.reserve(static_cast<std::size_t>(max_length()));
+  tokens.ids.push_back(role_id("bos_token"));
+  tokens.ids.insert(tokens.ids.end(), all.begin(), kept);
+  tokens.ids.push_back(role_id("eos_token"));
+  tokens.ids.resize(static_cast<std::size_t>(max_length()), role_id("pad_token"));
+  tokens.cut = encoding_.decode({kept, all.end()});
+  if (tokens.cut.ends_with(' ')) tokens.cut.pop_back();
+  return tokens;
+}
+
+}  // namespace sfumato

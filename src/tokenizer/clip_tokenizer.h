@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/byte_pair_encoding.h"
+#include "tokenizer/regex.h"
+#include "tokenizer/special_tokens.h"
+#include "tokenizer/tokenizer.h"
+
+namespace sfumato {
+
+/// CLIP's tokenizer as transformers has it (CLIPTokenizer, without ftfy): NFC, white space to one space, lower case,
+/// words by CLIP's pattern, byte pair encoding, between bos and eos.
+class CLIPTokenizer final : public Tokenizer {
+ public:
+  /// Reads vocab.json, merges.txt, tokenizer_config.json and, where there is one, special_tokens_map.json. Throws
+  /// std::runtime_error naming the file and the fault.
+  explicit CLIPTokenizer(const std::filesystem::path& folder);
+
+  /// `cut` is decoded from the ids that did not fit: lower case, words apart.
+  Tokens encode(const std::string& text) const override;
+  std::int64_t max_length() const override { return config_.model_max_length; }
+
+ private:
+  std::int64_t role_id(const std::string& role) const;
+  void assign_special_tokens();
+  std::vector<std::int64_t> text_ids(const std::string& text) const;
+  void encode_words(std::string_view text, std::vector<std::int64_t>& ids) const;
+  std::string normalize(std::string_view text) const;
+
+  TokenizerConfig config_;
+  BytePairEncoding encoding_;
+  std::vector<SpecialToken> special_tokens_;
+  Regex words_, byte_level_words_;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,90 @@
+#include "tokenizer/utf8.h"
+
+#include <utf8proc.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+/// Reads the code point at `position`; its length in bytes, or a negative number where there is none.
+std::ptrdiff_t read_code_point(std::string_view text, std::size_t position, utf8proc_int32_t& code_point) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
+  return utf8proc_iterate(bytes + position, static_cast<utf8proc_ssize_t>(text.size() - position), &code_point);
+}
+
+void append(std::string& out, utf8proc_int32_t code_point) {
+  std::array<utf8proc_uint8_t, 4> bytes{};
+  const auto size = utf8proc_encode_char(code_point, bytes.data());
+  out.append(bytes.begin(), bytes.begin() + size);
+}
+
+/// Unicode's property White_Space: the separators, and the control characters that \s has always meant.
+bool is_white_space(utf8proc_int32_t code_point) {
+  if ((code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x85) return true;
+  const auto category = utf8proc_category(code_point);
+  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
+}
+
+}  // namespace
+
+void require_utf8(std::string_view text) {
+  utf8proc_int32_t code_point = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto size = read_code_point(text, i, code_point);
+    if (size <= 0) {
+      std::array<char, 96> message{};
+      std::snprintf(message.data(), message.size(), "the prompt is not UTF-8: byte 0x%02x at position %zu",
+                    static_cast<unsigned>(static_cast<unsigned char>(text[i])), i);
+      throw std::invalid_argument(message.data());
+    }
+    i += static_cast<std::size_t>(size);
+  }
+}
+
+std::string to_nfc(std::string_view text) {
+  utf8proc_uint8_t* composed = nullptr;
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                   &composed, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(composed, &std::free);
+  if (size < 0) throw std::runtime_error(std::string("NFC normalisation: ") + utf8proc_errmsg(size));
+  return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size)};
+}
+
+std::string collapse_white_space(std::string_view text) {
+  std::string collapsed;
+  collapsed.reserve(text.size());
+  bool in_white_space = false;
+  utf8proc_int32_t code_point = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto size = static_cast<std::size_t>(read_code_point(text, i, code_point));
+    const bool white_space = is_white_space(code_point);
+    if (!white_space) collapsed.append(text.substr(i, size));
+    if (white_space && !in_white_space) collapsed += ' ';
+    in_white_space = white_space;
+    i += size;
+  }
+  return collapsed;
+}
+
+std::string to_lower(std::string_view text) {
+  std::string lower;
+  lower.reserve(text.size());
+  utf8proc_int32_t code_point = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    i += static_cast<std::size_t>(read_code_point(text, i, code_point));
+    if (code_point == 0x130) {
+      lower += "i\u0307";  // the one lower case of two code points; utf8proc knows one-to-one mappings alone
+    } else {
+      append(lower, utf8proc_tolower(code_point));
+    }
+  }
+  return lower;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,122 @@
+#include "tokenizer/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tokenizer/regex.h"
+#include "tokenizer/special_tokens.h"
+#include "tokenizer/utf8.h"
+
+namespace sfumato {
+namespace {
+
+const std::filesystem::path kClip = std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer" / "clip";
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::vector<std::int64_t> head(const Tokens& tokens, std::ptrdiff_t count) {
+  return {tokens.ids.begin(), tokens.ids.begin() + count};
+}
+
+// Ids as openai/clip-vit-large-patch14 gives them, from CLIP's own documentation and tests.
+TEST(ClipTokenizer, GivesOpenAisIds) {
+  const auto tokenizer = load_tokenizer(kClip);
+  EXPECT_EQ(tokenizer->max_length(), 77);
+  EXPECT_EQ(head(tokenizer->encode("a photo of a cat"), 7),
+            (std::vector<std::int64_t>{49406, 320, 1125, 539, 320, 2368, 49407}));
+  EXPECT_EQ(tokenizer->encode("a photo of a cat").ids.size(), 77U);
+  EXPECT_EQ(tokenizer->encode("").ids.back(), 49407);
+}
+
+TEST(ClipTokenizer, CaseAndWhiteSpaceDoNotMatter) {
+  const auto tokenizer = load_tokenizer(kClip);
+  EXPECT_EQ(tokenizer->encode("  A\tCAT\n").ids, tokenizer->encode("a cat").ids);
+}
+
+TEST(ClipTokenizer, CutTellsWhatDidNotFit) {
+  const auto tokenizer = load_tokenizer(kClip);
+  std::string text;
+  for (int i = 0; i < 75; ++i) text += "word ";
+  EXPECT_EQ(tokenizer->encode(text).cut, "");
+  const auto tokens = tokenizer->encode(text + "and a Dog\u00e9");
+  EXPECT_EQ(tokens.cut, "and a dog\u00e9");
+  EXPECT_EQ(tokens.ids.size(), 77U);
+  EXPECT_EQ(tokens.ids.back(), 49407);
+}
+
+TEST(ClipTokenizer, WhatIsNotUtf8IsRefusedWithItsPlace) {
+  const auto tokenizer = load_tokenizer(kClip);
+  EXPECT_THROW(tokenizer->encode("caf\xe9"), std::invalid_argument);
+  EXPECT_EQ(message_of([&] { tokenizer->encode("caf\xe9 noir"); }), "the prompt is not UTF-8: byte 0xe9 at position 3");
+}
+
+TEST(Utf8, RefusesSurrogatesOverlongFormsAndWhatIsTooLarge) {
+  for (const std::string text : {"\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xff", "\x80", "\xe2\x82"}) {
+    EXPECT_THROW(require_utf8(text), std::invalid_argument) << text;
+  }
+  EXPECT_NO_THROW(require_utf8(std::string_view("a\0\u00e9\U0010ffff", 8)));
+}
+
+TEST(Utf8, LowersCodePointByCodePoint) {
+  EXPECT_EQ(to_lower("\u03a3\u0391\u03a3"), "\u03c3\u03b1\u03c3");  // no final sigma
+  EXPECT_EQ(to_lower("\u0130"), "i\u0307");
+  EXPECT_EQ(to_lower("\u1e9e\u212a"), "\u00dfk");
+}
+
+TEST(Utf8, CollapsesUnicodeWhiteSpace) {
+  EXPECT_EQ(collapse_white_space("a \t\u3000\u0085b\u200bc\u180ed "), "a b\u200bc\u180ed ");
+}
+
+TEST(Utf8, Composes) {
+  EXPECT_EQ(to_nfc("e\u0301\u1100\u1161"), "\u00e9\uac00");
+}
+
+TEST(SpecialTokens, TheLongestOfTheLeftmostIsTaken) {
+  const std::vector<SpecialToken> tokens = {{"<a>", false, 1}, {"<a>b", false, 2}, {"x", true, 3}};
+  const auto segments = split_at_special_tokens("x<a>b<a>y", tokens, false);
+  ASSERT_EQ(segments.size(), 4U);
+  EXPECT_EQ(segments[0].text, "x");
+  EXPECT_EQ(segments[0].id, -1);
+  EXPECT_EQ(segments[1].id, 2);
+  EXPECT_EQ(segments[2].id, 1);
+  EXPECT_EQ(segments[3].text, "y");
+}
+
+TEST(LoadTokenizer, SaysWhatIsMissing) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "no_tokenizer";
+  std::filesystem::create_directories(folder);
+  const auto message = message_of([&] { load_tokenizer(folder); });
+  EXPECT_NE(message.find(folder.string()), std::string::npos) << message;
+  EXPECT_NE(message.find("spiece.model"), std::string::npos) << message;
+}
+
+TEST(LoadTokenizer, RefusesABrokenSentencePieceModel) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "broken_tokenizer";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "spiece.model") << "not a model";
+  EXPECT_THROW(load_tokenizer(folder), std::runtime_error);
+}
+
+TEST(LoadTokenizer, RefusesAnUnusableLength) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "endless_tokenizer";
+  std::filesystem::create_directories(folder);
+  for (const auto* file : {"vocab.json", "merges.txt"}) {
+    std::filesystem::copy_file(kClip / file, folder / file, std::filesystem::copy_options::overwrite_existing);
+  }
+  std::ofstream(folder / "tokenizer_config.json") << R"({"model_max_length": 1e30})";
+  const auto message = message_of([&] { load_tokenizer(folder); });
+  EXPECT_NE(message.find("model_max_length"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace sfumato
