@@ -1,0 +1,212 @@
+#include "models/clip_text_model.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace sfumato {
+namespace {
+
+using Config = CLIPTextModelConfig;
+
+class CLIPAttentionImpl : public torch::nn::Module {
+ public:
+  explicit CLIPAttentionImpl(const Config& config)
+      : k_proj(config.hidden_size, config.hidden_size),
+        v_proj(config.hidden_size, config.hidden_size),
+        q_proj(config.hidden_size, config.hidden_size),
+        out_proj(config.hidden_size, config.hidden_size),
+        heads_(config.num_attention_heads) {
+    register_module("k_proj", k_proj);
+    register_module("v_proj", v_proj);
+    register_module("q_proj", q_proj);
+    register_module("out_proj", out_proj);
+  }
+
+  /// x [N, L, hidden_size]; each token attends to itself and those before it.
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto mixed = torch::scaled_dot_product_attention(heads(q_proj(x)), heads(k_proj(x)), heads(v_proj(x)),
+                                                           /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true);
+    return out_proj(mixed.transpose(1, 2).flatten(2));
+  }
+
+  Linear k_proj, v_proj, q_proj, out_proj;
+
+ private:
+  torch::Tensor heads(const torch::Tensor& x) const {  // [N, heads, L, hidden_size / heads]
+    return x.view({x.size(0), x.size(1), heads_, -1}).transpose(1, 2);
+  }
+
+  std::int64_t heads_;
+};
+TORCH_MODULE(CLIPAttention);
+
+class CLIPMLPImpl : public torch::nn::Module {
+ public:
+  explicit CLIPMLPImpl(const Config& config)
+      : fc1(config.hidden_size, config.intermediate_size),
+        fc2(config.intermediate_size, config.hidden_size),
+        quick_(config.hidden_act == "quick_gelu") {
+    register_module("fc1", fc1);
+    register_module("fc2", fc2);
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto hidden = fc1(x);
+    return fc2(quick_ ? hidden * torch::sigmoid(1.702 * hidden) : torch::gelu(hidden));
+  }
+
+  Linear fc1, fc2;
+
+ private:
+  bool quick_;
+};
+TORCH_MODULE(CLIPMLP);
+
+void refuse(const std::string& key, const std::string& value, const std::string& expected) {
+  throw std::invalid_argument("CLIP's config: '" + key + "' is " + value + "; expected " + expected);
+}
+
+void check(const Config& config) {
+  const std::pair<const char*, std::int64_t> sizes[] = {{"vocab_size", config.vocab_size},
+                                                        {"hidden_size", config.hidden_size},
+                                                        {"intermediate_size", config.intermediate_size},
+                                                        {"projection_dim", config.projection_dim},
+                                                        {"num_hidden_layers", config.num_hidden_layers},
+                                                        {"num_attention_heads", config.num_attention_heads},
+                                                        {"max_position_embeddings", config.max_position_embeddings}};
+  for (const auto& [key, value] : sizes) {
+    if (value < 1) refuse(key, std::to_string(value), "at least 1");
+  }
+  if (config.hidden_size % config.num_attention_heads != 0) {
+    refuse("num_attention_heads", std::to_string(config.num_attention_heads),
+           "a divisor of hidden_size " + std::to_string(config.hidden_size));
+  }
+  if (config.hidden_act != "quick_gelu" && config.hidden_act != "gelu") {
+    refuse("hidden_act", "\"" + config.hidden_act + "\"", "\"quick_gelu\" or \"gelu\"");
+  }
+}
+
+}  // namespace
+
+class CLIPEncoderLayerImpl : public torch::nn::Module {
+ public:
+  explicit CLIPEncoderLayerImpl(const Config& config)
+      : self_attn(config),
+        layer_norm1(config.hidden_size, config.layer_norm_eps),
+        mlp(config),
+        layer_norm2(config.hidden_size, config.layer_norm_eps) {
+    register_module("self_attn", self_attn);
+    register_module("layer_norm1", layer_norm1);
+    register_module("mlp", mlp);
+    register_module("layer_norm2", layer_norm2);
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto attended = x + self_attn(layer_norm1(x));
+    return attended + mlp(layer_norm2(attended));
+  }
+
+  CLIPAttention self_attn;
+  LayerNorm layer_norm1;
+  CLIPMLP mlp;
+  LayerNorm layer_norm2;
+};
+
+CLIPTextModelConfig CLIPTextModelConfig::from_json(const Json& json) {
+  Config config;
+  config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
+  config.hidden_size = value_or(json, "hidden_size", config.hidden_size);
+  config.intermediate_size = value_or(json, "intermediate_size", config.intermediate_size);
+  config.projection_dim = value_or(json, "projection_dim", config.projection_dim);
+  config.num_hidden_layers = value_or(json, "num_hidden_layers", config.num_hidden_layers);
+  config.num_attention_heads = value_or(json, "num_attention_heads", config.num_attention_heads);
+  config.max_position_embeddings = value_or(json, "max_position_embeddings", config.max_position_embeddings);
+  config.hidden_act = value_or(json, "hidden_act", config.hidden_act);
+  config.layer_norm_eps = value_or(json, "layer_norm_eps", config.layer_norm_eps);
+  config.eos_token_id = value_or(json, "eos_token_id", config.eos_token_id);
+  check(config);
+  return config;
+}
+
+Json CLIPTextModelConfig::to_json(const std::string& architecture) const {
+  return {{"architectures", {architecture}},
+          {"model_type", "clip_text_model"},
+          {"dtype", "float32"},
+          {"vocab_size", vocab_size},
+          {"hidden_size", hidden_size},
+          {"intermediate_size", intermediate_size},
+          {"projection_dim", projection_dim},
+          {"num_hidden_layers", num_hidden_layers},
+          {"num_attention_heads", num_attention_heads},
+          {"max_position_embeddings", max_position_embeddings},
+          {"hidden_act", hidden_act},
+          {"layer_norm_eps", layer_norm_eps},
+          {"eos_token_id", eos_token_id}};
+}
+
+CLIPTextModelImpl::CLIPTextModelImpl(const Config& config)
+    : config_(config),
+      token_embedding_(config.vocab_size, config.hidden_size),
+      position_embedding_(config.max_position_embeddings, config.hidden_size),
+      final_layer_norm_(config.hidden_size, config.layer_norm_eps) {
+  const auto embeddings = register_module("embeddings", std::make_shared<torch::nn::Module>());
+  embeddings->register_module("token_embedding", token_embedding_);
+  embeddings->register_module("position_embedding", position_embedding_);
+  auto list = torch::nn::ModuleList();
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    layers_.push_back(std::make_shared<CLIPEncoderLayerImpl>(config));
+    list->push_back(layers_.back());
+  }
+  register_module("encoder", std::make_shared<torch::nn::Module>())->register_module("layers", list);
+  register_module("final_layer_norm", final_layer_norm_);
+}
+
+torch::Tensor CLIPTextModelImpl::embed(const torch::Tensor& ids) {
+  TORCH_CHECK(ids.dim() == 2, "token ids are [batch, length], got ", ids.sizes());
+  TORCH_CHECK(ids.size(1) <= config_.max_position_embeddings, ids.size(1), " tokens; the model has positions for ",
+              config_.max_position_embeddings);
+  return token_embedding_(ids) + position_embedding_->weight.narrow(0, 0, ids.size(1));
+}
+
+torch::Tensor CLIPTextModelImpl::pool(const torch::Tensor& last_hidden_state, const torch::Tensor& ids) const {
+  const auto ends = config_.eos_token_id == 2 ? ids : (ids == config_.eos_token_id).to(torch::kInt32);
+  const auto rows = torch::arange(ids.size(0), ids.options().dtype(torch::kInt64));
+  return last_hidden_state.index({rows, ends.argmax(-1)});  // the first of equal ones
+}
+
+CLIPTextModelOutput CLIPTextModelImpl::forward(const torch::Tensor& ids) {
+  CLIPTextModelOutput output;
+  output.hidden_states.push_back(embed(ids));
+  for (const auto& layer : layers_) output.hidden_states.push_back(layer->forward(output.hidden_states.back()));
+  output.last_hidden_state = normalize(output.hidden_states.back());
+  output.pooler_output = pool(output.last_hidden_state, ids);
+  return output;
+}
+
+torch::Tensor CLIPTextModelImpl::normalize(const torch::Tensor& hidden_state) {
+  return final_layer_norm_(hidden_state);
+}
+
+std::string CLIPTextModelImpl::rename_key(const std::string& key) {
+  const std::string prefix = "text_model.";
+  if (key.ends_with("embeddings.position_ids")) return "";
+  return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+}
+
+CLIPTextModelWithProjectionImpl::CLIPTextModelWithProjectionImpl(const Config& config)
+    : text_model_(config), text_projection_(config.hidden_size, config.projection_dim, /*bias=*/false) {
+  register_module("text_model", text_model_);
+  register_module("text_projection", text_projection_);
+}
+
+CLIPTextModelOutput CLIPTextModelWithProjectionImpl::forward(const torch::Tensor& ids) {
+  auto output = text_model_(ids);
+  output.pooler_output = text_projection_(output.pooler_output);
+  return output;
+}
+
+std::string CLIPTextModelWithProjectionImpl::rename_key(const std::string& key) {
+  return key.ends_with("embeddings.position_ids") ? "" : key;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "nn/layers.h"
+
+namespace sfumato {
+
+/// The keys of transformers' CLIPTextConfig.
+struct CLIPTextModelConfig {
+  std::int64_t vocab_size = 49408;
+  std::int64_t hidden_size = 512;
+  std::int64_t intermediate_size = 2048;
+  std::int64_t projection_dim = 512;
+  std::int64_t num_hidden_layers = 12;
+  std::int64_t num_attention_heads = 8;
+  std::int64_t max_position_embeddings = 77;
+  /// "quick_gelu" (OpenAI's) or "gelu" (OpenCLIP's).
+  std::string hidden_act = "quick_gelu";
+  double layer_norm_eps = 1e-5;
+  /// 2 stands for "wrong in the config, as before transformers 4.31": the state of the highest id is pooled then.
+  std::int64_t eos_token_id = 49407;
+
+  /// Throws std::invalid_argument naming the key and value of what is not supported.
+  static CLIPTextModelConfig from_json(const Json& json);
+  /// As transformers writes config.json; `architecture` is the class's name. With a dtype: transformers would compute
+  /// in that of the weights on the disk.
+  Json to_json(const std::string& architecture = "CLIPTextModel") const;
+};
+
+struct CLIPTextModelOutput {
+  /// [N, L, hidden_size], after final_layer_norm.
+  torch::Tensor last_hidden_state;
+  /// The state at the end-of-text token: [N, hidden_size], or after the projection [N, projection_dim].
+  torch::Tensor pooler_output;
+  /// The embeddings, then every layer's output, none of them normalised: num_hidden_layers + 1 of [N, L, hidden_size].
+  /// The penultimate layer's is hidden_states[hidden_states.size() - 2].
+  std::vector<torch::Tensor> hidden_states;
+};
+
+class CLIPEncoderLayerImpl;
+
+/// The text encoder of CLIP (Radford et al. 2021): transformers' CLIPTextModel, parameters named as version 5 does,
+/// without the prefix `text_model.`.
+class CLIPTextModelImpl : public torch::nn::Module {
+ public:
+  using Config = CLIPTextModelConfig;
+  explicit CLIPTextModelImpl(const Config& config);
+
+  /// ids [N, L] int64, L at most max_position_embeddings. Padding is attended to, behind the causal mask.
+  CLIPTextModelOutput forward(const torch::Tensor& ids);
+
+  /// final_layer_norm of a hidden state [N, L, hidden_size], as clip skip applies it to an inner layer's.
+  torch::Tensor normalize(const torch::Tensor& hidden_state);
+
+  /// Strips the older prefix; "" for position_ids.
+  static std::string rename_key(const std::string& key);
+
+  const Config& config() const { return config_; }
+
+ private:
+  torch::Tensor embed(const torch::Tensor& ids);
+  torch::Tensor pool(const torch::Tensor& last_hidden_state, const torch::Tensor& ids) const;
+
+  Config config_;
+  Embedding token_embedding_, position_embedding_;
+  std::vector<std::shared_ptr<CLIPEncoderLayerImpl>> layers_;
+  LayerNorm final_layer_norm_;
+};
+TORCH_MODULE(CLIPTextModel);
+
+/// CLIPTextModel and text_projection, which the pooled state goes through: SDXL's second encoder.
+class CLIPTextModelWithProjectionImpl : public torch::nn::Module {
+ public:
+  using Config = CLIPTextModelConfig;
+  explicit CLIPTextModelWithProjectionImpl(const Config& config);
+
+  /// As CLIPTextModel's, with pooler_output (transformers' text_embeds) projected.
+  CLIPTextModelOutput forward(const torch::Tensor& ids);
+
+  torch::Tensor normalize(const torch::Tensor& hidden_state) { return text_model_->normalize(hidden_state); }
+
+  /// "" for position_ids.
+  static std::string rename_key(const std::string& key);
+
+  const Config& config() const { return text_model_->config(); }
+
+ private:
+  CLIPTextModel text_model_;
+  Linear text_projection_;
+};
+TORCH_MODULE(CLIPTextModelWithProjection);
+
+}  // namespace sfumato

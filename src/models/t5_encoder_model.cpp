@@ -1,0 +1,315 @@
+#include "models/t5_encoder_model.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+namespace sfumato {
+namespace {
+
+using Config = T5EncoderModelConfig;
+
+/// Scale without shift or mean (RMSNorm), accumulated in float32 whatever the dtype.
+class T5LayerNormImpl : public torch::nn::Module {
+ public:
+  T5LayerNormImpl(std::int64_t size, double eps) : eps_(eps) {
+    weight = register_parameter("weight", torch::empty({size}));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto wide = x.to(torch::kFloat32);
+    const auto variance = wide.pow(2).mean(-1, /*keepdim=*/true);
+    return weight * (wide * torch::rsqrt(variance + eps_)).to(weight.scalar_type());
+  }
+
+  torch::Tensor weight;
+
+ private:
+  double eps_;
+};
+TORCH_MODULE(T5LayerNorm);
+
+class T5AttentionImpl : public torch::nn::Module {
+ public:
+  T5AttentionImpl(const Config& config, bool has_relative_attention_bias)
+      : config_(config),
+        q(config.d_model, inner_size(), false),
+        k(config.d_model, inner_size(), false),
+        v(config.d_model, inner_size(), false),
+        o(inner_size(), config.d_model, false) {
+    register_module("q", q);
+    register_module("k", k);
+    register_module("v", v);
+    register_module("o", o);
+    if (has_relative_attention_bias) {
+      relative_attention_bias = register_module("relative_attention_bias",
+                                                Embedding(config.relative_attention_num_buckets, config.num_heads));
+    }
+  }
+
+  /// [1, heads, length, length], what is added to the scores; every layer shares the first one's.
+  torch::Tensor position_bias(std::int64_t length) {
+    const auto device = relative_attention_bias->weight.device();
+    if (!buckets_.defined() || buckets_.size(0) != length || buckets_.device() != device) {
+      buckets_ = relative_position_buckets(length, config_.relative_attention_num_buckets,
+                                           config_.relative_attention_max_distance)
+                     .to(device);
+    }
+    return relative_attention_bias(buckets_).permute({2, 0, 1}).unsqueeze(0);
+  }
+
+  /// x [N, L, d_model], bias [1 or N, heads, L, L].
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) {
+    const auto query = heads(q(x)), key = heads(k(x)), value = heads(v(x));  // [N, heads, L, d_kv]
+    // The scores are not scaled: the initialisation of q sees to that.
+    const auto mixed = torch::scaled_dot_product_attention(query, key, value, bias.to(query.scalar_type()),
+                                                           /*dropout_p=*/0.0, /*is_causal=*/false, /*scale=*/1.0);
+    return o(mixed.transpose(1, 2).flatten(2));
+  }
+
+ private:
+  Config config_;
+  torch::Tensor buckets_;  // of the length and device asked for last: computing it is some ten small operations
+
+ public:
+  Linear q, k, v, o;
+  Embedding relative_attention_bias{nullptr};
+
+ private:
+  std::int64_t inner_size() const { return config_.num_heads * config_.d_kv; }
+
+  torch::Tensor heads(const torch::Tensor& x) const {
+    return x.view({x.size(0), x.size(1), config_.num_heads, config_.d_kv}).transpose(1, 2);
+  }
+};
+TORCH_MODULE(T5Attention);
+
+class T5LayerSelfAttentionImpl : public torch::nn::Module {
+ public:
+  T5LayerSelfAttentionImpl(const Config& config, bool has_relative_attention_bias)
+      : SelfAttention(config, has_relative_attention_bias), layer_norm(config.d_model, config.layer_norm_epsilon) {
+    register_module("SelfAttention", SelfAttention);
+    register_module("layer_norm", layer_norm);
+  }
+
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) {
+    return x + SelfAttention(layer_norm(x), bias);
+  }
+
+  T5Attention SelfAttention;
+  T5LayerNorm layer_norm;
+};
+TORCH_MODULE(T5LayerSelfAttention);
+
+/// T5DenseActDense (wi, wo) or T5DenseGatedActDense (wi_0, wi_1, wo), as feed_forward_proj says.
+class T5DenseImpl : public torch::nn::Module {
+ public:
+  explicit T5DenseImpl(const Config& config) : wo(config.d_ff, config.d_model, false) {
+    if (config.feed_forward_proj == "gated-gelu") {
+      wi_0 = register_module("wi_0", Linear(config.d_model, config.d_ff, false));
+      wi_1 = register_module("wi_1", Linear(config.d_model, config.d_ff, false));
+    } else {
+      wi = register_module("wi", Linear(config.d_model, config.d_ff, false));
+    }
+    register_module("wo", wo);
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto hidden = wi.is_empty() ? torch::gelu(wi_0(x), "tanh") * wi_1(x) : torch::relu(wi(x));
+    // float16 overflows here in the larger models: transformers keeps wo, and so the residual stream, in float32.
+    if (wo->weight.scalar_type() == torch::kFloat16) {
+      return torch::linear(hidden.to(torch::kFloat32), wo->weight.to(torch::kFloat32));
+    }
+    return wo(hidden);
+  }
+
+  Linear wi{nullptr}, wi_0{nullptr}, wi_1{nullptr}, wo;
+};
+TORCH_MODULE(T5Dense);
+
+class T5LayerFFImpl : public torch::nn::Module {
+ public:
+  explicit T5LayerFFImpl(const Config& config)
+      : DenseReluDense(config), layer_norm(config.d_model, config.layer_norm_epsilon) {
+    register_module("DenseReluDense", DenseReluDense);
+    register_module("layer_norm", layer_norm);
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) { return x + DenseReluDense(layer_norm(x)); }
+
+  T5Dense DenseReluDense;
+  T5LayerNorm layer_norm;
+};
+TORCH_MODULE(T5LayerFF);
+
+class T5BlockImpl : public torch::nn::Module {
+ public:
+  T5BlockImpl(const Config& config, bool has_relative_attention_bias)
+      : attention(config, has_relative_attention_bias), feed_forward(config) {
+    register_module("layer", torch::nn::ModuleList(attention, feed_forward));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) { return feed_forward(attention(x, bias)); }
+
+  T5LayerSelfAttention attention;
+  T5LayerFF feed_forward;
+};
+TORCH_MODULE(T5Block);
+
+void refuse(const std::string& key, const std::string& value, const std::string& expected) {
+  throw std::invalid_argument("T5's config: '" + key + "' is " + value + "; expected " + expected);
+}
+
+void check_sizes(const Config& config) {
+  const std::pair<const char*, std::int64_t> sizes[] = {
+      {"vocab_size", config.vocab_size}, {"d_model", config.d_model},    {"d_kv", config.d_kv}, {"d_ff", config.d_ff},
+      {"num_layers", config.num_layers}, {"num_heads", config.num_heads}};
+  for (const auto& [key, value] : sizes) {
+    if (value < 1) refuse(key, std::to_string(value), "at least 1");
+  }
+  const auto buckets = config.relative_attention_num_buckets;
+  if (buckets < 4 || buckets % 2 != 0) {
+    refuse("relative_attention_num_buckets", std::to_string(buckets), "an even number of at least 4");
+  }
+  if (config.relative_attention_max_distance <= buckets / 4) {
+    refuse("relative_attention_max_distance", std::to_string(config.relative_attention_max_distance),
+           "more than a quarter of the buckets");
+  }
+}
+
+/// 0 where attended to, the dtype's lowest value elsewhere: [N, 1, 1, L].
+torch::Tensor additive_mask(const torch::Tensor& attention_mask, const torch::Tensor& like) {
+  const auto dropped = attention_mask.to(torch::kBool).logical_not().unsqueeze(1).unsqueeze(1);
+  const double lowest =
+      like.scalar_type() == torch::kFloat16 ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest());
+  return torch::zeros(dropped.sizes(), like.options()).masked_fill(dropped, lowest);
+}
+
+}  // namespace
+
+class T5StackImpl : public torch::nn::Module {
+ public:
+  explicit T5StackImpl(const Config& config) : final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
+    auto list = torch::nn::ModuleList();
+    for (std::int64_t i = 0; i < config.num_layers; ++i) {
+      blocks_.emplace_back(config, i == 0);
+      list->push_back(blocks_.back());
+    }
+    register_module("block", list);
+    register_module("final_layer_norm", final_layer_norm_);
+  }
+
+  torch::Tensor forward(torch::Tensor x, const torch::Tensor& attention_mask) {
+    auto bias = blocks_.front()->attention->SelfAttention->position_bias(x.size(1));
+    if (attention_mask.defined()) bias = bias + additive_mask(attention_mask, bias);
+    for (auto& block : blocks_) x = block(x, bias);
+    return final_layer_norm_(x);
+  }
+
+ private:
+  std::vector<T5Block> blocks_;
+  T5LayerNorm final_layer_norm_;
+};
+
+T5EncoderModelConfig T5EncoderModelConfig::from_json(const Json& json) {
+  Config config;
+  config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
+  config.d_model = value_or(json, "d_model", config.d_model);
+  config.d_kv = value_or(json, "d_kv", config.d_kv);
+  config.d_ff = value_or(json, "d_ff", config.d_ff);
+  config.num_layers = value_or(json, "num_layers", config.num_layers);
+  config.num_heads = value_or(json, "num_heads", config.num_heads);
+  config.relative_attention_num_buckets =
+      value_or(json, "relative_attention_num_buckets", config.relative_attention_num_buckets);
+  config.relative_attention_max_distance =
+      value_or(json, "relative_attention_max_distance", config.relative_attention_max_distance);
+  config.layer_norm_epsilon = value_or(json, "layer_norm_epsilon", config.layer_norm_epsilon);
+  config.feed_forward_proj = value_or(json, "feed_forward_proj", config.feed_forward_proj);
+  if (config.feed_forward_proj != "relu" && config.feed_forward_proj != "gated-gelu") {
+    refuse("feed_forward_proj", "\"" + config.feed_forward_proj + "\"", "\"relu\" or \"gated-gelu\"");
+  }
+  check_sizes(config);
+  return config;
+}
+
+Json T5EncoderModelConfig::to_json() const {
+  return {{"architectures", {"T5EncoderModel"}},
+          {"model_type", "t5"},
+          {"dtype", "float32"},
+          {"vocab_size", vocab_size},
+          {"d_model", d_model},
+          {"d_kv", d_kv},
+          {"d_ff", d_ff},
+          {"num_layers", num_layers},
+          {"num_heads", num_heads},
+          {"relative_attention_num_buckets", relative_attention_num_buckets},
+          {"relative_attention_max_distance", relative_attention_max_distance},
+          {"layer_norm_epsilon", layer_norm_epsilon},
+          {"feed_forward_proj", feed_forward_proj},
+          {"dropout_rate", 0.0},
+          {"is_encoder_decoder", false},
+          {"use_cache", false},
+          {"pad_token_id", 0},
+          {"eos_token_id", 1}};
+}
+
+T5EncoderModelImpl::T5EncoderModelImpl(const Config& config)
+    : config_(config), shared_(config.vocab_size, config.d_model), encoder_(std::make_shared<T5StackImpl>(config)) {
+  register_module("shared", shared_);
+  register_module("encoder", encoder_);
+}
+
+torch::Tensor T5EncoderModelImpl::forward(const torch::Tensor& ids, const torch::Tensor& attention_mask) {
+  TORCH_CHECK(ids.dim() == 2, "token ids are [batch, length], got ", ids.sizes());
+  return encoder_->forward(shared_(ids), attention_mask);
+}
+
+std::string T5EncoderModelImpl::rename_key(const std::string& key) {
+  const bool foreign = key == "encoder.embed_tokens.weight" || key == "lm_head.weight" || key.starts_with("decoder.");
+  return foreign ? "" : key;
+}
+
+void initialize(T5EncoderModelImpl& model, at::Generator generator) {
+  const torch::NoGradGuard no_grad;
+  const auto& config = model.config();
+  const auto normal = [&](torch::Tensor& weight, double fan) { weight.normal_(0.0, 1.0 / std::sqrt(fan), generator); };
+  const auto d_model = static_cast<double>(config.d_model), d_ff = static_cast<double>(config.d_ff);
+  const auto d_kv = static_cast<double>(config.d_kv), heads = static_cast<double>(config.num_heads);
+  for (const auto& child : model.modules()) {
+    if (auto* norm = child->as<T5LayerNormImpl>()) {
+      norm->weight.fill_(1.0);
+    } else if (auto* attention = child->as<T5AttentionImpl>()) {
+      normal(attention->q->weight, d_model * d_kv);
+      normal(attention->k->weight, d_model);
+      normal(attention->v->weight, d_model);
+      normal(attention->o->weight, heads * d_kv);
+      if (attention->relative_attention_bias) normal(attention->relative_attention_bias->weight, d_model);
+    } else if (auto* dense = child->as<T5DenseImpl>()) {
+      for (auto* in : {&dense->wi, &dense->wi_0, &dense->wi_1}) {
+        if (*in) normal((*in)->weight, d_model);
+      }
+      normal(dense->wo->weight, d_ff);
+    }
+  }
+  model.named_parameters()["shared.weight"].normal_(0.0, 1.0, generator);
+}
+
+torch::Tensor relative_position_buckets(std::int64_t length, std::int64_t buckets, std::int64_t max_distance) {
+  const auto positions = torch::arange(length, torch::kInt64);
+  const auto relative = positions.unsqueeze(0) - positions.unsqueeze(1);  // [query, key]
+  const auto half = buckets / 2;
+  const auto max_exact = half / 2;
+  const auto distance = relative.abs();
+  const double octaves = std::log(static_cast<double>(max_distance) / static_cast<double>(max_exact));
+  // In float32, as the reference: at a bucket's edge rounding decides. log(0) is never taken from the `where`.
+  const auto logarithmic = (torch::log(distance.to(torch::kFloat32) / max_exact) / octaves * (half - max_exact))
+                               .clamp_min(0.0)
+                               .to(torch::kInt64)
+                               .add(max_exact)
+                               .clamp_max(half - 1);
+  const auto bucket = torch::where(distance < max_exact, distance, logarithmic);
+  return bucket + (relative > 0).to(torch::kInt64) * half;
+}
+
+}  // namespace sfumato
