@@ -8,6 +8,7 @@ install(TARGETS ${libraries} sfumato_base EXPORT sfumatoTargets)
 install(EXPORT sfumatoTargets NAMESPACE sfumato:: DESTINATION "${package_folder}")
 install(DIRECTORY src/ DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sfumato" FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY models tokenizer DESTINATION "${CMAKE_INSTALL_DATADIR}/sfumato" OPTIONAL)
+install(DIRECTORY data/things DESTINATION "${CMAKE_INSTALL_DATADIR}/sfumato/data")
 install(DIRECTORY configs DESTINATION "${CMAKE_INSTALL_DATADIR}/sfumato" OPTIONAL)
 
 configure_package_config_file(cmake/sfumatoConfig.cmake.in sfumatoConfig.cmake INSTALL_DESTINATION "${package_folder}")

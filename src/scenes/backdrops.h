@@ -1,0 +1,15 @@
+#pragma once
+
+#include "scenes/rng.h"
+#include "scenes/scene.h"
+
+namespace sfumato {
+
+/// Where a scene takes place.
+enum class Place { plain, ground, sea, sky };
+
+/// A backdrop on which something of colour `subject` shows: mostly white or light and unnamed, else a named colour,
+/// or a landscape that fits `place`.
+Backdrop draw_backdrop(Rng& rng, Place place, const Colour& subject);
+
+}  // namespace sfumato

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <opencv2/core.hpp>
+#include <string_view>
+
+namespace sfumato {
+
+/// Decodes an image file of any depth and number of channels to 8-bit BGRA with straight alpha; empty where the bytes
+/// are no readable image.
+cv::Mat decode_bgra(std::string_view bytes);
+
+/// 8-bit BGR of a BGRA image laid over white.
+cv::Mat over_white(const cv::Mat& bgra);
+
+}  // namespace sfumato

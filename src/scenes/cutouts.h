@@ -1,0 +1,41 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "scenes/things.h"
+
+namespace sfumato {
+
+/// Where Debian's packages put the pictures, and where our own drawings are.
+struct PictureSources {
+  std::filesystem::path emoji_font = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf";
+  std::filesystem::path stamps = "/usr/share/tuxpaint/stamps";
+  std::filesystem::path clipart = "/usr/share/openclipart/svg";
+  std::filesystem::path drawings;
+};
+
+/// Pictures cut to what is not transparent and fitted into squares, centred.
+struct Cutouts {
+  torch::Tensor rgba;  // uint8 [K, 4, S, S], straight alpha
+  /// Width and height of each as fractions of its square.
+  struct Extent {
+    double width = 1, height = 1;
+  };
+  std::vector<Extent> extents;
+};
+
+/// Called with the number of pictures rendered and of all.
+using OnPicture = std::function<void(std::size_t done, std::size_t all)>;
+
+/// Renders pictures into squares of `size` pixels, SVG by rsvg-convert. Throws std::runtime_error naming the picture
+/// that is missing, unreadable or wholly transparent, and the package it comes from.
+Cutouts render_cutouts(const std::vector<Picture>& pictures, const PictureSources& sources, std::int64_t size,
+                       const OnPicture& on_picture = {});
+
+}  // namespace sfumato

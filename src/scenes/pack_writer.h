@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "scenes/scene.h"
+#include "tokenizer/tokenizer.h"
+
+namespace sfumato {
+
+/// Scenes as the pack stores them and compose_scenes takes them.
+struct SceneTensors {
+  torch::Tensor items{};       // float32 [M, 3, 6]
+  torch::Tensor background{};  // float32 [M, 8]
+};
+SceneTensors to_tensors(const std::vector<Scene>& scenes);
+
+/// What a pack holds: either `cutouts` and `scenes`, or `images`.
+struct PackContents {
+  torch::Tensor cutouts{};  // uint8 [K, 4, S, S]
+  SceneTensors scenes{};
+  torch::Tensor images{};  // uint8 [M, 3, H, W]
+  std::vector<std::string> captions{};
+  /// Prompts for sample grids.
+  std::vector<std::string> probes{};
+  /// Names and synonyms of the things, for the model card and for prompts that name none.
+  std::vector<std::string> things{};
+  std::int64_t held_out = 0;
+};
+
+/// Writes what data/pack.h reads, captions tokenized. Throws std::invalid_argument where the counts disagree,
+/// std::runtime_error where writing fails.
+void write_pack(const std::filesystem::path& path, const PackContents& contents, const Tokenizer& tokenizer);
+
+}  // namespace sfumato

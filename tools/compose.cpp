@@ -1,0 +1,296 @@
+// Builds captioned pictures: scenes composed of the listed things, or a folder of captioned images, as a pack for
+// train, as files, or as a contact sheet.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "data/composite.h"
+#include "scenes/captioned_folder.h"
+#include "scenes/cutouts.h"
+#include "scenes/pack_writer.h"
+#include "scenes/pictures.h"
+#include "scenes/scene_maker.h"
+#include "scenes/things.h"
+
+namespace {
+
+using namespace sfumato;
+namespace fs = std::filesystem;
+
+/// The side of a cut-out's square.
+constexpr std::int64_t kCutoutSize = 112;
+constexpr std::int64_t kBatch = 64;
+
+struct Options {
+  std::string pack, out, folder, sheet, captions;
+  std::string things = "all", list, tokenizer;
+  std::int64_t scenes = 200000, held_out = 1000, files = 16, size = 128;
+  std::uint64_t seed = 1;
+  bool list_sheet = false;
+};
+
+/// One line that is rewritten on a terminal; elsewhere a line for every tenth.
+class Progress {
+ public:
+  explicit Progress(std::string what) : what_(std::move(what)), terminal_(isatty(STDERR_FILENO)) {}
+
+  void operator()(std::size_t done, std::size_t all) {
+    const auto tenth = done * 10 / all;
+    if (tenth == tenth_ && done != all && !(terminal_ && done % 50 == 0)) return;
+    tenth_ = tenth;
+    std::fprintf(stderr, terminal_ ? "\r%s %zu of %zu%s" : "%s %zu of %zu%s", what_.c_str(), done, all,
+                 terminal_ && done != all ? "" : "\n");
+  }
+
+ private:
+  std::string what_;
+  bool terminal_;
+  std::size_t tenth_ = 0;
+};
+
+/// A folder that ships: beside the installed program, else in the sources.
+fs::path shipped(const fs::path& name) {
+  std::error_code error;
+  const auto installed = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "share/sfumato" / name;
+  return fs::exists(installed, error) ? installed : fs::path(SFUMATO_SOURCE_DIR) / name;
+}
+
+/// The things, their pictures, and who makes scenes of them.
+struct Studio {
+  std::vector<Thing> things;
+  Cutouts cutouts;
+  SceneMaker maker;
+};
+
+std::vector<Thing> chosen_things(const Options& options) {
+  auto things = read_things(options.list.empty() ? shipped("data/things") / "things.tsv" : fs::path(options.list));
+  if (options.things == "common") std::erase_if(things, [](const Thing& thing) { return !thing.common; });
+  if (things.empty()) throw std::runtime_error("no thing of the list is marked common");
+  return things;
+}
+
+Studio open_studio(const Options& options) {
+  auto things = chosen_things(options);
+  PictureSources sources;
+  const auto list = options.list.empty() ? shipped("data/things") : fs::path(options.list).parent_path();
+  sources.drawings = list / "drawings";
+  auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, Progress("rendered"));
+  SceneMaker maker(things, cutouts, options.seed);
+  return {std::move(things), std::move(cutouts), std::move(maker)};
+}
+
+std::vector<Scene> make_scenes(const SceneMaker& maker, std::int64_t count) {
+  Progress progress("invented");
+  std::vector<Scene> scenes;
+  for (std::int64_t i = 0; i < count; ++i) {
+    scenes.push_back(maker.scene(static_cast<std::uint64_t>(i)));
+    progress(static_cast<std::size_t>(i) + 1, static_cast<std::size_t>(count));
+  }
+  return scenes;
+}
+
+std::vector<std::string> captions_of(const std::vector<Scene>& scenes) {
+  std::vector<std::string> captions;
+  for (const auto& scene : scenes) captions.push_back(scene.caption);
+  return captions;
+}
+
+/// What sample grids show: the promised prompt first, then each kind of scene.
+std::vector<std::string> probes() {
+  return {"a cat on a sofa",
+          "a cat",
+          "a dog",
+          "a red sofa",
+          "a wooden chair",
+          "a house",
+          "a red apple",
+          "a car",
+          "a tree",
+          "a dog on a chair",
+          "a cat to the left of a dog",
+          "two cats",
+          "three red apples",
+          "a bird in the sky",
+          "a horse on the grass",
+          "a banana on a blue background"};
+}
+
+std::vector<std::string> all_names(const std::vector<Thing>& things) {
+  std::vector<std::string> names;
+  for (const auto& thing : things) names.push_back(thing.name.text);
+  for (const auto& picture : pictures_of(things)) {
+    for (const auto& noun : picture.synonyms) names.push_back(noun.text);
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::unique_ptr<Tokenizer> open_tokenizer(const Options& options) {
+  return load_tokenizer(options.tokenizer.empty() ? shipped("tokenizer") : fs::path(options.tokenizer));
+}
+
+void pack_scenes(const Options& options) {
+  const auto tokenizer = open_tokenizer(options);
+  const auto studio = open_studio(options);
+  const auto scenes = make_scenes(studio.maker, options.scenes);
+  PackContents contents{.cutouts = studio.cutouts.rgba,
+                        .scenes = to_tensors(scenes),
+                        .captions = captions_of(scenes),
+                        .probes = probes(),
+                        .things = all_names(studio.things),
+                        .held_out = options.held_out};
+  write_pack(options.pack, contents, *tokenizer);
+  std::fprintf(stderr, "%s: %zu scenes of %zu things in %zu pictures, %lld held out\n", options.pack.c_str(),
+               scenes.size(), studio.things.size(), studio.cutouts.extents.size(),
+               static_cast<long long>(options.held_out));
+}
+
+void pack_folder(const Options& options) {
+  const auto tokenizer = open_tokenizer(options);
+  const auto files = list_captioned_images(options.folder);
+  PackContents contents{.images = read_squares(files, options.size, Progress("read"))};
+  for (const auto& file : files) contents.captions.push_back(file.caption);
+  const auto count = static_cast<std::int64_t>(files.size());
+  contents.held_out = std::min(options.held_out, count / 10);
+  contents.probes.assign(contents.captions.begin(), contents.captions.begin() + std::min<std::int64_t>(count, 16));
+  write_pack(options.pack, contents, *tokenizer);
+  std::fprintf(stderr, "%s: %lld images, %lld held out\n", options.pack.c_str(), static_cast<long long>(count),
+               static_cast<long long>(contents.held_out));
+}
+
+torch::Tensor paint(const Studio& studio, const std::vector<Scene>& scenes, std::int64_t size) {
+  const CutoutPyramid pyramid(studio.cutouts.rgba, torch::kCPU);
+  const auto tensors = to_tensors(scenes);
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t start = 0; start < tensors.items.size(0); start += kBatch) {
+    const auto count = std::min(kBatch, tensors.items.size(0) - start);
+    parts.push_back(compose_scenes(
+        pyramid, {tensors.items.narrow(0, start, count), tensors.background.narrow(0, start, count)}, size));
+  }
+  return torch::cat(parts);
+}
+
+/// Scenes as PNG with the caption in a .txt beside each (kohya's sd-scripts) and all in metadata.jsonl.
+void write_files(const Options& options) {
+  const fs::path folder(options.out);
+  if (fs::exists(folder / "metadata.jsonl")) {
+    throw std::runtime_error(folder.string() + " holds scenes already; give an empty folder");
+  }
+  const auto studio = open_studio(options);
+  const auto scenes = make_scenes(studio.maker, options.files);
+  const auto pictures = paint(studio, scenes, options.size);
+  std::string lines;
+  for (std::size_t i = 0; i < scenes.size(); ++i) {
+    const auto digits = std::to_string(i);
+    const auto name = std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
+    write_png(folder / (name + ".png"), pictures[static_cast<std::int64_t>(i)]);
+    write_file_atomically(folder / (name + ".txt"), [&](std::ostream& out) { out << scenes[i].caption; });
+    lines += Json{{"file_name", name + ".png"}, {"text", scenes[i].caption}}.dump() + "\n";
+  }
+  write_file_atomically(folder / "metadata.jsonl", [&](std::ostream& out) { out << lines; });
+  std::fprintf(stderr, "%s: %zu scenes\n", options.out.c_str(), scenes.size());
+}
+
+void write_sheet(const Options& options) {
+  constexpr std::int64_t kColumns = 10;
+  const auto studio = open_studio(options);
+  const auto scenes = make_scenes(studio.maker, options.files);
+  write_png(options.sheet, captioned_sheet(paint(studio, scenes, options.size), captions_of(scenes), kColumns));
+}
+
+/// Every picture of the list alone, with its name: for looking through them.
+void write_list_sheet(const Options& options) {
+  constexpr std::int64_t kColumns = 24;
+  const auto studio = open_studio(options);
+  std::vector<Scene> scenes;
+  for (const auto& thing : studio.things) {
+    for (const auto& picture : thing.pictures) {
+      Scene scene;
+      scene.items = {{.cutout = scenes.size(), .side = .96}};
+      scene.caption = picture.colour.empty() ? thing.name.text : picture.colour + " " + thing.name.text;
+      scenes.push_back(std::move(scene));
+    }
+  }
+  write_png(options.sheet, captioned_sheet(paint(studio, scenes, options.size), captions_of(scenes), kColumns));
+}
+
+/// One caption a line, and every name and synonym: what the tokenizer is trained on.
+void write_captions(const Options& options) {
+  const auto studio = open_studio(options);
+  const auto scenes = make_scenes(studio.maker, options.scenes);
+  write_file_atomically(options.captions, [&](std::ostream& out) {
+    for (const auto& name : all_names(studio.things)) out << name << "\n";
+    for (const auto& scene : scenes) out << scene.caption << "\n";
+  });
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--pack", options.pack, "write one file for train: cut-outs, layouts and token ids");
+  app.add_option("--folder", options.folder, "pack this folder's captioned images instead of composed scenes");
+  app.add_option("--out", options.out, "write pictures with captions (.txt, metadata.jsonl) into this folder");
+  app.add_option("--sheet", options.sheet, "write one picture that shows -n scenes with their captions");
+  app.add_option("--captions", options.captions, "write names and captions alone, one a line");
+  app.add_flag("--every-thing", options.list_sheet, "with --sheet: every picture of the list instead of scenes");
+  app.add_option("-n,--number", options.files, "scenes for --out and --sheet")->check(CLI::Range(1, 1000000));
+  app.add_option("--scenes", options.scenes, "scenes for --pack and --captions")->check(CLI::Range(1, 50000000));
+  app.add_option("--held-out", options.held_out, "the last that many are never trained on")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("-s,--seed", options.seed, "the same seed, the same scenes");
+  app.add_option("--size", options.size, "side in pixels of pictures in --out, --sheet and --folder")
+      ->check(CLI::Range(16, 2048));
+  app.add_option("--things", options.things, "common: the things of everyday prompts alone")
+      ->check(CLI::IsMember({"common", "all"}));
+  app.add_option("--list", options.list, "another list of things (see data/things)");
+  app.add_option("--tokenizer", options.tokenizer, "folder of the tokenizer for --pack");
+}
+
+void run(const Options& options) {
+  const int modes = !options.pack.empty() + !options.out.empty() + !options.sheet.empty() + !options.captions.empty();
+  if (modes != 1) throw std::invalid_argument("expected one of --pack, --out, --sheet and --captions");
+  if (!options.folder.empty() && options.pack.empty()) throw std::invalid_argument("--folder needs --pack");
+  if (!options.out.empty()) return write_files(options);
+  if (!options.captions.empty()) return write_captions(options);
+  if (!options.sheet.empty()) return options.list_sheet ? write_list_sheet(options) : write_sheet(options);
+  if (!options.folder.empty()) return pack_folder(options);
+  if (options.held_out >= options.scenes) {
+    throw std::invalid_argument("--held-out " + std::to_string(options.held_out) + " of --scenes " +
+                                std::to_string(options.scenes) + ", expected fewer");
+  }
+  pack_scenes(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Composes captioned pictures of things from Debian's packages, for train and for looking at.");
+  Options options;
+  add_options(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "compose: " << error.what() << "\n";
+    return 2;
+  }
+  try {
+    run(options);
+    return 0;
+  } catch (const std::system_error& error) {
+    std::cerr << "compose: " << error.what() << "\n";
+    return 1;
+  } catch (const std::exception& error) {
+    std::cerr << "compose: " << error.what() << "\n";
+    return 2;
+  }
+}
