@@ -58,12 +58,15 @@ Plan make_plan(const torch::nn::Module& module, const WeightFiles& files, const 
   const std::unordered_map<std::string, torch::Tensor> wanted(tensors.begin(), tensors.end());
   // By tensor, not by name: what is registered under two names is filled through either.
   std::unordered_set<const void*> filled;
+  std::unordered_set<std::string> named;
   for (const auto& key : files.names()) {
     const auto name = rename ? rename(key) : key;
     if (name.empty()) continue;
     const auto found = wanted.find(name);
     if (found == wanted.end()) {
       plan.unexpected.push_back(in_quotes(key));
+    } else if (!named.insert(name).second) {
+      plan.unexpected.push_back(in_quotes(key) + " (" + in_quotes(name) + " is given twice)");
     } else if (const auto fault = misfit(files.file_of(key), key, found->second); !fault.empty()) {
       plan.misshapen.push_back(fault);
       filled.insert(found->second.unsafeGetTensorImpl());
@@ -77,10 +80,9 @@ Plan make_plan(const torch::nn::Module& module, const WeightFiles& files, const 
   return plan;
 }
 
-std::string list(const char* kind, const std::vector<std::string>& keys) {
+std::string list(const std::string& kind, const std::vector<std::string>& keys) {
   constexpr std::size_t kShown = 20;
-  if (keys.empty()) return "";
-  std::string text = "; " + std::to_string(keys.size()) + " " + kind + ": ";
+  auto text = std::to_string(keys.size()) + " " + kind + ": ";
   for (std::size_t i = 0; i < std::min(keys.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + keys[i];
   return text + (keys.size() > kShown ? ", ..." : "");
 }
@@ -90,6 +92,15 @@ std::string class_name(const torch::nn::Module& module) {
   if (const auto colon = name.rfind("::"); colon != name.npos) name.erase(0, colon + 2);
   if (name.ends_with("Impl")) name.resize(name.size() - 4);
   return name;
+}
+
+/// Throws where the plan does not fill the module exactly.
+void check(const Plan& plan, const torch::nn::Module& module, const std::filesystem::path& path) {
+  std::string faults;
+  for (const auto& [kind, keys] : {std::pair("missing", &plan.missing), std::pair("unexpected", &plan.unexpected),
+                                   std::pair("misshapen", &plan.misshapen)})
+    if (!keys->empty()) faults += (faults.empty() ? ": " : "; ") + list(kind, *keys);
+  if (!faults.empty()) throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) + faults);
 }
 
 /// The checkpoint's tensor as `target` is to hold it. Copies go to the device first: fewer bytes travel.
@@ -105,10 +116,7 @@ void load_weights(torch::nn::Module& module, const std::filesystem::path& path, 
                   const KeyRename& rename, const LoadOptions& options) {
   const WeightFiles files(path);
   const auto plan = make_plan(module, files, rename);
-  if (!plan.missing.empty() || !plan.unexpected.empty() || !plan.misshapen.empty())
-    throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) +
-                             list("missing", plan.missing) + list("unexpected", plan.unexpected) +
-                             list("misshapen", plan.misshapen));
+  check(plan, module, path);
   for (const auto& [key, target] : plan.fills) {
     const auto& file = files.file_of(key);
     const auto mapped = file.tensor(key);

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 namespace sfumato {
@@ -16,13 +16,31 @@ namespace {
   throw std::runtime_error(what + " '" + path.string() + "': " + std::strerror(error));
 }
 
-void flush_to_disk(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY);
+/// `path` is what messages name.
+void flush_to_disk(const std::filesystem::path& temporary, const std::filesystem::path& path) {
+  const int file = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) fail("cannot write", path, errno);
   const int result = ::fsync(file);
   const int error = errno;
   ::close(file);
   if (result != 0) fail("cannot write", path, error);
+}
+
+/// A stream that fails stops at once, while errno still says why. `path` is what messages name.
+void write_file(const std::filesystem::path& temporary, const std::filesystem::path& path,
+                const std::function<void(std::ostream&)>& write) {
+  errno = 0;
+  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+  if (!out) fail("cannot write", path, errno);
+  out.exceptions(std::ios::badbit);
+  try {
+    write(out);
+    out.exceptions(std::ios::goodbit);
+    out.close();
+  } catch (const std::ios_base::failure&) {
+    fail("cannot write", path, errno != 0 ? errno : EIO);
+  }
+  if (!out) fail("cannot write", path, errno != 0 ? errno : EIO);
 }
 
 void make_parent(const std::filesystem::path& path) {
@@ -39,9 +57,14 @@ std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) fail("cannot read", path, errno);
   if (std::filesystem::is_directory(path)) fail("cannot read", path, EISDIR);
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return std::move(bytes).str();
+  std::string bytes;
+  std::array<char, 65536> block{};
+  do {
+    in.read(block.data(), block.size());
+    bytes.append(block.data(), static_cast<std::size_t>(in.gcount()));
+  } while (in);
+  if (in.bad()) fail("cannot read", path, errno);
+  return bytes;
 }
 
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write) {
@@ -49,14 +72,11 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
   auto temporary = path;
   temporary += "." + std::to_string(::getpid()) + kTemporarySuffix;
   try {
-    errno = 0;
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    if (!out) fail("cannot write", path, errno);
-    write(out);
-    out.close();
-    if (!out) fail("cannot write", path, errno != 0 ? errno : EIO);
-    flush_to_disk(temporary);
-    std::filesystem::rename(temporary, path);
+    write_file(temporary, path, write);
+    flush_to_disk(temporary, path);
+    std::error_code error;
+    std::filesystem::rename(temporary, path, error);
+    if (error) fail("cannot write", path, error.value());
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);

@@ -24,14 +24,24 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+std::string shortened(const std::string& text, std::size_t longest) {
+  return text.size() <= longest ? text : text.substr(0, longest) + "...";
+}
+
 }  // namespace
+
+void detail::refuse_value(const std::string& key, const Json& value, const std::string& what) {
+  const auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  throw std::invalid_argument("'" + key + "' is " + shortened(text, 80) + ": " + what);
+}
 
 Json read_json(const std::filesystem::path& path) {
   const auto text = read_file(path);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + error.what());
+    // The parser quotes the token it failed at, however long.
+    throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + shortened(error.what(), 200));
   }
 }
 
@@ -53,7 +63,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 }
 
 void refuse_unknown_keys(const Json& object, const std::vector<std::string>& known, const std::string& where) {
-  if (!object.is_object()) throw std::invalid_argument(where + ": expected an object, got " + object.dump());
+  if (!object.is_object())
+    throw std::invalid_argument(where + ": expected an object, got " + shortened(object.dump(), 80));
   for (const auto& [key, value] : object.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto suggestion = nearest(key, known);

@@ -1,8 +1,14 @@
 #pragma once
 
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace sfumato {
@@ -15,16 +21,68 @@ Json read_json(const std::filesystem::path& path);
 /// Writes two-space indented JSON atomically.
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& value);
 
-/// `object[key]` as T; `fallback` where the key is missing or null. Throws std::invalid_argument that names the key,
-/// its value and the type expected.
+namespace detail {
+
+template <class T>
+inline constexpr bool kIsVector = false;
+template <class T>
+inline constexpr bool kIsVector<std::vector<T>> = true;
+
+/// An integer that T can hold; 2.0 is 2, since Python writes either.
+template <class T>
+T integer(const Json& value) {
+  if (value.is_number_unsigned()) {
+    if (const auto number = value.get<std::uint64_t>(); std::in_range<T>(number)) return static_cast<T>(number);
+  } else if (value.is_number_integer()) {
+    if (const auto number = value.get<std::int64_t>(); std::in_range<T>(number)) return static_cast<T>(number);
+  } else if (value.is_number_float()) {
+    constexpr double kExact = 9007199254740992.0;  // 2^53
+    if (const auto number = value.get<double>(); number == std::trunc(number) && std::abs(number) <= kExact)
+      return integer<T>(Json(static_cast<std::int64_t>(number)));
+    throw std::invalid_argument("expected an integer");
+  } else {
+    throw std::invalid_argument("expected an integer");
+  }
+  throw std::invalid_argument("expected an integer between " + std::to_string(std::numeric_limits<T>::min()) + " and " +
+                              std::to_string(std::numeric_limits<T>::max()));
+}
+
+/// `value` as T, where nlohmann's own conversion would take true for 1, 3.7 for 3 and 2^40 for 0. Throws
+/// Json::exception or std::invalid_argument with what was expected.
+template <class T>
+T strictly(const Json& value) {
+  if constexpr (kIsVector<T>) {
+    if (!value.is_array()) throw std::invalid_argument("expected a list");
+    T result;
+    for (const auto& item : value) result.push_back(strictly<typename T::value_type>(item));
+    return result;
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    return integer<T>(value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (!value.is_number()) throw std::invalid_argument("expected a number");
+    return value.get<T>();
+  } else {
+    return value.get<T>();
+  }
+}
+
+/// "'key' is VALUE: WHAT", the value cut when it is long.
+[[noreturn]] void refuse_value(const std::string& key, const Json& value, const std::string& what);
+
+}  // namespace detail
+
+/// `object[key]` as T; `fallback` where the key is missing or null. Nothing is rounded, wrapped or taken for something
+/// else on the way. Throws std::invalid_argument that names the key, its value and the type expected.
 template <class T>
 T value_or(const Json& object, const std::string& key, T fallback) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return fallback;
   try {
-    return found->template get<T>();
+    return detail::strictly<T>(*found);
   } catch (const Json::exception& error) {
-    throw std::invalid_argument("'" + key + "' is " + found->dump() + ": " + error.what());
+    detail::refuse_value(key, *found, error.what());
+  } catch (const std::invalid_argument& error) {
+    detail::refuse_value(key, *found, error.what());
   }
 }
 

@@ -1,0 +1,132 @@
+#include "core/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// An empty folder of the running test's own.
+fs::path fresh_folder() {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  auto folder = fs::path(testing::TempDir()) / "sfumato_core" / test->name();
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  return folder;
+}
+
+std::size_t file_count(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+/// What `action` throws, as text.
+template <class Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+void put(const fs::path& path, const std::string& text) {
+  write_file_atomically(path, [&](std::ostream& out) { out << text; });
+}
+
+TEST(WriteFile, ReplacesAFileAndMakesItsFolders) {
+  const auto path = fresh_folder() / "a" / "b" / "file";
+  put(path, "one");
+  put(path, "two");
+  EXPECT_EQ(read_file(path), "two");
+  EXPECT_EQ(file_count(path.parent_path()), 1U) << "no temporary file stays";
+}
+
+TEST(WriteFile, KeepsTheOldFileWhereTheWriterThrows) {
+  const auto path = fresh_folder() / "file";
+  put(path, "old");
+  const auto broken = [&] {
+    write_file_atomically(path, [](std::ostream& out) {
+      out << "half of it";
+      throw std::runtime_error("interrupted");
+    });
+  };
+  EXPECT_EQ(error_of(broken), "interrupted");
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(file_count(path.parent_path()), 1U);
+}
+
+TEST(WriteFile, SaysWhyWhereTheParentIsAFile) {
+  const auto folder = fresh_folder();
+  put(folder / "file", "x");
+  const auto message = error_of([&] { put(folder / "file" / "below", "y"); });
+  EXPECT_NE(message.find("Not a directory"), std::string::npos) << message;
+  EXPECT_EQ(file_count(folder), 1U);
+}
+
+TEST(WriteFile, SaysWhyWhereTheNameIsAFolders) {
+  const auto folder = fresh_folder();
+  fs::create_directories(folder / "name" / "full");
+  const auto message = error_of([&] { put(folder / "name", "y"); });
+  EXPECT_NE(message.find((folder / "name").string() + "'"), std::string::npos) << message;
+  EXPECT_EQ(message.find(kTemporarySuffix), std::string::npos) << message;
+  EXPECT_EQ(file_count(folder), 1U);
+}
+
+/// Files may not grow past `bytes` while this lives: a full disk without one.
+class SizeLimit {
+ public:
+  explicit SizeLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SizeLimit(const SizeLimit&) = delete;
+  SizeLimit& operator=(const SizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+TEST(WriteFile, LeavesNothingWhereTheDiskTakesNoMore) {
+  const auto folder = fresh_folder();
+  for (const std::size_t size : {5000U, 50U}) {  // fails within write, and in close
+    const SizeLimit limit(size / 10);
+    const auto message = error_of([&] { put(folder / "file", std::string(size, 'x')); });
+    EXPECT_NE(message.find("cannot write '" + (folder / "file").string() + "': File too large"), std::string::npos)
+        << message;
+  }
+  EXPECT_EQ(file_count(folder), 0U);
+}
+
+TEST(ReadFile, SaysWhyItCannot) {
+  const auto folder = fresh_folder();
+  EXPECT_EQ(error_of([&] { read_file(folder / "no"); }),
+            "cannot read '" + (folder / "no").string() + "': No such file or directory");
+  EXPECT_EQ(error_of([&] { read_file(folder); }), "cannot read '" + folder.string() + "': Is a directory");
+}
+
+TEST(ReadFile, ReadsBytesAsTheyAre) {
+  const auto path = fresh_folder() / "file";
+  std::string bytes(200'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
+  put(path, bytes);
+  EXPECT_EQ(read_file(path), bytes);
+  put(path, "");
+  EXPECT_EQ(read_file(path), "");
+}
+
+}  // namespace
+}  // namespace sfumato
