@@ -1,6 +1,5 @@
 #include "models/unet_2d_condition_model.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sfumato {
@@ -68,7 +67,6 @@ UNetBlockOptions UNet2DConditionModelImpl::block_options(std::size_t block, std:
   const auto channels = config_.block_out_channels[block];
   const auto heads = at_block(config_.attention_head_dim, block);
   UNetBlockOptions options;
-  options.out_channels = channels;
   options.resnet = {.temb_channels = temb_channels,
                     .groups = config_.norm_num_groups,
                     .eps = config_.norm_eps,
@@ -92,36 +90,35 @@ void UNet2DConditionModelImpl::add_blocks(std::int64_t temb_channels) {
   const auto kind = [](const std::string& type) {
     return attends_to_text(type) ? BlockAttention::kCross : BlockAttention::kNone;
   };
-  down_blocks_ = register_module("down_blocks", torch::nn::ModuleList());
+  blocks_.down_blocks = register_module("down_blocks", torch::nn::ModuleList());
   for (std::size_t i = 0; i <= last; ++i) {
     auto options = block_options(i, temb_channels);
-    options.in_channels = channels[i == 0 ? 0 : i - 1];
+    place_down_block(options, channels, i, BlockResample::kConv);
     options.num_layers = at_block(config_.layers_per_block, i);
     options.attention = kind(config_.down_block_types[i]);
-    if (i < last) options.resample = BlockResample::kConv;
-    down_blocks_->push_back(UNetDownBlock(options));
+    blocks_.down_blocks->push_back(UNetDownBlock(options));
   }
-  if (!config_.mid_block_type.empty()) {
-    auto options = block_options(last, temb_channels);
-    const bool cross = config_.mid_block_type == "UNetMidBlock2DCrossAttn";
-    options.in_channels = channels.back();
-    options.num_layers = cross ? 1 : 0;
-    options.attention = cross ? BlockAttention::kCross : BlockAttention::kNone;
-    options.resnet.output_scale_factor = config_.mid_block_scale_factor;
-    options.transformer.only_cross_attention = false;
-    mid_block_ = register_module("mid_block", UNetMidBlock(options));
-  }
-  up_blocks_ = register_module("up_blocks", torch::nn::ModuleList());
+  add_mid_block(temb_channels);
+  blocks_.up_blocks = register_module("up_blocks", torch::nn::ModuleList());
   for (std::size_t i = 0; i <= last; ++i) {
-    const auto mirrored = last - i;
-    auto options = block_options(mirrored, temb_channels);
-    options.in_channels = channels[mirrored == 0 ? 0 : mirrored - 1];
-    options.prev_output_channel = channels[std::min(mirrored + 1, last)];
-    options.num_layers = at_block(config_.layers_per_block, mirrored) + 1;
+    auto options = block_options(last - i, temb_channels);
+    place_up_block(options, channels, i, BlockResample::kConv);
+    options.num_layers = at_block(config_.layers_per_block, last - i) + 1;
     options.attention = kind(config_.up_block_types[i]);
-    if (i < last) options.resample = BlockResample::kConv;
-    up_blocks_->push_back(UNetUpBlock(options));
+    blocks_.up_blocks->push_back(UNetUpBlock(options));
   }
+}
+
+void UNet2DConditionModelImpl::add_mid_block(std::int64_t temb_channels) {
+  if (config_.mid_block_type.empty()) return;
+  const bool cross = config_.mid_block_type == "UNetMidBlock2DCrossAttn";
+  auto options = block_options(config_.block_out_channels.size() - 1, temb_channels);
+  options.in_channels = config_.block_out_channels.back();
+  options.num_layers = cross ? 1 : 0;
+  options.attention = cross ? BlockAttention::kCross : BlockAttention::kNone;
+  options.resnet.output_scale_factor = config_.mid_block_scale_factor;
+  options.transformer.only_cross_attention = false;  // diffusers does not pass it on
+  blocks_.mid_block = register_module("mid_block", UNetMidBlock(options));
 }
 
 torch::Tensor UNet2DConditionModelImpl::class_embedding(const torch::Tensor& class_labels, torch::Dtype dtype) const {
@@ -175,15 +172,7 @@ torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& inpu
   auto x = input.sample.to(conv_in->weight.scalar_type());
   if (config_.center_input_sample) x = 2 * x - 1;
   const BlockConditions conditions{.temb = time_embedding(input, x), .cross = cross_attention(input, x.scalar_type())};
-  x = conv_in(x);
-  std::vector<torch::Tensor> skips{x};
-  for (std::size_t i = 0; i < down_blocks_->size(); ++i) {
-    x = down_blocks_->at<UNetDownBlockImpl>(i).forward(x, conditions, skips);
-  }
-  if (mid_block_) x = mid_block_(x, conditions);
-  for (std::size_t i = 0; i < up_blocks_->size(); ++i) {
-    x = up_blocks_->at<UNetUpBlockImpl>(i).forward(x, conditions, skips);
-  }
+  x = blocks_.forward(conv_in(x), conditions);
   return conv_out(activation(config_.act_fn)(conv_norm_out_(x)));
 }
 

@@ -114,6 +114,7 @@ class UNet2DConditionModelImpl : public torch::nn::Module {
  private:
   void add_class_embedding(std::int64_t time_embed_dim);
   void add_blocks(std::int64_t temb_channels);
+  void add_mid_block(std::int64_t temb_channels);
   UNetBlockOptions block_options(std::size_t block, std::int64_t temb_channels) const;
   torch::Tensor time_embedding(const UNet2DConditionInput& input, const torch::Tensor& sample);
   torch::Tensor class_embedding(const torch::Tensor& class_labels, torch::Dtype dtype) const;
@@ -124,8 +125,7 @@ class UNet2DConditionModelImpl : public torch::nn::Module {
   TimestepEmbedding time_embedding_{nullptr}, add_embedding_{nullptr};
   std::function<torch::Tensor(const torch::Tensor&)> embed_class_;
   Linear encoder_hid_proj_{nullptr};
-  torch::nn::ModuleList down_blocks_, up_blocks_;
-  UNetMidBlock mid_block_{nullptr};
+  UNetBlocks blocks_;
   GroupNorm conv_norm_out_{nullptr};
 };
 TORCH_MODULE(UNet2DConditionModel);

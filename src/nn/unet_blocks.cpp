@@ -118,4 +118,32 @@ torch::Tensor UNetUpBlockImpl::forward(torch::Tensor x, const BlockConditions& c
   return upsampled(x, conditions.temb, skips);
 }
 
+void place_down_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
+                      BlockResample resample) {
+  options.in_channels = channels[block == 0 ? 0 : block - 1];
+  options.out_channels = channels[block];
+  options.resample = block + 1 < channels.size() ? resample : BlockResample::kNone;
+}
+
+void place_up_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
+                    BlockResample resample) {
+  const auto mirrored = channels.size() - 1 - block;
+  options.in_channels = channels[mirrored == 0 ? 0 : mirrored - 1];
+  options.out_channels = channels[mirrored];
+  options.prev_output_channel = channels[block == 0 ? mirrored : mirrored + 1];
+  options.resample = mirrored > 0 ? resample : BlockResample::kNone;
+}
+
+torch::Tensor UNetBlocks::forward(torch::Tensor x, const BlockConditions& conditions) {
+  std::vector<torch::Tensor> skips{x};
+  for (std::size_t i = 0; i < down_blocks->size(); ++i) {
+    x = down_blocks->at<UNetDownBlockImpl>(i).forward(x, conditions, skips);
+  }
+  if (mid_block) x = mid_block(x, conditions);
+  for (std::size_t i = 0; i < up_blocks->size(); ++i) {
+    x = up_blocks->at<UNetUpBlockImpl>(i).forward(x, conditions, skips);
+  }
+  return x;
+}
+
 }  // namespace sfumato

@@ -85,4 +85,22 @@ class UNetUpBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(UNetUpBlock);
 
+/// Sets the channels of down block `block` of a UNet whose blocks put out `channels`, and that it downsamples by
+/// `resample` unless it is the last.
+void place_down_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
+                      BlockResample resample);
+
+/// The same for up block `block`, which mirrors down block channels.size() - 1 - block.
+void place_up_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
+                    BlockResample resample);
+
+/// The blocks of a UNet, which registers them under its own names.
+struct UNetBlocks {
+  torch::nn::ModuleList down_blocks, up_blocks;
+  UNetMidBlock mid_block{nullptr};
+
+  /// x [N, C, H, W] as conv_in puts it out, to what conv_norm_out takes, of the same shape.
+  torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions);
+};
+
 }  // namespace sfumato

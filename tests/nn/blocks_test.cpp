@@ -1,0 +1,58 @@
+#include <gtest/gtest.h>
+
+#include "core/random.h"
+#include "nn/init.h"
+#include "nn/unet_blocks.h"
+
+namespace sfumato {
+namespace {
+
+TEST(Upsample2D, ReachesASizeThatIsNotTwice) {
+  const auto x = torch::arange(4, torch::kFloat32).reshape({1, 1, 2, 2});
+  const auto expected = torch::tensor({{0.F, 0.F, 1.F}, {0.F, 0.F, 1.F}, {2.F, 2.F, 3.F}}).reshape({1, 1, 3, 3});
+  EXPECT_TRUE(torch::equal(upsample_nearest(x, SpatialSize{3, 3}), expected));
+}
+
+TEST(TokensToImage, UndoesImageToTokensInEitherMemoryFormat) {
+  const auto x = torch::randn({2, 3, 4, 5});
+  EXPECT_TRUE(torch::equal(tokens_to_image(image_to_tokens(x), x), x));
+  const auto last = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto image = tokens_to_image(image_to_tokens(last), last);
+  EXPECT_TRUE(torch::equal(image, x));
+  EXPECT_TRUE(image.is_contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+TEST(ImageToTokens, IsAViewOfAChannelsLastImage) {
+  const auto x = torch::randn({2, 3, 4, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_EQ(image_to_tokens(x).data_ptr(), x.data_ptr());
+}
+
+TEST(Attention, AStateThatTheBiasHidesDoesNotCount) {
+  Attention attention(AttentionOptions{.query_dim = 8, .cross_attention_dim = 6, .heads = 2, .dim_head = 4});
+  initialize(*attention, seeded_generator(1));
+  const auto x = torch::randn({1, 3, 8});
+  const auto states = torch::randn({1, 4, 6});
+  const auto bias = torch::tensor({0.F, 0.F, 0.F, -10000.F}).reshape({1, 1, 1, 4});
+  EXPECT_TRUE(torch::allclose(attention(x, states, bias), attention(x, states.slice(1, 0, 3)), 1e-5, 1e-6));
+}
+
+TEST(ResnetBlock2D, RefusesAnUnknownTimeEmbeddingNorm) {
+  const ResnetOptions options{.groups = 2, .time_embedding_norm = "spatial"};
+  EXPECT_THROW(ResnetBlock2D(4, 4, options), std::invalid_argument);
+}
+
+TEST(FeedForward, RefusesAnUnknownActivation) {
+  EXPECT_THROW(FeedForward(4, "swiglu"), std::invalid_argument);
+}
+
+TEST(Activation, NamesWhatIsKnown) {
+  try {
+    activation("tanh");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("'tanh': expected silu"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace sfumato
