@@ -1,0 +1,33 @@
+#pragma once
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+namespace sfumato {
+
+/// While it lives, convolutions and matrix products on `device` compute in bfloat16 (torch.autocast); with `enabled`
+/// false nothing changes.
+class AutocastScope {
+ public:
+  AutocastScope(torch::DeviceType device, bool enabled) : device_(device), enabled_(enabled) {
+    if (!enabled_) return;
+    was_enabled_ = at::autocast::is_autocast_enabled(device_);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+  }
+  ~AutocastScope() {
+    if (!enabled_) return;
+    // The weights' casts are cached for one forward and backward pass; after an update they would be stale.
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, was_enabled_);
+  }
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool enabled_;
+  bool was_enabled_ = false;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,37 @@
+#include "training/network_parameters.h"
+
+#include "nn/init.h"
+
+namespace sfumato {
+
+void prepare_for_training(torch::nn::Module& network, at::Generator generator, torch::Device device) {
+  initialize(network, std::move(generator));
+  network.to(device, torch::kFloat32);
+  for (auto& parameter : network.parameters()) {
+    if (parameter.dim() == 4) parameter.set_data(parameter.detach().contiguous(torch::MemoryFormat::ChannelsLast));
+    parameter.requires_grad_(true);
+  }
+  network.train();
+}
+
+NamedTensors named_parameters_of(torch::nn::Module& network, const std::string& prefix) {
+  NamedTensors parameters;
+  for (const auto& item : network.named_parameters()) parameters.emplace_back(prefix + "." + item.key(), item.value());
+  return parameters;
+}
+
+void copy_weights(torch::nn::Module& network, const std::filesystem::path& folder, const KeyRename& rename) {
+  const torch::NoGradGuard no_grad;
+  const auto parameters = network.parameters();
+  if (parameters.empty()) return;
+  std::vector<torch::Tensor> own;  // loading replaces the data by what the checkpoint maps: it is copied out of that
+  own.reserve(parameters.size());
+  for (const auto& parameter : parameters) own.push_back(parameter.detach());
+  load_weights(network, folder, {parameters[0].device(), torch::kFloat32}, rename);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    own[i].copy_(parameters[i]);
+    parameters[i].set_data(own[i]);
+  }
+}
+
+}  // namespace sfumato

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <string>
+
+#include "checkpoints/load.h"
+#include "training/adamw.h"
+
+namespace sfumato {
+
+/// A network made ready for training: initialised from `generator`, in float32 on `device`, kernels of convolutions
+/// channels-last, in training mode.
+void prepare_for_training(torch::nn::Module& network, at::Generator generator, torch::Device device);
+
+/// The network's parameters as "PREFIX.NAME", in the order of named_parameters.
+NamedTensors named_parameters_of(torch::nn::Module& network, const std::string& prefix);
+
+/// Replaces the values of a network made ready for training by those of a diffusers folder, in place. Throws
+/// std::runtime_error that lists missing, unexpected and misshapen keys.
+void copy_weights(torch::nn::Module& network, const std::filesystem::path& folder, const KeyRename& rename);
+
+}  // namespace sfumato

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace sfumato {
+
+/// What a draw is for, so that draws of one step do not repeat each other.
+enum class Stream : std::uint64_t { kInitialisation = 1, kOrder = 2, kStep = 3, kSample = 4 };
+
+/// A CPU generator that is a function of (seed, stream, index) alone. All randomness of a run comes from these, drawn
+/// on the CPU: a run continues from its step's number, and no generator has a state to save.
+at::Generator generator_for(std::uint64_t seed, Stream stream, std::uint64_t index);
+
+/// The order in which examples are visited: every epoch is a permutation of its own of all of them, and batches run
+/// across the epochs' borders.
+class ShuffledOrder {
+ public:
+  ShuffledOrder(std::uint64_t seed, std::int64_t count, std::int64_t batch_size);
+
+  /// The examples of the batch numbered `step` from 0: int64 [batch_size].
+  torch::Tensor batch(std::int64_t step);
+
+ private:
+  const torch::Tensor& permutation(std::int64_t epoch);
+
+  std::uint64_t seed_;
+  std::int64_t count_, batch_size_;
+  std::int64_t epoch_ = -1;
+  torch::Tensor permutation_;
+};
+
+}  // namespace sfumato

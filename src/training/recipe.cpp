@@ -1,0 +1,150 @@
+#include "training/recipe.h"
+
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+Json object_at(const Json& json, const std::string& key) {
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? Json::object() : *found;
+}
+
+void expect(bool holds, const std::string& where, const std::string& what, const Json& json) {
+  if (!holds) throw std::invalid_argument(where + ": " + what + " in " + json.dump());
+}
+
+DataRecipe parse_data(const Json& json, const std::string& where) {
+  refuse_unknown_keys(json, {"pack", "image_size", "crop_size", "caption_dropout"}, where);
+  DataRecipe data;
+  data.pack = value_or(json, "pack", data.pack);
+  data.image_size = value_or(json, "image_size", data.image_size);
+  data.crop_size = value_or(json, "crop_size", data.crop_size);
+  data.caption_dropout = value_or(json, "caption_dropout", data.caption_dropout);
+  expect(!data.pack.empty(), where, "'pack' must name a packed training file", json);
+  expect(data.image_size > 0, where, "'image_size' must be positive", json);
+  expect(data.crop_size >= 0 && data.crop_size <= data.image_size, where, "'crop_size' must be 0 to image_size", json);
+  expect(data.caption_dropout >= 0 && data.caption_dropout <= 1, where, "'caption_dropout' must be 0 to 1", json);
+  return data;
+}
+
+AdamWOptions parse_optimizer(const Json& json, const std::string& where) {
+  refuse_unknown_keys(json, {"lr", "betas", "weight_decay", "eps"}, where);
+  AdamWOptions options;
+  options.lr = value_or(json, "lr", options.lr);
+  const auto betas = value_or(json, "betas", std::vector<double>{options.beta1, options.beta2});
+  expect(betas.size() == 2, where, "'betas' must be two numbers", json);
+  options.beta1 = betas[0];
+  options.beta2 = betas[1];
+  options.weight_decay = value_or(json, "weight_decay", options.weight_decay);
+  options.eps = value_or(json, "eps", options.eps);
+  expect(options.lr > 0, where, "'lr' must be positive", json);
+  expect(betas[0] >= 0 && betas[0] < 1 && betas[1] >= 0 && betas[1] < 1, where, "'betas' must be 0 to below 1", json);
+  return options;
+}
+
+LossRecipe parse_loss(const Json& json, const std::string& where) {
+  refuse_unknown_keys(json, {"l2_weight", "l1_weight", "kl_weight", "min_snr_gamma"}, where);
+  LossRecipe loss;
+  loss.l2_weight = value_or(json, "l2_weight", loss.l2_weight);
+  loss.l1_weight = value_or(json, "l1_weight", loss.l1_weight);
+  loss.kl_weight = value_or(json, "kl_weight", loss.kl_weight);
+  loss.min_snr_gamma = value_or(json, "min_snr_gamma", loss.min_snr_gamma);
+  return loss;
+}
+
+SampleRecipe parse_sample(const Json& json, const std::string& where) {
+  refuse_unknown_keys(json, {"count", "steps", "guidance_scale"}, where);
+  SampleRecipe sample;
+  sample.count = value_or(json, "count", sample.count);
+  sample.steps = value_or(json, "steps", sample.steps);
+  sample.guidance_scale = value_or(json, "guidance_scale", sample.guidance_scale);
+  expect(sample.count > 0 && sample.steps > 0, where, "'count' and 'steps' must be positive", json);
+  return sample;
+}
+
+void parse_intervals(const Json& json, const std::string& where, Recipe& recipe) {
+  recipe.log_every = value_or(json, "log_every", recipe.log_every);
+  recipe.sample_every = value_or(json, "sample_every", recipe.sample_every);
+  recipe.checkpoint_every = value_or(json, "checkpoint_every", recipe.checkpoint_every);
+  const bool positive = recipe.log_every > 0 && recipe.sample_every > 0 && recipe.checkpoint_every > 0;
+  expect(positive, where, "'log_every', 'sample_every' and 'checkpoint_every' must be positive", json);
+}
+
+void parse_networks(const Json& json, const std::string& where, Recipe& recipe) {
+  recipe.vae = object_at(json, "vae");
+  recipe.unet = object_at(json, "unet");
+  recipe.text_encoder = object_at(json, "text_encoder");
+  recipe.scheduler = object_at(json, "scheduler");
+  recipe.tokenizer = value_or(json, "tokenizer", recipe.tokenizer);
+  if (recipe.kind == "vae") {
+    expect(recipe.vae.is_object(), where, "'vae' must be the AutoencoderKL's config", recipe.vae);
+    return;
+  }
+  expect(recipe.vae.is_string(), where, "'vae' must be the folder of a trained AutoencoderKL", recipe.vae);
+  expect(recipe.unet.is_object(), where, "'unet' must be a config", recipe.unet);
+  expect(recipe.text_encoder.is_object(), where, "'text_encoder' must be a config", recipe.text_encoder);
+  expect(recipe.scheduler.is_object(), where, "'scheduler' must be a config", recipe.scheduler);
+}
+
+std::vector<std::string> known_keys(const std::string& kind) {
+  std::vector<std::string> keys{"kind",      "seed",     "steps",          "batch_size",   "data",
+                                "optimizer", "schedule", "clip_grad_norm", "ema_decay",    "precision",
+                                "loss",      "sample",   "log_every",      "sample_every", "checkpoint_every",
+                                "vae"};
+  if (kind == "text_to_image") keys.insert(keys.end(), {"unet", "text_encoder", "scheduler", "tokenizer"});
+  return keys;
+}
+
+}  // namespace
+
+Recipe parse_recipe(const Json& json, const std::string& where) {
+  Recipe recipe;
+  expect(json.is_object(), where, "expected an object", json);
+  recipe.kind = value_or(json, "kind", recipe.kind);
+  refuse_unknown_keys(json, known_keys(recipe.kind), where);
+  if (recipe.kind != "vae" && recipe.kind != "text_to_image") {
+    throw std::invalid_argument(where + ": 'kind' is '" + recipe.kind + "'; expected 'vae' or 'text_to_image'");
+  }
+  recipe.seed = value_or(json, "seed", recipe.seed);
+  recipe.steps = value_or(json, "steps", recipe.steps);
+  recipe.batch_size = value_or(json, "batch_size", recipe.batch_size);
+  expect(recipe.steps > 0 && recipe.batch_size > 0, where, "'steps' and 'batch_size' must be positive", json);
+  recipe.data = parse_data(object_at(json, "data"), where + ": data");
+  parse_networks(json, where, recipe);
+  recipe.optimizer = parse_optimizer(object_at(json, "optimizer"), where + ": optimizer");
+  const auto schedule = object_at(json, "schedule");
+  refuse_unknown_keys(schedule, {"warmup_steps", "final_lr"}, where + ": schedule");
+  recipe.warmup_steps = value_or(schedule, "warmup_steps", recipe.warmup_steps);
+  recipe.final_lr = value_or(schedule, "final_lr", recipe.final_lr);
+  recipe.clip_grad_norm = value_or(json, "clip_grad_norm", recipe.clip_grad_norm);
+  recipe.ema_decay = value_or(json, "ema_decay", recipe.ema_decay);
+  recipe.precision = value_or(json, "precision", recipe.precision);
+  expect(recipe.precision == "fp32" || recipe.precision == "bf16", where, "'precision' must be fp32 or bf16", json);
+  recipe.loss = parse_loss(object_at(json, "loss"), where + ": loss");
+  recipe.sample = parse_sample(object_at(json, "sample"), where + ": sample");
+  parse_intervals(json, where, recipe);
+  return recipe;
+}
+
+void apply_setting(Json& recipe, const std::string& setting) {
+  const auto equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw std::invalid_argument("--set '" + setting + "': expected key=value, such as optimizer.lr=1e-4");
+  }
+  auto* place = &recipe;
+  std::string path = setting.substr(0, equals);
+  for (auto dot = path.find('.');; dot = path.find('.')) {
+    if (!place->is_object() && !place->is_null()) {
+      throw std::invalid_argument("--set '" + setting + "': '" + path + "' would lie inside " + place->dump());
+    }
+    place = &(*place)[path.substr(0, dot)];
+    if (dot == std::string::npos) break;
+    path.erase(0, dot + 1);
+  }
+  const auto text = setting.substr(equals + 1);
+  const auto value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  *place = value.is_discarded() ? Json(text) : value;
+}
+
+}  // namespace sfumato

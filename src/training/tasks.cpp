@@ -1,0 +1,13 @@
+#include "training/tasks.h"
+
+#include "training/text_to_image_task.h"
+#include "training/vae_task.h"
+
+namespace sfumato {
+
+std::unique_ptr<Task> make_task(const Recipe& recipe, const RunFolder& run, torch::Device device) {
+  if (recipe.kind == "vae") return std::make_unique<VaeTask>(recipe, device);
+  return std::make_unique<TextToImageTask>(recipe, run, device);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,146 @@
+#include "training/text_to_image_task.h"
+
+#include <algorithm>
+
+#include "diffusion/guidance.h"
+#include "diffusion/prediction.h"
+#include "diffusion/samplers.h"
+#include "diffusion/steps.h"
+#include "training/autocast.h"
+#include "training/grid.h"
+#include "training/network_parameters.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::int64_t kHeldOutLatents = 256;
+constexpr std::int64_t kLatentBatch = 64;
+constexpr std::int64_t kGridColumns = 4;
+
+/// One timestep in each of N equal parts of the schedule: the batch's mean loss then varies less from step to step
+/// than with independent ones (Kingma et al. 2021, appendix I.1).
+torch::Tensor stratified_timesteps(std::int64_t count, std::int64_t timesteps, at::Generator& generator) {
+  const auto within = torch::rand({count}, generator, torch::kFloat32);
+  const auto position = (torch::arange(count, torch::kFloat32) + within) / static_cast<double>(count);
+  return (position * static_cast<double>(timesteps)).to(torch::kInt64).clamp(0, timesteps - 1);
+}
+
+/// Min-SNR (Hang et al. 2023, section 3.4): the weight of a level for the kind of prediction.
+torch::Tensor min_snr_weight(PredictionType type, const torch::Tensor& snr, double gamma) {
+  const auto capped = snr.clamp_max(gamma);
+  if (type == PredictionType::epsilon) return capped / snr.clamp_min(1e-8);
+  if (type == PredictionType::v_prediction) return capped / (snr + 1);
+  return capped;
+}
+
+std::vector<std::uint64_t> probe_seeds(std::uint64_t seed, std::int64_t count) {
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t i = 0; i < count; ++i) seeds.push_back(seed + static_cast<std::uint64_t>(i));
+  return seeds;
+}
+
+}  // namespace
+
+TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device)
+    : recipe_(recipe),
+      device_(device),
+      pack_(recipe.data.pack, recipe.data.image_size),
+      schedule_(ScheduleConfig::from_json(recipe.scheduler)),
+      process_(schedule_, device),
+      unet_(UNet2DConditionModelConfig::from_json(recipe.unet)),
+      text_encoder_(T5EncoderModelConfig::from_json(recipe.text_encoder)),
+      order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size),
+      cache_(cache_latents(run, recipe, pack_, device)) {
+  const torch::NoGradGuard no_grad;
+  prepare_for_training(*unet_, generator_for(recipe.seed, Stream::kInitialisation, 0), device);
+  unet_->conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
+  unet_->conv_out->bias.zero_();
+  prepare_for_training(*text_encoder_, generator_for(recipe.seed, Stream::kInitialisation, 1), device);
+  initialize(*text_encoder_, generator_for(recipe.seed, Stream::kInitialisation, 1));
+}
+
+NamedTensors TextToImageTask::parameters() {
+  auto parameters = named_parameters_of(*unet_, "unet");
+  for (auto& parameter : named_parameters_of(*text_encoder_, "text_encoder")) parameters.push_back(parameter);
+  return parameters;
+}
+
+void TextToImageTask::init_from(const std::filesystem::path& folder) {
+  copy_weights(*unet_, folder / "unet", UNet2DConditionModelImpl::rename_key);
+  copy_weights(*text_encoder_, folder / "text_encoder", T5EncoderModelImpl::rename_key);
+}
+
+TextToImageTask::Batch TextToImageTask::batch(const torch::Tensor& indices) const {
+  const auto latents = cache_.latents.index_select(0, indices).to(device_, torch::kFloat32);
+  return {latents.contiguous(torch::MemoryFormat::ChannelsLast), pack_.ids(indices).to(device_)};
+}
+
+void TextToImageTask::drop_captions(Batch& batch, at::Generator& generator) const {
+  const auto dropped = torch::rand({batch.ids.size(0), 1}, generator, torch::kFloat32) < recipe_.data.caption_dropout;
+  batch.ids = torch::where(dropped.to(device_), pack_.empty_ids().to(device_), batch.ids);
+}
+
+torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, at::Generator& generator) {
+  const auto type = parse_prediction_type(schedule_.config().prediction_type);
+  const auto noise = torch::randn(batch.latents.sizes(), generator, torch::kFloat32).to(device_);
+  const auto count = batch.latents.size(0);
+  const auto t = stratified_timesteps(count, schedule_.num_train_timesteps(), generator).to(device_);  // [N]
+  const AutocastScope autocast(device_.type(), recipe_.precision == "bf16");
+  UNet2DConditionInput input;
+  input.sample = process_.add_noise(batch.latents, noise, t);
+  input.timestep = t;
+  input.encoder_hidden_states = text_encoder_->forward(batch.ids);  // [N, L, d_model]
+  const auto raw = unet_->forward(input).to(torch::kFloat32);       // [N, C, h, w]
+  const auto target = process_.target(type, batch.latents, noise, t);
+  if (recipe_.loss.min_snr_gamma <= 0) return (raw - target).square().mean();
+  const auto weight = min_snr_weight(type, process_.snr(t), recipe_.loss.min_snr_gamma);  // [N]
+  return ((raw - target).square().mean({1, 2, 3}) * weight).mean();
+}
+
+torch::Tensor TextToImageTask::loss(std::int64_t step) {
+  auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
+  auto examples = batch(order_.batch(step));
+  drop_captions(examples, generator);
+  return denoising_loss(examples, generator);
+}
+
+Json TextToImageTask::evaluate() {
+  const torch::NoGradGuard no_grad;
+  // With nothing held out the last pictures stand in.
+  const auto count = std::min({kHeldOutLatents, std::max(pack_.held_out(), kLatentBatch), pack_.size()});
+  double sum = 0;
+  for (std::int64_t first = 0; first < count; first += kLatentBatch) {
+    const auto length = std::min(kLatentBatch, count - first);
+    const auto start = pack_.size() - count + first;
+    auto generator = generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(first));
+    sum += denoising_loss(batch(torch::arange(start, start + length)), generator).item<double>() *
+           static_cast<double>(length);
+  }
+  return {{"held_out_loss", sum / static_cast<double>(count)}};
+}
+
+torch::Tensor TextToImageTask::sample_grid() {
+  const torch::NoGradGuard no_grad;
+  const auto ids = pack_.probe_ids().to(device_);  // [P, L]
+  const auto count = std::min(recipe_.sample.count, ids.size(0));
+  const auto prompts = text_encoder_->forward(ids.narrow(0, 0, count));
+  const auto empty = text_encoder_->forward(pack_.empty_ids().to(device_).unsqueeze(0)).expand_as(prompts);
+  const GuidanceOptions guidance{.scale = recipe_.sample.guidance_scale};
+  const auto states = is_guided(guidance) ? torch::cat({empty, prompts}) : prompts;
+  const Network network = [&](const torch::Tensor& x, const Level& level) {
+    return unet_->forward(x, level.t, states);
+  };
+  const auto denoise = make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(schedule_.config()));
+  const auto steps = make_steps(schedule_, recipe_.sample.steps, StepGrid::ddim);
+  NoiseSource noise(probe_seeds(recipe_.seed, count));
+  const auto start = noise.draw(cache_.latents.sizes().slice(1)).to(device_);
+  const auto latents = sample_ddim({.denoise = denoise,
+                                    .x = start * initial_noise_scale(schedule_, steps, StepGrid::ddim),
+                                    .steps = steps,
+                                    .noise = noise,
+                                    .options = {},
+                                    .on_step = {}});
+  return make_grid(cache_.vae->decode(cache_.vae->unscale(latents)), kGridColumns);
+}
+
+}  // namespace sfumato

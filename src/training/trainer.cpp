@@ -1,0 +1,146 @@
+#include "training/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <stdexcept>
+
+#include "training/ema.h"
+#include "training/learning_rate.h"
+
+namespace sfumato {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A task with all that an update changes: weights, optimizer, averages.
+class Learner {
+ public:
+  Learner(Task& task, const Recipe& recipe)
+      : task_(task),
+        recipe_(recipe),
+        parameters_(task.parameters()),
+        optimizer_(parameters_, recipe.optimizer),
+        ema_(parameters_, recipe.ema_decay),
+        learning_rate_{recipe.optimizer.lr, recipe.warmup_steps, recipe.steps, recipe.final_lr} {}
+
+  struct Update {
+    double loss = 0, lr = 0, grad_norm = 0;
+  };
+
+  Update update(std::int64_t step) {
+    const auto loss = task_.loss(step);
+    loss.backward();
+    Update update{loss.item<double>(), learning_rate_.at(step), clip_grad_norm(parameters_, recipe_.clip_grad_norm)};
+    if (!std::isfinite(update.loss) || !std::isfinite(update.grad_norm)) {
+      throw std::runtime_error("the loss is not finite at step " + std::to_string(step) +
+                               "; a smaller optimizer.lr or precision fp32 may help");
+    }
+    optimizer_.step(update.lr);
+    optimizer_.zero_grad();
+    ema_.update(step);
+    return update;
+  }
+
+  Checkpoint checkpoint(std::int64_t step, const Json& metrics) const {
+    Checkpoint checkpoint{step, {}, metrics};
+    for (const auto& [name, value] : parameters_) checkpoint.tensors["model." + name] = value.detach();
+    for (const auto& [name, value] : ema_.state()) checkpoint.tensors["ema." + name] = value;
+    for (const auto& [name, value] : optimizer_.state()) checkpoint.tensors["optimizer." + name] = value;
+    return checkpoint;
+  }
+
+  void restore(const Checkpoint& checkpoint) {
+    const torch::NoGradGuard no_grad;
+    const auto model = checkpoint.part("model.");
+    for (auto& [name, value] : parameters_) {
+      const auto found = model.find(name);
+      if (found == model.end() || found->second.sizes() != value.sizes()) {
+        throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape the recipe asks for");
+      }
+      value.copy_(found->second);
+    }
+    ema_.load_state(checkpoint.part("ema."));
+    optimizer_.load_state(checkpoint.part("optimizer."));
+  }
+
+  Ema& ema() { return ema_; }
+
+ private:
+  Task& task_;
+  const Recipe& recipe_;
+  NamedTensors parameters_;
+  AdamW optimizer_;
+  Ema ema_;
+  LearningRate learning_rate_;
+};
+
+/// Examples a second since the last call of `restart`, pictures and checkpoints not counted.
+class Speedometer {
+ public:
+  void restart() {
+    start_ = Clock::now();
+    examples_ = 0;
+  }
+  void count(std::int64_t examples) { examples_ += examples; }
+  double rate() const {
+    const std::chrono::duration<double> elapsed = Clock::now() - start_;
+    return static_cast<double>(examples_) / std::max(1e-9, elapsed.count());
+  }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+  std::int64_t examples_ = 0;
+};
+
+Json look(Task& task, Learner& learner, const RunFolder& run, const TrainerHooks& hooks, std::int64_t step) {
+  const EmaScope averages(learner.ema());
+  auto metrics = task.evaluate();
+  nlohmann::ordered_json line{{"step", step}};
+  for (const auto& [key, value] : metrics.items()) line[key] = value;
+  run.log(line);
+  if (hooks.write_picture) hooks.write_picture(run.sample_path(step), task.sample_grid());
+  return metrics;
+}
+
+}  // namespace
+
+std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerHooks& hooks) {
+  Learner learner(task, recipe);
+  Json metrics = Json::object();
+  std::int64_t step = 0;
+  if (const auto checkpoint = run.newest()) {
+    learner.restore(*checkpoint);
+    step = checkpoint->step;
+    metrics = checkpoint->metrics;
+  }
+  run.cut_log(step);
+  Speedometer speed;
+  while (step < recipe.steps) {
+    const auto update = learner.update(step);
+    ++step;
+    speed.count(recipe.batch_size);
+    if (hooks.on_step) hooks.on_step({step, recipe.steps, update.loss, speed.rate()});
+    const bool last = step == recipe.steps;
+    const bool stop = hooks.stop_requested && hooks.stop_requested();
+    if (step % recipe.log_every == 0 || last) {
+      run.log({{"step", step},
+               {"loss", update.loss},
+               {"lr", update.lr},
+               {"grad_norm", update.grad_norm},
+               {"images_per_second", speed.rate()}});
+      speed.restart();
+    }
+    if (!stop && (step % recipe.sample_every == 0 || last)) {
+      metrics = look(task, learner, run, hooks, step);
+      speed.restart();
+    }
+    if (step % recipe.checkpoint_every == 0 || last || stop) {
+      run.write(learner.checkpoint(step, metrics));
+      speed.restart();
+    }
+    if (stop) break;
+  }
+  return step;
+}
+
+}  // namespace sfumato

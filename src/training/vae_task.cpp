@@ -1,0 +1,121 @@
+#include "training/vae_task.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "training/autocast.h"
+#include "training/grid.h"
+#include "training/network_parameters.h"
+
+namespace sfumato {
+namespace {
+
+/// At the start the posterior is narrow (deviation 0.05): with a wider one the sampled noise drowns the picture for
+/// the first thousand steps.
+constexpr double kInitialLogVariance = -6.0;
+constexpr std::int64_t kHeldOutLookedAt = 64;
+constexpr std::int64_t kEvaluationBatch = 16;
+
+void narrow_posterior(AutoencoderKLImpl& vae) {
+  const torch::NoGradGuard no_grad;
+  const auto parameters = vae.named_parameters();
+  const std::string last = parameters.contains("quant_conv.weight") ? "quant_conv" : "encoder.conv_out";
+  const auto channels = vae.config().latent_channels;
+  parameters[last + ".weight"].narrow(0, channels, channels).zero_();
+  parameters[last + ".bias"].narrow(0, channels, channels).fill_(kInitialLogVariance);
+}
+
+torch::Tensor channels_last(const torch::Tensor& x) {
+  return x.contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
+VaeTask::VaeTask(const Recipe& recipe, torch::Device device)
+    : recipe_(recipe),
+      device_(device),
+      pack_(recipe.data.pack, recipe.data.image_size),
+      vae_(AutoencoderKLConfig::from_json(recipe.vae)),
+      order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size) {
+  prepare_for_training(*vae_, generator_for(recipe.seed, Stream::kInitialisation, 0), device);
+  narrow_posterior(*vae_);
+}
+
+NamedTensors VaeTask::parameters() {
+  return named_parameters_of(*vae_, "vae");
+}
+
+void VaeTask::init_from(const std::filesystem::path& folder) {
+  copy_weights(*vae_, folder, AutoencoderKLImpl::rename_key);
+}
+
+torch::Tensor VaeTask::crops(std::int64_t step, at::Generator& generator) {
+  const auto images = pack_.images(order_.batch(step), device_);  // [N, 3, H, W]
+  const auto size = recipe_.data.crop_size;
+  if (size == 0 || (size == images.size(2) && size == images.size(3))) return channels_last(images);
+  const auto rows = torch::randint(images.size(2) - size + 1, {images.size(0)}, generator, torch::kInt64);
+  const auto columns = torch::randint(images.size(3) - size + 1, {images.size(0)}, generator, torch::kInt64);
+  std::vector<torch::Tensor> crops;
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
+    const auto row = rows[i].item<std::int64_t>(), column = columns[i].item<std::int64_t>();
+    crops.push_back(images[i].narrow(1, row, size).narrow(2, column, size));
+  }
+  return channels_last(torch::stack(crops));
+}
+
+torch::Tensor VaeTask::loss(std::int64_t step) {
+  auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
+  const auto x = crops(step, generator);
+  const AutocastScope autocast(device_.type(), recipe_.precision == "bf16");
+  const auto posterior = vae_->encode(x);
+  const auto noise = torch::randn(posterior.mean.sizes(), generator, torch::kFloat32).to(device_);
+  const auto error = vae_->decode(posterior.sample(noise)).to(torch::kFloat32) - x;
+  auto loss = recipe_.loss.l2_weight * error.square().mean();
+  if (recipe_.loss.l1_weight > 0) loss = loss + recipe_.loss.l1_weight * error.abs().mean();
+  if (recipe_.loss.kl_weight > 0) {
+    const auto values_an_image = static_cast<double>(posterior.mean[0].numel());
+    loss = loss + recipe_.loss.kl_weight / values_an_image * posterior.kl().mean();
+  }
+  return loss;
+}
+
+torch::Tensor VaeTask::held_out_images(std::int64_t first, std::int64_t count) {
+  // With nothing held out the last pictures stand in.
+  const auto start = pack_.size() - std::max(pack_.held_out(), std::min(pack_.size(), kHeldOutLookedAt));
+  return channels_last(pack_.images(torch::arange(start + first, start + first + count), device_));
+}
+
+Json VaeTask::evaluate() {
+  const torch::NoGradGuard no_grad;
+  const auto count = std::min({kHeldOutLookedAt, std::max<std::int64_t>(pack_.held_out(), 1), pack_.size()});
+  double squares = 0;
+  std::vector<torch::Tensor> means;
+  for (std::int64_t first = 0; first < count; first += kEvaluationBatch) {
+    const auto x = held_out_images(first, std::min(kEvaluationBatch, count - first));
+    const auto mean = vae_->encode(x).mode();
+    const auto error = (vae_->decode(mean).clamp(-1, 1) - x) / 2;
+    squares += error.square().mean().item<double>() * static_cast<double>(x.size(0));
+    means.push_back(mean.flatten());
+  }
+  const double mean_square = squares / static_cast<double>(count);
+  return {{"held_out_psnr", -10.0 * std::log10(mean_square)}, {"latent_std", torch::cat(means).std().item<double>()}};
+}
+
+torch::Tensor VaeTask::sample_grid() {
+  const torch::NoGradGuard no_grad;
+  constexpr std::int64_t kColumns = 8;
+  const auto count = std::min({recipe_.sample.count, kHeldOutLookedAt, pack_.size()});
+  const auto x = held_out_images(0, count);
+  const auto rebuilt = vae_->decode(vae_->encode(x).mode());
+  std::vector<torch::Tensor> rows;
+  for (std::int64_t first = 0; first < count; first += kColumns) {
+    const auto length = std::min(kColumns, count - first);
+    for (const auto& part : {x, rebuilt}) {
+      rows.push_back(
+          torch::constant_pad_nd(part.narrow(0, first, length), {0, 0, 0, 0, 0, 0, 0, kColumns - length}, -1));
+    }
+  }
+  return make_grid(torch::cat(rows), kColumns);
+}
+
+}  // namespace sfumato

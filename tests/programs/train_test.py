@@ -1,0 +1,244 @@
+"""The program `train` on a tiny pack: what a killed run leaves, what its continuation gives, what it refuses, and the
+folders it exports.
+
+Given in the environment: SFUMATO_BUILD_DIR, which holds tools/train. Python's standard library alone is used.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+TRAIN = pathlib.Path(os.environ["SFUMATO_BUILD_DIR"]) / "tools" / "train"
+LENGTH = 8
+
+VAE = {
+    "kind": "vae",
+    "steps": 12,
+    "batch_size": 4,
+    "data": {"image_size": 16, "crop_size": 8},
+    "vae": {
+        "block_out_channels": [8, 8],
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "latent_channels": 4,
+        "norm_num_groups": 4,
+    },
+    "schedule": {"warmup_steps": 3},
+    "sample": {"count": 4},
+    "log_every": 1,
+    "sample_every": 6,
+    "checkpoint_every": 3,
+}
+
+TEXT_TO_IMAGE = {
+    "kind": "text_to_image",
+    "steps": 12,
+    "batch_size": 4,
+    "data": {"image_size": 16},
+    "unet": {
+        "sample_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": [8, 16],
+        "layers_per_block": 1,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+        "cross_attention_dim": 16,
+        "attention_head_dim": 2,
+        "norm_num_groups": 4,
+    },
+    "text_encoder": {"vocab_size": 32, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2},
+    "scheduler": {
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+        "clip_sample": False,
+    },
+    "schedule": {"warmup_steps": 3},
+    "sample": {"count": 2, "steps": 2},
+    "log_every": 1,
+    "sample_every": 6,
+    "checkpoint_every": 3,
+}
+
+
+def write_pack(path):
+    """Twenty-four 16 x 16 pictures of one colour and a brighter square, with random token ids."""
+    rng = random.Random(0)
+    count = 24
+    pixels = bytearray()
+    for _ in range(count):
+        left, top = rng.randrange(10), rng.randrange(10)
+        for _channel in range(3):
+            ground, thing = rng.randrange(100), rng.randrange(150, 256)
+            for y in range(16):
+                for x in range(16):
+                    pixels.append(thing if top <= y < top + 6 and left <= x < left + 6 else ground)
+    ids = [rng.randrange(32) for _ in range(count * LENGTH)]
+    tensors = {
+        "images": ("U8", [count, 3, 16, 16], bytes(pixels)),
+        "captions.ids": ("I32", [count, LENGTH], struct.pack(f"<{len(ids)}i", *ids)),
+        "captions.bytes": ("U8", [count], b"x" * count),
+        "captions.offsets": ("I64", [count + 1], struct.pack(f"<{count + 1}q", *range(count + 1))),
+        "empty.ids": ("I32", [LENGTH], struct.pack(f"<{LENGTH}i", 1, *[0] * (LENGTH - 1))),
+        "probes.ids": ("I32", [2, LENGTH], struct.pack(f"<{2 * LENGTH}i", *ids[: 2 * LENGTH])),
+        "probes.bytes": ("U8", [2], b"ab"),
+        "probes.offsets": ("I64", [3], struct.pack("<3q", 0, 1, 2)),
+        "split.held_out": ("I64", [1], struct.pack("<q", 4)),
+    }
+    header, body = {"__metadata__": {"format": "sfumato-pack", "version": "1"}}, b""
+    for name, (dtype, shape, data) in sorted(tensors.items(), key=lambda item: item[1][0] != "I64"):
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def run(*arguments):
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    return subprocess.run([TRAIN, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=300)
+
+
+def states(folder):
+    return sorted((folder / "checkpoints").glob("step-*/state.safetensors"))
+
+
+class Train(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.scratch.name)
+        pack = cls.folder / "pack.safetensors"
+        write_pack(pack)
+        tokenizer = cls.folder / "tokenizer"
+        tokenizer.mkdir()
+        (tokenizer / "spiece.model").write_bytes(b"model")
+        (tokenizer / "tokenizer_config.json").write_text('{"model_max_length": 8}')
+        VAE["data"]["pack"] = TEXT_TO_IMAGE["data"]["pack"] = str(pack)
+        TEXT_TO_IMAGE["vae"] = str(cls.folder / "vae")
+        TEXT_TO_IMAGE["tokenizer"] = str(tokenizer)
+        cls.vae, cls.text_to_image = cls.folder / "vae.json", cls.folder / "text_to_image.json"
+        cls.vae.write_text(json.dumps(VAE))
+        cls.text_to_image.write_text(json.dumps(TEXT_TO_IMAGE))
+        whole = run(cls.vae, "--out", cls.folder / "vae-whole", "--quiet")
+        assert whole.returncode == 0, whole.stderr
+        exported = run("--export", cls.folder / "vae-whole", cls.folder / "vae", "--dtype", "fp32")
+        assert exported.returncode == 0, exported.stderr
+        whole = run(cls.text_to_image, "--out", cls.folder / "whole", "--quiet")
+        assert whole.returncode == 0, whole.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def kill_and_resume(self, recipe, name, stop_signal):
+        """Ends the process as soon as a checkpoint is there, at whatever point the loop is then, and continues."""
+        out = self.folder / name
+        environment = dict(os.environ, OMP_NUM_THREADS="1")
+        command = [TRAIN, str(recipe), "--out", str(out), "--quiet"]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        while not states(out) and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(stop_signal)
+        process.wait()
+        first = states(out)[-1].parent.name
+        resumed = run(recipe, "--out", out, "--quiet", "--resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        return process.returncode, first, out
+
+    def assert_same_run(self, one, other):
+        self.assertEqual([p.parent.name for p in states(one)], [p.parent.name for p in states(other)])
+        self.assertEqual(states(one)[-1].read_bytes(), states(other)[-1].read_bytes())
+        losses = []
+        for folder in (one, other):
+            lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+            losses.append([(line["step"], line["loss"]) for line in lines if "loss" in line])
+        self.assertEqual(losses[0], losses[1])
+
+    def test_a_killed_run_that_continues_gives_the_same_weights_bit_for_bit(self):
+        for recipe, whole in ((self.vae, "vae-whole"), (self.text_to_image, "whole")):
+            with self.subTest(recipe=recipe.name):
+                code, first, out = self.kill_and_resume(recipe, f"killed-{whole}", signal.SIGKILL)
+                self.assertEqual(code, -signal.SIGKILL, "the run ended before it could be killed")
+                self.assertLess(first, "step-00000012")
+                self.assert_same_run(out, self.folder / whole)
+
+    def test_ctrl_c_writes_a_checkpoint_and_the_run_continues_exactly(self):
+        code, _, out = self.kill_and_resume(self.text_to_image, "interrupted", signal.SIGINT)
+        self.assertEqual(code, 130)
+        self.assertEqual(states(out)[-1].read_bytes(), states(self.folder / "whole")[-1].read_bytes())
+
+    def test_the_log_holds_losses_speed_and_held_out_metrics(self):
+        lines = [json.loads(line) for line in (self.folder / "vae-whole" / "log.jsonl").read_text().splitlines()]
+        self.assertEqual(
+            set(lines[0]), {"step", "loss", "lr", "grad_norm", "images_per_second"}
+        )
+        self.assertEqual([line["step"] for line in lines if "held_out_psnr" in line], [6, 12])
+
+    def test_only_the_newest_two_checkpoints_stay_and_nothing_half_written(self):
+        names = sorted(path.name for path in (self.folder / "whole" / "checkpoints").iterdir())
+        self.assertEqual(names, ["step-00000009", "step-00000012"])
+        self.assertEqual(list(self.folder.rglob("*.part")), [])
+
+    def test_pictures_are_written_at_intervals(self):
+        names = sorted(path.stem for path in (self.folder / "whole" / "samples").iterdir())
+        self.assertEqual(names, ["step-00000006", "step-00000012"])
+
+    def test_the_export_is_a_whole_pipeline_folder_in_shards(self):
+        out = self.folder / "export"
+        result = run("--export", self.folder / "whole", out, "--dtype", "fp16", "--max-shard-size", "8KiB")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        index = json.loads((out / "model_index.json").read_text())
+        self.assertEqual(index["_class_name"], "StableDiffusionPipeline")
+        self.assertEqual(index["tokenizer"], ["transformers", "T5Tokenizer"])
+        for part in ("unet", "vae", "text_encoder", "scheduler", "tokenizer"):
+            self.assertTrue((out / part).is_dir(), part)
+        scheduler = json.loads((out / "scheduler" / "scheduler_config.json").read_text())
+        self.assertEqual(scheduler["_class_name"], "DDIMScheduler")
+        self.assertEqual(scheduler["prediction_type"], "v_prediction")
+        self.assertTrue(scheduler["rescale_betas_zero_snr"])
+        self.assertEqual(json.loads((out / "text_encoder" / "config.json").read_text())["dtype"], "float32")
+        self.assertTrue((out / "unet" / "diffusion_pytorch_model.safetensors.index.json").exists())
+        self.assertEqual((out / "tokenizer" / "spiece.model").read_bytes(), b"model")
+
+    def test_a_run_starts_from_given_weights(self):
+        exported = self.folder / "start"
+        self.assertEqual(run("--export", self.folder / "whole", exported, "--dtype", "fp32").returncode, 0)
+        result = run(self.text_to_image, "--out", self.folder / "tuned", "--init-from", exported, "--steps", 1, "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def refused(self, *arguments, says, code=2):
+        result = run(*arguments)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertIn(says, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+    def test_what_is_wrong_is_refused_in_one_line(self):
+        out = self.folder / "refused"
+        self.refused(self.vae, "--out", out, "--set", "batchsize=3", says="did you mean 'batch_size'?")
+        self.refused(self.vae, "--out", out, "--stepz", "3", says="did you mean '--steps'?")
+        self.refused(self.vae, "--out", out, "--steps", "many", says="--steps 'many'")
+        self.refused(self.vae, "--out", out, "--set", "vae.act_fn=swash", says="swash")
+        self.refused(self.vae, "--out", out, "--resume", says="there is no run")
+        self.refused(self.vae, says="--out is missing")
+        self.refused(self.vae, "--out", self.folder / "vae-whole", says="holds a run already")
+        self.refused(self.folder / "none.json", "--out", out, says="none.json")
+        self.refused(self.vae, "--out", out, "--set", "data.pack=none.safetensors", says="none.safetensors")
+        self.refused("--export", out, self.folder / "nowhere", says="refused")
+        self.refused("--export", self.folder / "whole", out, "--max-shard-size", "big", says="'big'")
+        self.assertFalse(out.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,82 @@
+#include "training/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace sfumato {
+namespace {
+
+Json smallest() {
+  return {{"kind", "vae"}, {"data", {{"pack", "p.safetensors"}}}};
+}
+
+std::string refusal(const Json& json) {
+  try {
+    parse_recipe(json, "r.json");
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Recipe, AnUnknownKeyIsRefusedWithTheNearestOne) {
+  auto json = smallest();
+  json["batchsize"] = 8;
+  EXPECT_NE(refusal(json).find("unknown key 'batchsize'; did you mean 'batch_size'?"), std::string::npos);
+}
+
+TEST(Recipe, AnUnknownKeyOfAPartNamesThePart) {
+  auto json = smallest();
+  json["optimizer"] = {{"learning", 1}};
+  EXPECT_NE(refusal(json).find("r.json: optimizer: unknown key 'learning'"), std::string::npos);
+}
+
+TEST(Recipe, AnUnknownKindIsRefusedByName) {
+  EXPECT_NE(refusal({{"kind", "gan"}, {"data", {{"pack", "p"}}}}).find("'gan'"), std::string::npos);
+}
+
+TEST(Recipe, ValuesOutOfRangeAreRefused) {
+  for (const auto* setting : {"steps=0", "batch_size=-1", "data.caption_dropout=2", "optimizer.lr=0",
+                              "optimizer.betas=[0.9]", "precision=fp8", "data.crop_size=999", "log_every=0"}) {
+    auto json = smallest();
+    apply_setting(json, setting);
+    EXPECT_NE(refusal(json), "") << setting;
+  }
+}
+
+TEST(Recipe, AValueOfAnotherTypeIsRefusedWithItsKey) {
+  auto json = smallest();
+  json["steps"] = "many";
+  EXPECT_NE(refusal(json).find("'steps'"), std::string::npos);
+}
+
+TEST(Recipe, AMissingPackIsRefused) {
+  EXPECT_NE(refusal({{"kind", "vae"}}).find("'pack'"), std::string::npos);
+}
+
+TEST(Recipe, SettingsReachDottedPathsAndTakeJsonOrText) {
+  auto json = smallest();
+  apply_setting(json, "optimizer.lr=0.5");
+  apply_setting(json, "data.pack=folder/x.safetensors");
+  const auto recipe = parse_recipe(json, "r.json");
+  EXPECT_EQ(recipe.optimizer.lr, 0.5);
+  EXPECT_EQ(recipe.data.pack, "folder/x.safetensors");
+}
+
+TEST(Recipe, ASettingWithoutAValueOrInsideANumberIsRefused) {
+  auto json = smallest();
+  EXPECT_THROW(apply_setting(json, "seed"), std::invalid_argument);
+  json["seed"] = 1;
+  EXPECT_THROW(apply_setting(json, "seed.x=1"), std::invalid_argument);
+}
+
+TEST(Recipe, EveryRecipeThatShipsIsValid) {
+  for (const auto& entry : std::filesystem::directory_iterator(SFUMATO_SOURCE_DIR "/configs")) {
+    if (entry.path().extension() != ".json") continue;
+    EXPECT_NO_THROW(parse_recipe(read_json(entry.path()), entry.path().string())) << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace sfumato

@@ -1,0 +1,248 @@
+// train: trains a VAE, or a UNet with its text encoder, from a recipe in configs/
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "core/placement.h"
+#include "core/progress.h"
+#include "training/allocator.h"
+#include "training/export.h"
+#include "training/grid.h"
+#include "training/recipe.h"
+#include "training/tasks.h"
+#include "training/trainer.h"
+
+namespace sfumato {
+namespace {
+
+constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what a run has learnt.
+
+  train RECIPE --out RUN [options]
+  train --export RUN FOLDER [--dtype fp16] [--max-shard-size 16MiB]
+
+  RECIPE                  a JSON file such as configs/vae-128.json
+  --out RUN               the run's folder: log, pictures, checkpoints
+  --resume                continue from the run's newest checkpoint
+  --steps N               train for N steps in all instead of the recipe's
+  --set KEY=VALUE         replace a value of the recipe (optimizer.lr=1e-4); may be repeated
+  --init-from FOLDER      start from the weights of a diffusers folder
+  --device NAME           auto, cpu, cuda or cuda:N
+  --quiet                 no progress bar
+
+  --export RUN FOLDER     write the averaged weights of a run as a diffusers folder
+  --dtype NAME            fp32, fp16 or bf16 (default fp16)
+  --max-shard-size SIZE   cut files above this size, such as 16MiB (default: one file)
+)";
+
+struct Arguments {
+  std::vector<std::string> positional;
+  std::vector<std::string> settings;
+  std::string out, init_from;
+  std::string device = "auto", dtype = "fp16", max_shard_size = "0";
+  std::optional<std::string> steps;
+  bool resume = false, exports = false, quiet = false, help = false;
+};
+
+/// The first line of what went wrong, and the exit status.
+int report(const std::exception& error, int status) {
+  const std::string what = error.what();
+  std::cerr << "train: " << what.substr(0, what.find('\n')) << '\n';
+  return status;
+}
+
+/// The tool's own small parser: the program builds where there is no library for it.
+class ArgumentParser {
+ public:
+  Arguments parse(const std::vector<std::string>& words) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const auto equals = words[i].find('=');
+      const auto name = words[i].substr(0, equals);
+      if (words[i].size() < 2 || words[i][0] != '-') {
+        result_.positional.push_back(words[i]);
+      } else if (const auto flag = flags_.find(words[i]); flag != flags_.end()) {
+        *flag->second = true;
+      } else if (const auto option = options_.find(name); option != options_.end()) {
+        const bool inside = equals != std::string::npos;
+        if (!inside && i + 1 == words.size()) throw std::invalid_argument(name + " needs a value");
+        option->second(inside ? words[i].substr(equals + 1) : words[++i]);
+      } else {
+        refuse(name);
+      }
+    }
+    return result_;
+  }
+
+ private:
+  using Take = std::function<void(const std::string&)>;
+  static Take into(std::string& target) {
+    return [&target](const std::string& value) { target = value; };
+  }
+
+  [[noreturn]] void refuse(const std::string& name) const {
+    std::vector<std::string> known;
+    for (const auto& [flag, target] : flags_) known.push_back(flag);
+    for (const auto& [option, take] : options_) known.push_back(option);
+    const auto suggestion = nearest(name, known);
+    throw std::invalid_argument("unknown option '" + name + "'" +
+                                (suggestion.empty() ? "; see --help" : "; did you mean '" + suggestion + "'?"));
+  }
+
+  Arguments result_;
+  std::map<std::string, bool*> flags_{{"--resume", &result_.resume},
+                                      {"--export", &result_.exports},
+                                      {"--quiet", &result_.quiet},
+                                      {"--help", &result_.help},
+                                      {"-h", &result_.help}};
+  std::map<std::string, Take> options_{
+      {"--out", into(result_.out)},
+      {"--init-from", into(result_.init_from)},
+      {"--device", into(result_.device)},
+      {"--dtype", into(result_.dtype)},
+      {"--max-shard-size", into(result_.max_shard_size)},
+      {"--steps", [this](const std::string& value) { result_.steps = value; }},
+      {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
+};
+
+std::int64_t parse_count(const std::string& text, const std::string& option) {
+  std::size_t used = 0;
+  std::int64_t value = 0;
+  try {
+    value = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size() || value < 1) {
+    throw std::invalid_argument(option + " '" + text + "': expected a whole number of at least 1");
+  }
+  return value;
+}
+
+/// "16MiB", "40MB", "1000" or "0" to bytes.
+std::int64_t parse_size(const std::string& text) {
+  static const std::map<std::string, std::int64_t> units{
+      {"", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  const auto digits = text.find_first_not_of("0123456789");
+  const auto unit = units.find(digits == std::string::npos ? "" : text.substr(digits));
+  if (unit == units.end() || digits == 0 || text.empty() || text.size() > 15) {
+    throw std::invalid_argument("--max-shard-size '" + text + "': expected a size such as 16MiB");
+  }
+  return std::stoll(text) * unit->second;
+}
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void interrupt(int signal) {
+  // A second Ctrl-C ends the process at once.
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+/// A bar that starts where the run does, which a resumed one tells by its first step.
+std::function<void(const TrainingProgress&)> progress_bar() {
+  auto bar = std::make_shared<std::optional<Progress>>();
+  return [bar](const TrainingProgress& now) {
+    if (!*bar) bar->emplace("train", now.steps, ProgressStyle::kAutomatic, now.step - 1);
+    std::array<char, 64> note{};
+    std::snprintf(note.data(), note.size(), "loss %.4f  %.1f images/s", now.loss, now.examples_per_second);
+    (*bar)->update(now.step, note.data());
+    if (now.step == now.steps) (*bar)->finish();
+  };
+}
+
+void check_run(const Arguments& arguments) {
+  if (arguments.out.empty()) throw std::invalid_argument("--out is missing: name the run's folder");
+  const RunFolder run(arguments.out);
+  if (run.has_checkpoints() && !arguments.resume) {
+    throw std::invalid_argument("'" + arguments.out + "' holds a run already; add --resume or name another folder");
+  }
+  if (arguments.resume && !run.has_checkpoints() && !std::filesystem::exists(run.path() / "recipe.json")) {
+    throw std::invalid_argument("--resume: there is no run in '" + arguments.out + "'");
+  }
+}
+
+TrainerHooks make_hooks(const Arguments& arguments) {
+  TrainerHooks hooks;
+  if (!arguments.quiet) hooks.on_step = progress_bar();
+  hooks.stop_requested = [] { return interrupted != 0; };
+  hooks.write_picture = [](const std::filesystem::path& name, const torch::Tensor& picture) {
+    write_ppm(name.string() + ".ppm", picture);
+  };
+  return hooks;
+}
+
+Json read_recipe(const Arguments& arguments) {
+  if (arguments.positional.size() != 1) throw std::invalid_argument("expected one recipe; see --help");
+  auto json = read_json(arguments.positional[0]);
+  for (const auto& setting : arguments.settings) apply_setting(json, setting);
+  if (arguments.steps) json["steps"] = parse_count(*arguments.steps, "--steps");
+  return json;
+}
+
+int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
+  if (done < recipe.steps) {
+    std::cerr << "stopped after step " << done << "; --resume continues\n";
+    return 130;
+  }
+  std::cerr << "done: " << run.path().string() << '\n';
+  return 0;
+}
+
+int run_training(const Arguments& arguments) {
+  const auto json = read_recipe(arguments);
+  const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
+  const auto device = parse_device(arguments.device);
+  check_run(arguments);
+  keep_freed_memory();
+  const RunFolder run(arguments.out);
+  const auto task = make_task(recipe, run, device);
+  if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
+  std::signal(SIGINT, interrupt);
+  std::signal(SIGTERM, interrupt);
+  try {
+    write_json(run.path() / "recipe.json", json);
+    return finish(train(*task, recipe, run, make_hooks(arguments)), recipe, run);
+  } catch (const std::exception& error) {
+    return report(error, 1);  // the input was good: the disk or the training failed
+  }
+}
+
+int run_export(const Arguments& arguments) {
+  if (arguments.positional.size() != 2) throw std::invalid_argument("--export needs a run and a folder; see --help");
+  export_run(RunFolder(arguments.positional[0]), arguments.positional[1],
+             {.dtype = parse_dtype(arguments.dtype), .max_shard_size = parse_size(arguments.max_shard_size)});
+  return 0;
+}
+
+int run(const std::vector<std::string>& words) {
+  const auto arguments = ArgumentParser().parse(words);
+  if (arguments.help) {
+    std::cout << kUsage;
+    return 0;
+  }
+  return arguments.exports ? run_export(arguments) : run_training(arguments);
+}
+
+}  // namespace
+
+int run_or_report(const std::vector<std::string>& words) {
+  try {
+    return run(words);
+  } catch (const std::exception& error) {
+    return report(error, 2);
+  }
+}
+
+}  // namespace sfumato
+
+int main(int argc, char** argv) {
+  return sfumato::run_or_report({argv + 1, argv + argc});
+}
