@@ -1,3 +1,4 @@
+// compose: builds captioned pictures for training
 // Builds captioned pictures: scenes composed of the listed things, or a folder of captioned images, as a pack for
 // train, as files, or as a contact sheet.
 #include <unistd.h>

@@ -1,0 +1,80 @@
+#include "images/pixels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace sfumato {
+namespace {
+
+constexpr double kLobes = 3;
+
+double lanczos(double x) {
+  if (x == 0) return 1;
+  if (std::abs(x) >= kLobes) return 0;
+  const double pi_x = std::numbers::pi * x;
+  return kLobes * std::sin(pi_x) * std::sin(pi_x / kLobes) / (pi_x * pi_x);
+}
+
+/// The weights [to, from] of one pass: Pillow's precompute_coeffs, rounded to its 22 bits of fixed point.
+torch::Tensor resampling_matrix(std::int64_t from, std::int64_t to) {
+  auto matrix = torch::zeros({to, from}, torch::kFloat64);
+  auto weights = matrix.accessor<double, 2>();
+  const double scale = static_cast<double>(from) / static_cast<double>(to);
+  const double filter_scale = std::max(scale, 1.0);
+  const double support = kLobes * filter_scale;
+  for (std::int64_t i = 0; i < to; ++i) {
+    const double center = (static_cast<double>(i) + 0.5) * scale;
+    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - support + 0.5));
+    const auto last = std::min(from, static_cast<std::int64_t>(center + support + 0.5));
+    double sum = 0;
+    for (auto j = first; j < last; ++j)
+      sum += weights[i][j] = lanczos((static_cast<double>(j) - center + 0.5) / filter_scale);
+    for (auto j = first; j < last; ++j) weights[i][j] = std::round(weights[i][j] / sum * (1 << 22)) / (1 << 22);
+  }
+  return matrix;
+}
+
+torch::Tensor rounded_to_8_bits(const torch::Tensor& values) {
+  return (values + 0.5).floor().clamp(0, 255);
+}
+
+}  // namespace
+
+torch::Tensor to_bytes(const torch::Tensor& image) {
+  const auto chw = image.dim() == 4 ? image.squeeze(0) : image;
+  TORCH_CHECK(chw.dim() == 3 && chw.size(0) == 3, "expected one picture [1, 3, H, W], got ", image.sizes());
+  const auto unit = (chw.detach().cpu().to(torch::kFloat32) * 0.5 + 0.5).clamp(0, 1);
+  return (unit * 255).round().to(torch::kUInt8).permute({1, 2, 0}).contiguous();  // [H, W, 3]
+}
+
+torch::Tensor from_bytes(const torch::Tensor& bytes) {
+  const auto unit = bytes.permute({2, 0, 1}).to(torch::kFloat32) / 255;
+  return (unit * 2 - 1).unsqueeze(0).contiguous();  // [1, 3, H, W]
+}
+
+torch::Tensor resize_lanczos(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
+  if (image.size(2) == height && image.size(3) == width) return image;
+  auto pixels = to_bytes(image).permute({2, 0, 1}).to(torch::kFloat64);  // [3, H, W]
+  if (image.size(3) != width)
+    pixels = rounded_to_8_bits(torch::matmul(pixels, resampling_matrix(image.size(3), width).t()));
+  if (image.size(2) != height)
+    pixels = rounded_to_8_bits(torch::matmul(resampling_matrix(image.size(2), height), pixels));
+  return from_bytes(pixels.permute({1, 2, 0}).to(torch::kUInt8));
+}
+
+torch::Tensor image_grid(const torch::Tensor& images, std::int64_t columns, std::int64_t gap) {
+  TORCH_CHECK(images.dim() == 4 && images.size(0) > 0 && columns > 0, "a grid of ", images.sizes(), " in ", columns,
+              " columns");
+  columns = std::min(columns, images.size(0));
+  const auto rows = (images.size(0) + columns - 1) / columns;
+  const auto height = images.size(2), width = images.size(3);
+  auto grid = torch::ones({1, 3, rows * (height + gap) - gap, columns * (width + gap) - gap}, images.options());
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
+    const auto top = i / columns * (height + gap), left = i % columns * (width + gap);
+    grid[0].slice(1, top, top + height).slice(2, left, left + width).copy_(images[i]);
+  }
+  return grid;
+}
+
+}  // namespace sfumato

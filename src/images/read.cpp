@@ -1,0 +1,91 @@
+#include "images/read.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <mutex>
+#include <opencv2/imgcodecs.hpp>
+#include <stdexcept>
+
+#include "core/files.h"
+#include "images/jpeg.h"
+
+namespace sfumato {
+namespace {
+
+/// While it lives, file descriptor 2 leads nowhere: OpenCV's codecs (libpng, libjpeg, libtiff) print their warnings
+/// there and offer no other way; what matters of them is thrown. One at a time, since the descriptor is the process's.
+class SilencedStderr {
+ public:
+  SilencedStderr() : lock_(mutex()), saved_(::dup(STDERR_FILENO)) {
+    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (saved_ >= 0 && nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
+    if (nowhere >= 0) ::close(nowhere);
+  }
+  ~SilencedStderr() {
+    if (saved_ < 0) return;
+    ::dup2(saved_, STDERR_FILENO);
+    ::close(saved_);
+  }
+  SilencedStderr(const SilencedStderr&) = delete;
+  SilencedStderr& operator=(const SilencedStderr&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex only;
+    return only;
+  }
+  std::lock_guard<std::mutex> lock_;
+  int saved_;
+};
+
+/// As stored, where that has alpha; else as OpenCV turns it by its EXIF orientation, which it does not do to a picture
+/// asked for as stored. Empty where it cannot be decoded.
+cv::Mat decode(const std::string& bytes) {
+  const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
+  const SilencedStderr silenced;
+  try {
+    auto stored = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    if (stored.empty() || stored.channels() == 4 || stored.channels() == 2) return stored;
+    return cv::imdecode(buffer, cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH);
+  } catch (const cv::Exception&) {
+    return {};
+  }
+}
+
+/// [H, W, C] with OpenCV's channel order, in [0, 1].
+torch::Tensor unit_range(const cv::Mat& picture) {
+  const std::vector<std::int64_t> shape = {picture.rows, picture.cols, picture.channels()};
+  void* data = picture.data;
+  if (picture.depth() == CV_8U) return torch::from_blob(data, shape, torch::kUInt8).to(torch::kFloat32) / 255;
+  if (picture.depth() == CV_16U) return torch::from_blob(data, shape, torch::kUInt16).to(torch::kFloat32) / 65535;
+  if (picture.depth() == CV_32F) return torch::from_blob(data, shape, torch::kFloat32).clamp(0, 1);
+  return {};
+}
+
+/// [H, W, C] grey, grey and alpha, BGR or BGRA in [0, 1] as [H, W, 3] RGB on white.
+torch::Tensor rgb_on_white(const torch::Tensor& picture) {
+  const auto channels = picture.size(2);
+  const auto colors = picture.slice(2, 0, channels <= 2 ? 1 : 3).flip(2).expand({-1, -1, 3});
+  if (channels == 1 || channels == 3) return colors;
+  const auto alpha = picture.slice(2, channels - 1);
+  return colors * alpha + (1 - alpha);
+}
+
+}  // namespace
+
+torch::Tensor read_image(const std::filesystem::path& path) {
+  const auto bytes = read_file(path);
+  const auto quoted = "'" + path.string() + "'";
+  if (bytes.empty()) throw std::runtime_error("cannot read " + quoted + ": the file is empty");
+  if (is_jpeg(bytes) && !is_whole_jpeg(bytes)) throw std::runtime_error("cannot read " + quoted + ": truncated JPEG");
+  auto picture = decode(bytes);
+  if (picture.empty())
+    throw std::runtime_error("cannot read " + quoted + ": not a picture in a known format, or damaged");
+  if (!picture.isContinuous()) picture = picture.clone();
+  const auto unit = unit_range(picture);
+  if (!unit.defined()) throw std::runtime_error("cannot read " + quoted + ": unknown kind of pixels");
+  return (rgb_on_white(unit) * 2 - 1).permute({2, 0, 1}).unsqueeze(0).contiguous();  // [1, 3, H, W]
+}
+
+}  // namespace sfumato

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+
+namespace sfumato {
+
+/// Reads a picture file (what OpenCV's imgcodecs reads: PNG, JPEG also CMYK, WebP, TIFF, BMP, ...; 8 or 16 bits, grey
+/// or colour, turned as its EXIF orientation says) as float32 [1, 3, H, W] in [-1, 1], RGB. Transparent parts show
+/// white behind them. Throws std::runtime_error naming `path` where it cannot be read, is no picture or is truncated.
+torch::Tensor read_image(const std::filesystem::path& path);
+
+}  // namespace sfumato

@@ -1,0 +1,44 @@
+#include "pipelines/find_model.h"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+using std::filesystem::path;
+
+path program_folder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+}  // namespace
+
+std::vector<path> model_roots(const path& source_models) {
+  if (const char* root = std::getenv("SFUMATO_MODELS"); root != nullptr && *root != '\0') return {root};
+  std::vector<path> candidates;
+  const auto start = program_folder();
+  candidates.push_back(start.parent_path() / "share" / "sfumato" / "models");
+  for (auto folder = start; folder.has_relative_path(); folder = folder.parent_path())
+    candidates.push_back(folder / "models");
+  if (!source_models.empty()) candidates.push_back(source_models);
+  std::vector<path> roots;
+  for (const auto& candidate : candidates)
+    if (std::filesystem::is_directory(candidate)) roots.push_back(candidate);
+  return roots;
+}
+
+path find_model(const std::string& name, const std::vector<path>& roots) {
+  if (!name.empty() && std::filesystem::is_directory(name)) return name;
+  const path wanted = name.empty() ? kDefaultModel : name;
+  std::string places;
+  for (const auto& root : roots) {
+    if (wanted.is_relative() && std::filesystem::is_directory(root / wanted)) return root / wanted;
+    places += (places.empty() ? "" : ", ") + root.string();
+  }
+  throw std::runtime_error("model '" + wanted.string() + "': no such folder" +
+                           (places.empty() ? "" : ", and none of that name in " + places));
+}
+
+}  // namespace sfumato

@@ -1,0 +1,66 @@
+#include "parity/diffusion_trajectory.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/files.h"
+#include "diffusion/prediction.h"
+
+namespace sfumato::parity {
+
+Golden Golden::load() {
+  const char* folder = std::getenv("SFUMATO_PARITY_DIR");
+  TORCH_CHECK(folder, "SFUMATO_PARITY_DIR is not set");
+  Golden golden{.cases = read_json(std::filesystem::path(folder) / "cases.json"), .values = {}};
+  const auto bytes = read_file(std::filesystem::path(folder) / "latents.f32");
+  golden.values.resize(bytes.size() / sizeof(float));
+  std::memcpy(golden.values.data(), bytes.data(), bytes.size());
+  return golden;
+}
+
+torch::Tensor Golden::latents(const Json& one, std::int64_t count) const {
+  const auto offset = one.at("offset").get<std::size_t>();
+  TORCH_CHECK(offset + count * 128 <= values.size(), "latents.f32 is too short");
+  return torch::from_blob(const_cast<float*>(values.data()) + offset, {count, 2, 4, 4, 4}).clone();
+}
+
+Network toy_network(const std::string& variance_type, double t_error) {
+  return [variance_type, t_error](const torch::Tensor& x, const Level& level) {
+    const double t = level.t + t_error;
+    const auto raw = std::cos(0.9 * t) * torch::tanh(x) + std::sin(0.7 * t) * torch::cos(2.0 * x);
+    if (!variance_type.starts_with("learned")) return raw;
+    const auto variance = torch::tanh(x + std::sin(0.5 * t));
+    return torch::cat({raw, variance_type == "learned" ? variance.square() : variance}, 1);
+  };
+}
+
+torch::Tensor trajectory(const Json& one, double t_error) {
+  const Schedule schedule(ScheduleConfig::from_json(one.at("config")));
+  const auto& sampler = find_sampler(one.at("sampler").get<std::string>());
+  const auto steps = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
+  const auto& variance_type = schedule.config().variance_type;
+  const auto denoise = make_denoiser(toy_network(variance_type, t_error), Prediction::of(schedule.config()));
+  NoiseSource noise({5, 6});
+  std::vector<torch::Tensor> latents;
+  const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
+  sampler.sample({.denoise = denoise,
+                  .x = initial * initial_noise_scale(schedule, steps, sampler.grid),
+                  .steps = steps,
+                  .noise = noise,
+                  .options = {.eta = one.value("eta", 0.0), .variance_type = variance_type},
+                  .on_step = [&](int, int, const torch::Tensor& x) {
+                    latents.push_back(x);
+                    return true;
+                  }});
+  return torch::stack(latents);
+}
+
+double worst_step_error(const torch::Tensor& actual, const torch::Tensor& expected) {
+  TORCH_CHECK(actual.sizes() == expected.sizes(), actual.sizes(), " against ", expected.sizes());
+  const auto error = (actual - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1);
+  return error.isnan().any().item<bool>() ? INFINITY : error.max().item<double>();
+}
+
+}  // namespace sfumato::parity

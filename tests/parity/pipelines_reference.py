@@ -1,0 +1,183 @@
+"""Small random StableDiffusionPipeline folders, and what diffusers makes with them.
+
+    python pipelines_reference.py OUT_DIR
+
+Writes OUT_DIR/clip and OUT_DIR/t5 (folders as save_pretrained writes them), init.png, cases.json (requests) and for
+each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
+"""
+
+import io
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+import torch
+import transformers
+from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, StableDiffusionImg2ImgPipeline,
+                       StableDiffusionPipeline, UNet2DConditionModel, logging)
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5Tokenizer
+
+PROMPT, OTHER = "a cat on a sofa", "three red apples above a house"
+MAX_LENGTH = 24
+
+# SDXL's and SD's kinds of options vary elsewhere (tests/parity/models_*): here the parts are to fit together.
+CASES = [
+    dict(name="ddim", model="clip", steps=6, guidance_scale=7.5, seed=11, batch_count=2),
+    dict(name="negative", model="clip", steps=4, guidance_scale=4.0, seed=3, negative_prompt="a dog"),
+    dict(name="odd_size", model="clip", steps=5, guidance_scale=3.0, seed=5, height=56, width=72),
+    dict(name="unguided", model="clip", steps=5, guidance_scale=1.0, seed=7),
+    dict(name="eta", model="clip", steps=5, guidance_scale=2.0, seed=8, eta=0.6, batch_count=2),
+    dict(name="rescale", model="clip", steps=5, guidance_scale=7.5, seed=9, guidance_rescale=0.7),
+    dict(name="ddpm", model="t5", steps=8, guidance_scale=5.0, seed=21, batch_count=2),
+    dict(name="ddpm_unguided", model="t5", steps=6, guidance_scale=1.0, seed=22, height=40, width=88),
+    dict(name="ddim_of_ddpm_folder", model="t5", steps=6, guidance_scale=3.0, seed=23, sampler="ddim"),
+    dict(name="img2img", model="clip", steps=10, guidance_scale=5.0, seed=31, batch_count=2, strength=0.65),
+    dict(name="img2img_whole", model="t5", steps=5, guidance_scale=1.0, seed=32, strength=1.0),
+    dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
+]
+
+
+def clip_tokenizer(folder):
+    """Byte-level BPE with a handful of merges."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    letters = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]
+    merges = ["c a", "ca t</w>", "o n</w>", "s o", "so f", "sof a</w>", "r e", "re d</w>"]
+    tokens = letters + [letter + "</w>" for letter in letters] + ["".join(merge.split()) for merge in merges]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    return CLIPTokenizer.from_pretrained(folder, model_max_length=MAX_LENGTH), len(tokens)
+
+
+def t5_tokenizer(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    sentences = [f"{count} {color} {thing} {where} a {other}" for count in ("a", "two", "three")
+                 for color in ("red", "blue", "green") for thing in ("cat", "sofa", "dogs", "apples", "house")
+                 for where in ("on", "above", "left of") for other in ("table", "chair", "tree")]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(sentences), model_writer=model, vocab_size=60,
+                                             model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+                                             hard_vocab_limit=False, minloglevel=2)
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    return T5Tokenizer.from_pretrained(folder, extra_ids=0, model_max_length=MAX_LENGTH)
+
+
+def clip(folder):
+    tokenizer, size = clip_tokenizer(folder / "tokenizer")
+    config = CLIPTextConfig(vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                            num_attention_heads=4, max_position_embeddings=MAX_LENGTH, bos_token_id=size - 2,
+                            eos_token_id=size - 1, pad_token_id=size - 1)
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+                              set_alpha_to_one=False, steps_offset=1)
+    return CLIPTextModel(config), tokenizer, scheduler
+
+
+def t5(folder):
+    tokenizer = t5_tokenizer(folder / "tokenizer")
+    config = T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+                      feed_forward_proj="gated-gelu")
+    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False, prediction_type="v_prediction",
+                              timestep_spacing="trailing")
+    return T5EncoderModel(config), tokenizer, scheduler
+
+
+def states_of(pipeline, prompt):
+    return pipeline.encode_prompt(prompt, "cpu", 1, False)[0]
+
+
+@torch.no_grad()
+def sharpen(pipeline):
+    """Makes the random network's output of unit deviation and its prompt matter, and its picture of half."""
+    unet, vae = pipeline.unet, pipeline.vae
+    x = torch.randn(1, unet.config.in_channels, 16, 16, generator=torch.Generator().manual_seed(1))
+    predict = lambda prompt: unet(x, 500, states_of(pipeline, prompt)).sample
+    while (predict(PROMPT) - predict(OTHER)).std() < 0.3 * predict(PROMPT).std():
+        for name, parameter in unet.named_parameters():
+            if "attn2.to_v" in name or "attn2.to_out" in name:
+                parameter *= 1.5
+    unet.conv_out.weight /= predict(PROMPT).std()
+    picture = vae.decode(x / vae.config.scaling_factor).sample
+    vae.decoder.conv_out.weight *= 0.5 / picture.std()
+
+
+def build(folder, parts):
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(0)
+    text_encoder, tokenizer, scheduler = parts(folder)
+    unet = UNet2DConditionModel(sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32, 32),
+                                down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+                                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+                                layers_per_block=1, cross_attention_dim=32, attention_head_dim=4, norm_num_groups=8)
+    vae = AutoencoderKL(block_out_channels=(8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 3,
+                        up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=4, norm_num_groups=4, sample_size=64,
+                        scaling_factor=0.7)
+    pipeline = StableDiffusionPipeline(vae=vae.eval(), text_encoder=text_encoder.eval(), tokenizer=tokenizer,
+                                       unet=unet.eval(), scheduler=scheduler, safety_checker=None,
+                                       feature_extractor=None, requires_safety_checker=False)
+    sharpen(pipeline)
+    pipeline.save_pretrained(folder)
+    if (folder / "tokenizer" / "spiece.model").exists():
+        (folder / "tokenizer" / "tokenizer.json").unlink()  # the folder holds what a trained model's does
+
+
+def init_image(path):
+    """Neither side divides by the VAE's factor of 4."""
+    y, x = np.mgrid[0:50, 0:71]
+    pixels = np.stack([x * 3.5, y * 5, 127 + 120 * np.sin(x * y / 90)], -1)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+    return Image.open(path)
+
+
+def run(pipeline, case, image):
+    if "strength" in case:
+        pipeline = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    if case.get("sampler") == "ddim":
+        # "leading" is not what this folder says: the scheduler's own settings are kept.
+        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    count = case.get("batch_count", 1)
+    result = {}
+
+    def on_step(_, step, timestep, values):
+        result[f"latents.{step}"] = values["latents"].clone(memory_format=torch.contiguous_format)
+        return {}
+
+    options = dict(image=image, strength=case["strength"]) if "strength" in case else dict(
+        height=case.get("height"), width=case.get("width"), guidance_rescale=case.get("guidance_rescale", 0.0))
+    pictures = pipeline([PROMPT] * count, negative_prompt=[case.get("negative_prompt", "")] * count,
+                        num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
+                        eta=case.get("eta", 0.0), callback_on_step_end=on_step, output_type="np",
+                        generator=[torch.Generator().manual_seed(case["seed"] + k) for k in range(count)],
+                        **options).images
+    result["images"] = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
+    return result
+
+
+def main():
+    torch.set_num_threads(1)  # networks this small only wait for each other on more
+    warnings.filterwarnings("ignore")
+    transformers.utils.logging.disable_progress_bar()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    image = init_image(out / "init.png")
+    for name, parts in (("clip", clip), ("t5", t5)):
+        build(out / name, parts)
+    for case in CASES:
+        pipeline = StableDiffusionPipeline.from_pretrained(out / case["model"], safety_checker=None)
+        save_file(run(pipeline, case, image), out / f"{case['name']}.safetensors")
+    requests = [{**case, "prompt": PROMPT, **({"image": "init.png"} if "strength" in case else {})} for case in CASES]
+    (out / "cases.json").write_text(json.dumps(requests, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+#include <filesystem>
+#include <iostream>
+
+#include "checkpoints/save.h"
+#include "core/json.h"
+#include "core/random.h"
+#include "models/autoencoder_kl.h"
+#include "models/clip_text_model.h"
+#include "models/unet_2d_condition_model.h"
+#include "nn/init.h"
+
+// random_model FOLDER: writes the networks of a small diffusers StableDiffusionPipeline folder, untrained, for the
+// tests that run the programs. generate_test.py adds the tokenizer of 522 tokens, the scheduler and model_index.json.
+
+namespace sfumato {
+namespace {
+
+template <class Impl>
+void write_random(const std::filesystem::path& folder, const std::string& config_text, const std::string& basename) {
+  const auto config = Json::parse(config_text);
+  Impl model{Impl::Config::from_json(config)};
+  initialize(model, seeded_generator(1));
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& parameter : model.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
+  write_json(folder / "config.json", config);
+  save_weights(tensors, folder, {.basename = basename});
+}
+
+void write_networks(const std::filesystem::path& folder) {
+  write_random<CLIPTextModelImpl>(folder / "text_encoder", R"({
+    "vocab_size": 522, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+    "max_position_embeddings": 16, "bos_token_id": 520, "eos_token_id": 521, "pad_token_id": 521})",
+                                  "model");
+  write_random<UNet2DConditionModelImpl>(folder / "unet", R"({
+    "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [16, 16], "norm_num_groups": 8,
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D",
+    "CrossAttnUpBlock2D"], "layers_per_block": 1, "cross_attention_dim": 32, "attention_head_dim": 4})",
+                                         "diffusion_pytorch_model");
+  write_random<AutoencoderKLImpl>(folder / "vae", R"({
+    "block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "layers_per_block": 1, "latent_channels": 4,
+    "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]})",
+                                  "diffusion_pytorch_model");
+}
+
+}  // namespace
+}  // namespace sfumato
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "random_model FOLDER\n";
+    return 2;
+  }
+  sfumato::write_networks(argv[1]);
+  return 0;
+}
