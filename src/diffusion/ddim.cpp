@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -22,8 +23,10 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
     const auto& [from, to] = args.steps[i];
     const auto [x0, eps, variance] = args.denoise(x, from);
     const double deviation = noise_deviation(from, to, eta);
-    // Eq. 12: the predicted x0, and the direction that points to x_t.
-    x = to.alpha * x0 + std::sqrt(to.sigma * to.sigma - deviation * deviation) * eps;
+    // Eq. 12: the predicted x0, and the direction that points to x_t, of length 0 at eta = 1 from alpha = 0, where
+    // rounding must not take the root below it.
+    const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - deviation * deviation));
+    x = to.alpha * x0 + direction * eps;
     if (eta > 0) x = x + deviation * args.noise.draw_like(x);
     if (!report_step(args, i, x)) break;
   }

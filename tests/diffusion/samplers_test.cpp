@@ -1,0 +1,149 @@
+#include "diffusion/samplers.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace sfumato {
+namespace {
+
+/// Always the same x0, with the eps that then makes up x.
+Denoiser towards(double x0) {
+  return [x0](const torch::Tensor& x, const Level& level) {
+    const auto target = torch::full_like(x, x0);
+    return Estimate{.x0 = target, .eps = (x - level.alpha * target) / level.sigma, .variance = {}};
+  };
+}
+
+struct Moments {
+  double mean, variance;
+};
+
+/// Mean and variance over 90,000 draws of one step from a constant x.
+Moments one_step(const std::string& sampler, const Step& step, SamplerOptions options) {
+  NoiseSource noise({3});
+  const auto denoise = towards(0.5);
+  const std::vector<Step> steps = {step};
+  const auto y = find_sampler(sampler).sample({.denoise = denoise,
+                                               .x = torch::full({1, 1, 300, 300}, 1.5),
+                                               .steps = steps,
+                                               .noise = noise,
+                                               .options = std::move(options),
+                                               .on_step = {}});
+  return {y.mean().item<double>(), y.var().item<double>()};
+}
+
+/// Ho et al. 2020, eq. 6 and 7, from the betas of one stride of length 1.
+Moments posterior(const Schedule& schedule, std::int64_t t, double x0, double x) {
+  const double abar = schedule.alphas_cumprod()[t], before = schedule.alphas_cumprod()[t - 1];
+  const double beta = schedule.betas()[t];
+  return {.mean = std::sqrt(before) * beta / (1 - abar) * x0 + std::sqrt(1 - beta) * (1 - before) / (1 - abar) * x,
+          .variance = (1 - before) / (1 - abar) * beta};
+}
+
+void expect_moments(const Moments& actual, const Moments& expected) {
+  EXPECT_NEAR(actual.mean, expected.mean, 5 * std::sqrt(expected.variance / 90000) + 1e-6);
+  EXPECT_NEAR(actual.variance, expected.variance, 5 * expected.variance * std::sqrt(2.0 / 90000));
+}
+
+TEST(Ddpm, StepsWithTheMeanAndVarianceOfThePosterior) {
+  const Schedule schedule;
+  for (const auto t : {1, 10, 500, 999}) {
+    const Step step{schedule.level_at(t), schedule.level_at(t - 1)};
+    expect_moments(one_step("ddpm", step, {.eta = 0, .variance_type = "fixed_small"}),
+                   posterior(schedule, t, 0.5, 1.5));
+  }
+}
+
+TEST(Ddpm, FixedLargeStepsWithBeta) {
+  const Schedule schedule;
+  const Step step{schedule.level_at(500), schedule.level_at(499)};
+  const auto moments = one_step("ddpm", step, {.eta = 0, .variance_type = "fixed_large"});
+  EXPECT_NEAR(moments.variance, schedule.betas()[500], 5 * schedule.betas()[500] * std::sqrt(2.0 / 90000));
+}
+
+TEST(Ddim, AtEtaOneHasTheMomentsOfDdpm) {
+  const Schedule schedule;
+  for (const auto t : {1, 10, 500, 999}) {
+    const Step step{schedule.level_at(t), schedule.level_at(t - 1)};
+    expect_moments(one_step("ddim", step, {.eta = 1, .variance_type = ""}), posterior(schedule, t, 0.5, 1.5));
+  }
+}
+
+torch::Tensor run(const std::string& name, const Denoiser& denoise, std::int64_t count, SamplerOptions options = {}) {
+  const Schedule schedule;
+  const auto& sampler = find_sampler(name);
+  const auto steps = make_steps(schedule, count, sampler.grid);
+  NoiseSource noise({1, 2});
+  const auto x = noise.draw({1, 4, 4});
+  return sampler.sample(
+      {.denoise = denoise, .x = x, .steps = steps, .noise = noise, .options = std::move(options), .on_step = {}});
+}
+
+TEST(Samplers, EveryOneArrivesAtTheX0ThatIsAlwaysPredicted) {
+  for (const auto& sampler : samplers()) {
+    const auto y = run(sampler.name, towards(0.25), 10);
+    EXPECT_TRUE(torch::allclose(y, torch::full_like(y, 0.25), 1e-5, 1e-5)) << sampler.name;
+  }
+}
+
+TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
+  // The exact posterior mean for data N(0, 0.5^2): a linear flow, whose end DDIM approaches at first order.
+  const Denoiser gaussian = [](const torch::Tensor& x, const Level& level) {
+    const double total = 0.25 * level.alpha * level.alpha + level.sigma * level.sigma;
+    return Estimate{.x0 = 0.25 * level.alpha / total * x, .eps = level.sigma / total * x, .variance = {}};
+  };
+  const auto coarse = run("ddim", gaussian, 100), fine = run("ddim", gaussian, 1000);
+  EXPECT_LT((coarse - fine).abs().max().item<double>(), 0.05 * fine.abs().max().item<double>());
+  const auto eta = run("ddim", gaussian, 100, {.eta = 1, .variance_type = ""});
+  EXPECT_GT((eta - fine).abs().max().item<double>(), 0.3 * fine.abs().max().item<double>());
+}
+
+TEST(Samplers, OnStepSeesEveryStepAndCanEnd) {
+  const Schedule schedule;
+  const auto denoise = towards(0);
+  for (const auto& sampler : samplers()) {
+    const auto steps = make_steps(schedule, 9, sampler.grid);
+    NoiseSource noise({1});
+    std::vector<int> seen;
+    sampler.sample({.denoise = denoise,
+                    .x = noise.draw({1, 2, 2}),
+                    .steps = steps,
+                    .noise = noise,
+                    .options = {},
+                    .on_step = [&](int step, int count, const torch::Tensor&) {
+                      EXPECT_EQ(count, 9);
+                      seen.push_back(step);
+                      return step < 3;
+                    }});
+    EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 3})) << sampler.name;
+  }
+}
+
+TEST(Samplers, OfAPictureDoNotDependOnItsCompany) {
+  const Schedule schedule;
+  const Denoiser denoise = [](const torch::Tensor& x, const Level& level) {
+    return Estimate{.x0 = torch::tanh(x), .eps = (x - level.alpha * torch::tanh(x)) / level.sigma, .variance = {}};
+  };
+  for (const auto& sampler : samplers()) {
+    const auto steps = make_steps(schedule, 5, sampler.grid);
+    const auto picture = [&](const std::vector<std::uint64_t>& seeds, std::int64_t index) {
+      NoiseSource noise(seeds);
+      const auto x = noise.draw({1, 4, 4});
+      const SamplerOptions options{.eta = 1, .variance_type = "fixed_small"};
+      return sampler.sample(
+          {.denoise = denoise, .x = x, .steps = steps, .noise = noise, .options = options, .on_step = {}})[index];
+    };
+    EXPECT_TRUE(torch::allclose(picture({8}, 0), picture({3, 8, 5}, 1), 1e-6, 1e-6)) << sampler.name;
+  }
+}
+
+TEST(Samplers, RefuseWhatTheyDoNotKnow) {
+  EXPECT_THROW(find_sampler("ddjm"), std::invalid_argument);
+  EXPECT_THROW(run("ddim", towards(0), 5, {.eta = 1.5, .variance_type = ""}), std::invalid_argument);
+  EXPECT_THROW(run("ddpm", towards(0), 5, {.eta = 0, .variance_type = "learned_range"}), std::invalid_argument);
+  EXPECT_THROW(run("ddpm", towards(0), 5, {.eta = 0, .variance_type = "wide"}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sfumato

@@ -1,0 +1,130 @@
+#include "diffusion/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "diffusion/steps.h"
+
+namespace sfumato {
+namespace {
+
+ScheduleConfig stable_diffusion() {
+  return ScheduleConfig::from_json({{"_class_name", "DDIMScheduler"},
+                                    {"beta_schedule", "scaled_linear"},
+                                    {"beta_start", 0.00085},
+                                    {"beta_end", 0.012},
+                                    {"set_alpha_to_one", false},
+                                    {"steps_offset", 1},
+                                    {"clip_sample", false}});
+}
+
+TEST(Schedule, KeepsTheVarianceOfUnitData) {
+  const Schedule schedule(stable_diffusion());
+  for (const double t : {0.0, 1.0, 0.5, 499.25, 998.999, 999.0}) {
+    const auto level = schedule.level_at(t);
+    EXPECT_NEAR(level.alpha * level.alpha + level.sigma * level.sigma, 1, 1e-15) << t;
+  }
+}
+
+// Ho et al. 2020, section 4: beta from 1e-4 to 0.02 leaves alpha_bar_T = prod(1 - beta_t), of which
+// log = sum log(1 - beta_t); both sums computed here from the definition.
+TEST(Schedule, LinearBetasMultiplyToTheClosedForm) {
+  const Schedule schedule;
+  double log_product = 0;
+  for (int t = 0; t < 1000; ++t) log_product += std::log1p(-(1e-4 + (0.02 - 1e-4) * t / 999));
+  EXPECT_NEAR(std::log(schedule.alphas_cumprod().back()), log_product, 1e-10);
+}
+
+TEST(Schedule, ZeroTerminalSnrHasNoSignalAndKeepsTheFirstLevel) {
+  auto config = stable_diffusion();
+  const Schedule plain(config);
+  config.rescale_betas_zero_snr = true;
+  const Schedule rescaled(config);
+  EXPECT_EQ(rescaled.level_at(999).alpha, 0);
+  EXPECT_EQ(rescaled.level_at(999).sigma, 1);
+  EXPECT_NEAR(rescaled.level_at(0).alpha, plain.level_at(0).alpha, 1e-15);
+  EXPECT_EQ(rescaled.betas().back(), 1);
+  EXPECT_NEAR(rescaled.ratios().back(), 4096, 1e-3);  // sqrt(2^24 - 1)
+}
+
+TEST(Schedule, TimestepOfARatioInvertsTheLevelOfATimestep) {
+  for (const bool zero_snr : {false, true}) {
+    auto config = stable_diffusion();
+    config.rescale_betas_zero_snr = zero_snr;
+    const Schedule schedule(config);
+    for (const double t : {0.0, 0.25, 1.0, 499.5, 997.125, 998.5}) {
+      const auto level = schedule.level_at(t);
+      EXPECT_NEAR(schedule.t_at(level.sigma / level.alpha), t, 1e-8);
+      EXPECT_NEAR(schedule.level_of_ratio(level.sigma / level.alpha).alpha, level.alpha, 1e-12);
+    }
+    EXPECT_EQ(schedule.t_at(0), 0);
+    EXPECT_EQ(schedule.t_at(1e9), 999);
+  }
+}
+
+TEST(Schedule, EndsCleanOrAtTimestepZeroAsSetAlphaToOneSays) {
+  auto config = stable_diffusion();
+  EXPECT_EQ(Schedule(config).level_at(-1).alpha, Schedule(config).level_at(0).alpha);
+  config.set_alpha_to_one = true;
+  EXPECT_EQ(Schedule(config).level_at(-1).alpha, 1);
+  EXPECT_EQ(Schedule(config).level_at(-1).sigma, 0);
+}
+
+TEST(Schedule, RefusesATimestepBeyondItsLast) {
+  EXPECT_THROW(Schedule().level_at(1000), std::invalid_argument);
+  EXPECT_THROW(Schedule().level_at(NAN), std::invalid_argument);
+}
+
+TEST(Steps, DdimGoesToTMinusTheStrideAndNotToTheNextTimestep) {
+  auto config = stable_diffusion();
+  config.timestep_spacing = "linspace";
+  const auto steps = make_steps(Schedule(config), 7, StepGrid::ddim);
+  EXPECT_EQ(steps[0].from.t, 999);
+  EXPECT_EQ(steps[0].to.t, 999 - 142);
+  EXPECT_EQ(steps[1].from.t, 832);  // 832.5 rounds to even
+}
+
+TEST(Steps, AncestralGoesToTheNextTimestepAndEndsClean) {
+  const auto steps = make_steps(Schedule(stable_diffusion()), 7, StepGrid::ancestral);
+  ASSERT_EQ(steps.size(), 7u);
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) EXPECT_EQ(steps[i].to.t, steps[i + 1].from.t);
+  EXPECT_EQ(steps.back().from.t, 1);
+  EXPECT_EQ(steps.back().to.alpha, 1);
+}
+
+TEST(Steps, TrailingSpacingGivesAsManyAsAskedAndNoneBelowZero) {
+  ScheduleConfig config;
+  config.timestep_spacing = "trailing";
+  const Schedule schedule(config);
+  for (std::int64_t n = 1; n <= 1000; ++n) {
+    const auto ts = timesteps(schedule, n);
+    ASSERT_EQ(static_cast<std::int64_t>(ts.size()), n);
+    EXPECT_EQ(ts.front(), 999) << n;
+    EXPECT_GE(ts.back(), 0) << n;
+  }
+}
+
+TEST(Steps, RefusesCountsThatTheScheduleDoesNotHold) {
+  const Schedule schedule(stable_diffusion());
+  EXPECT_THROW(timesteps(schedule, 0), std::invalid_argument);
+  EXPECT_THROW(timesteps(schedule, -3), std::invalid_argument);
+  EXPECT_THROW(timesteps(schedule, 1001), std::invalid_argument);
+  EXPECT_THROW(timesteps(schedule, 1000), std::invalid_argument);  // steps_offset 1 would start at 1000
+  EXPECT_EQ(timesteps(Schedule(), 1000).front(), 999);
+}
+
+TEST(Steps, ImageToImageTakesTheLastStepsRoundedDown) {
+  const auto steps = make_steps(Schedule(stable_diffusion()), 50, StepGrid::ddim);
+  EXPECT_EQ(last_steps(steps, 0).size(), 0u);
+  EXPECT_EQ(last_steps(steps, 1).size(), 50u);
+  const auto some = last_steps(steps, 0.75);
+  ASSERT_EQ(some.size(), 37u);
+  EXPECT_EQ(some.front().from.t, steps[13].from.t);
+  EXPECT_THROW(last_steps(steps, 1.01), std::invalid_argument);
+  EXPECT_THROW(last_steps(steps, -0.1), std::invalid_argument);
+  EXPECT_THROW(last_steps(steps, NAN), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sfumato
