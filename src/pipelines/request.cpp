@@ -105,8 +105,12 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("guidance rescale", request.guidance_rescale, 1);
   if (!request.sampler.empty()) find_sampler(request.sampler);
   check_range("eta", request.eta, 1);
-  check_count("batch count", request.batch_count, kLargestBatch);
+  validate_batch_count(request);
   check_range("strength", request.strength, 1);
+}
+
+void validate_batch_count(const Request& request) {
+  check_count("batch count", request.batch_count, kLargestBatch);
 }
 
 std::uint64_t parse_seed(const std::string& text) {

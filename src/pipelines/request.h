@@ -51,6 +51,9 @@ Request request_from_json(const Json& json);
 /// Throws std::invalid_argument that names the value and what was expected.
 void validate(const Request& request, const ModelLimits& limits);
 
+/// validate's check of batch_count alone, which needs no model.
+void validate_batch_count(const Request& request);
+
 /// A seed as a user writes it: a whole number from 0 to 2^64 - 1. Throws std::invalid_argument.
 std::uint64_t parse_seed(const std::string& text);
 

@@ -32,7 +32,9 @@ std::string sampler_help() {
 
 void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) {
   auto& request = arguments.request;
+  // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("-n,--negative-prompt", request.negative_prompt, "What it shall not show");
   app.add_option("-W,--width", request.width, "Pixels; by default the model's own");
   app.add_option("-H,--height", request.height, "Pixels; by default the model's own");

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iomanip>
 #include <iostream>
-#include <limits>
 #include <set>
 #include <stdexcept>
 
@@ -48,10 +47,9 @@ struct Run {
 
 /// Every picture by itself, so that a picture does not depend on what else is asked for, not even in its last bit.
 std::vector<Planned> plan(const GenerateOptions& options) {
-  const ModelLimits any_model{.num_train_timesteps = std::numeric_limits<std::int64_t>::max(), .vae_scale_factor = 1};
   std::vector<Planned> pictures;
   for (const auto& request : options.requests) {
-    validate(request, any_model);
+    validate_batch_count(request);
     for (std::int64_t k = 0; k < request.batch_count; ++k) {
       auto single = request;
       single.batch_count = 1;
