@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// A fresh folder for one test, of files only, removed after it.
+/// A fresh folder for one test, removed after it.
 class TemporaryFolder : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -17,12 +17,7 @@ class TemporaryFolder : public ::testing::Test {
               ("sfumato-" + std::to_string(::getpid()) + "-" + test->test_suite_name() + "-" + test->name());
     std::filesystem::create_directories(folder_);
   }
-  // Not remove_all: LibTorch exports one of its own, which crashes with another libstdc++ than the one it was built
-  // with.
-  void TearDown() override {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) std::filesystem::remove(entry.path());
-    std::filesystem::remove(folder_);
-  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::filesystem::path folder_;
 };

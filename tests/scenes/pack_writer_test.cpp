@@ -1,0 +1,111 @@
+#include "scenes/pack_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <opencv2/imgcodecs.hpp>
+
+#include "data/pack.h"
+#include "scenes/captioned_folder.h"
+
+namespace sfumato {
+namespace {
+
+/// Each letter is a token.
+class Letters : public Tokenizer {
+ public:
+  Tokens encode(const std::string& text) const override {
+    Tokens tokens{std::vector<std::int64_t>(8, 0), ""};
+    for (std::size_t i = 0; i < text.size() && i < 8; ++i) tokens.ids[i] = text[i];
+    return tokens;
+  }
+  std::int64_t max_length() const override { return 8; }
+};
+
+class Folder : public testing::Test {
+ protected:
+  std::filesystem::path path_ =
+      std::filesystem::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+  void SetUp() override { std::filesystem::create_directories(path_); }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+
+  void picture(const std::string& name, const cv::Mat& pixels) { cv::imwrite((path_ / name).string(), pixels); }
+  void text(const std::string& name, const std::string& content) { std::ofstream(path_ / name) << content; }
+  std::string refusal() {
+    try {
+      list_captioned_images(path_);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+};
+
+TEST_F(Folder, APackHoldsTheScenesItWasGiven) {
+  Scene scene;
+  scene.items = {{.cutout = 0, .x = .25, .y = .5, .side = .5, .flip = true, .rotation = .1}};
+  scene.backdrop.top = {.1, .2, .3};
+  PackContents contents;
+  contents.cutouts = torch::zeros({1, 4, 8, 8}, torch::kUInt8);
+  contents.scenes = to_tensors({scene, scene});
+  contents.captions = {"one", "two"};
+  contents.probes = {"p"};
+  contents.held_out = 1;
+  write_pack(path_ / "pack", contents, Letters());
+  Pack pack(path_ / "pack", 16);
+  EXPECT_EQ(pack.size(), 2);
+  EXPECT_EQ(pack.caption(1), "two");
+  EXPECT_EQ(pack.ids(torch::tensor({1}))[0][0].item<int>(), 't');
+  const auto expected = torch::tensor({.1F, .2F, .3F}) * 2 - 1;
+  EXPECT_TRUE(torch::allclose(pack.images(torch::tensor({0})).select(3, 0).select(2, 0)[0], expected, 0, 1e-6));
+}
+
+TEST_F(Folder, AsManyCaptionsAsPictures) {
+  PackContents contents;
+  contents.images = torch::zeros({2, 3, 4, 4}, torch::kUInt8);
+  contents.captions = {"only one"};
+  EXPECT_THROW(write_pack(path_ / "pack", contents, Letters()), std::invalid_argument);
+  EXPECT_FALSE(std::filesystem::exists(path_ / "pack"));
+}
+
+TEST_F(Folder, ImagesAreCutToTheirMiddle) {
+  cv::Mat wide(10, 30, CV_8UC3, cv::Scalar(0, 0, 255));  // red, its middle third green
+  wide(cv::Rect(10, 0, 10, 10)).setTo(cv::Scalar(0, 255, 0));
+  picture("a.png", wide);
+  text("a.txt", "wide\n");
+  const auto files = list_captioned_images(path_);
+  ASSERT_EQ(files.size(), 1);
+  EXPECT_EQ(files[0].caption, "wide");
+  const auto square = read_squares(files, 10)[0];
+  EXPECT_EQ(square[1].min().item<int>(), 255);
+  EXPECT_EQ(square[0].max().item<int>(), 0);
+}
+
+TEST_F(Folder, TransparencyIsWhiteAndGreyIsRead) {
+  picture("a.png", cv::Mat(4, 4, CV_8UC4, cv::Scalar(0, 0, 0, 0)));
+  picture("b.png", cv::Mat(4, 4, CV_16UC1, cv::Scalar(65535)));
+  text("a.txt", "clear");
+  text("b.txt", "white");
+  EXPECT_EQ(read_squares(list_captioned_images(path_), 4).min().item<int>(), 255);
+}
+
+TEST_F(Folder, MetadataNamesFilesAndCaptions) {
+  picture("x.png", cv::Mat(4, 4, CV_8UC3));
+  text("metadata.jsonl", R"({"file_name": "x.png", "text": "a thing"})"
+                         "\n");
+  EXPECT_EQ(list_captioned_images(path_)[0].caption, "a thing");
+}
+
+TEST_F(Folder, FaultsAreNamed) {
+  EXPECT_NE(refusal().find("no captioned images"), std::string::npos);
+  picture("x.png", cv::Mat(4, 4, CV_8UC3));
+  EXPECT_NE(refusal().find("x.png has no caption; expected x.txt"), std::string::npos);
+  text("metadata.jsonl", "{}\n");
+  EXPECT_NE(refusal().find("metadata.jsonl:1"), std::string::npos);
+  text("metadata.jsonl", R"({"file_name": "gone.png", "text": "t"})"
+                         "\n");
+  EXPECT_THROW(read_squares(list_captioned_images(path_), 4), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace sfumato
