@@ -1,6 +1,5 @@
 // train: trains a VAE, or a UNet with its text encoder, from a recipe in configs/
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/interrupt.h"
 #include "core/json.h"
 #include "core/placement.h"
 #include "core/progress.h"
@@ -20,6 +20,10 @@
 #include "training/recipe.h"
 #include "training/tasks.h"
 #include "training/trainer.h"
+
+#ifdef SFUMATO_HAVE_IMAGES
+#include "images/png.h"
+#endif
 
 namespace sfumato {
 namespace {
@@ -138,14 +142,6 @@ std::int64_t parse_size(const std::string& text) {
   return std::stoll(text) * unit->second;
 }
 
-volatile std::sig_atomic_t interrupted = 0;
-
-void interrupt(int signal) {
-  // A second Ctrl-C ends the process at once.
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
-
 /// A bar that starts where the run does, which a resumed one tells by its first step.
 std::function<void(const TrainingProgress&)> progress_bar() {
   auto bar = std::make_shared<std::optional<Progress>>();
@@ -169,13 +165,20 @@ void check_run(const Arguments& arguments) {
   }
 }
 
+/// PNG where the build has the images library, else PPM. `picture`: uint8 [H, W, 3].
+void write_picture(const std::filesystem::path& name, const torch::Tensor& picture) {
+#ifdef SFUMATO_HAVE_IMAGES
+  write_png(name.string() + ".png", picture.permute({2, 0, 1}).to(torch::kFloat32).div(127.5).sub(1));
+#else
+  write_ppm(name.string() + ".ppm", picture);
+#endif
+}
+
 TrainerHooks make_hooks(const Arguments& arguments) {
   TrainerHooks hooks;
   if (!arguments.quiet) hooks.on_step = progress_bar();
-  hooks.stop_requested = [] { return interrupted != 0; };
-  hooks.write_picture = [](const std::filesystem::path& name, const torch::Tensor& picture) {
-    write_ppm(name.string() + ".ppm", picture);
-  };
+  hooks.stop_requested = interrupted;
+  hooks.write_picture = write_picture;
   return hooks;
 }
 
@@ -205,8 +208,7 @@ int run_training(const Arguments& arguments) {
   const RunFolder run(arguments.out);
   const auto task = make_task(recipe, run, device);
   if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
+  watch_interrupts();
   try {
     write_json(run.path() / "recipe.json", json);
     return finish(train(*task, recipe, run, make_hooks(arguments)), recipe, run);

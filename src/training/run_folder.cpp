@@ -20,16 +20,6 @@ std::string step_name(std::int64_t step) {
   return name.data();
 }
 
-/// Removes a flat folder, if there is one. Not by std::filesystem::remove_all: the LibTorch wheel's libtorch.so brings
-/// a remove_all of its own, which the linker prefers and which crashes on a folder that is not empty.
-void remove_folder(const fs::path& folder) {
-  if (!fs::exists(folder)) return;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
-  for (const auto& file : files) fs::remove(file);
-  fs::remove(folder);
-}
-
 }  // namespace
 
 std::map<std::string, torch::Tensor> Checkpoint::part(const std::string& prefix) const {
@@ -58,14 +48,14 @@ void RunFolder::write(const Checkpoint& checkpoint) const {
   const auto parent = path_ / "checkpoints";
   const auto target = parent / step_name(checkpoint.step);
   const auto unfinished = parent / ("unfinished" + std::string(kTemporarySuffix));
-  remove_folder(unfinished);
+  fs::remove_all(unfinished);
   fs::create_directories(unfinished);
   write_safetensors(unfinished / "state.safetensors", checkpoint.tensors);
   write_json(unfinished / "state.json", {{"step", checkpoint.step}, {"metrics", checkpoint.metrics}});
-  remove_folder(target);
+  fs::remove_all(target);
   fs::rename(unfinished, target);
   const auto folders = checkpoint_folders();
-  for (std::size_t i = 0; i + 2 < folders.size(); ++i) remove_folder(folders[i]);
+  for (std::size_t i = 0; i + 2 < folders.size(); ++i) fs::remove_all(folders[i]);
 }
 
 std::optional<Checkpoint> RunFolder::newest() const {
