@@ -10,8 +10,8 @@ namespace sfumato {
 /// What a picture is made from: the one form of a request for the command line, the server, a picture's metadata and
 /// the tests. Names of keys in JSON are the members'.
 struct Request {
-  std::string prompt;
-  std::string negative_prompt;
+  std::string prompt{};
+  std::string negative_prompt{};
   /// Pixels; 0 takes the model's own size (text to image) or the initial image's (image to image).
   std::int64_t width = 0;
   std::int64_t height = 0;
@@ -21,14 +21,14 @@ struct Request {
   /// Lin et al. 2023, section 3.4, 0 to 1.
   double guidance_rescale = 0;
   /// A name of samplers() (diffusion/samplers.h); "" takes the model's own.
-  std::string sampler;
+  std::string sampler{};
   /// DDIM's eta, 0 to 1; other samplers ignore it.
   double eta = 0;
   /// Image k of the batch has seed + k.
   std::uint64_t seed = 0;
   std::int64_t batch_count = 1;
   /// Path of the initial image; "" is text to image.
-  std::string image;
+  std::string image{};
   /// How much of the initial image is made anew, 0 to 1.
   double strength = 0.8;
 

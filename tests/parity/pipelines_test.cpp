@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "checkpoints/safetensors.h"
+#include "core/random.h"
 #include "images/pixels.h"
 #include "images/read.h"
 #include "parity/compare.h"

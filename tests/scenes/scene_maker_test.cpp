@@ -102,8 +102,12 @@ TEST(SceneMaker, CountedThingsAreAsManyAsSaid) {
   const auto scenes = maker();
   for (std::uint64_t i = 0; i < 4000; ++i) {
     const auto scene = scenes.scene(i);
-    if (says(scene.caption, "two ")) EXPECT_EQ(scene.items.size(), 2) << scene.caption;
-    if (says(scene.caption, "three ")) EXPECT_EQ(scene.items.size(), 3) << scene.caption;
+    if (says(scene.caption, "two ")) {
+      EXPECT_EQ(scene.items.size(), 2) << scene.caption;
+    }
+    if (says(scene.caption, "three ")) {
+      EXPECT_EQ(scene.items.size(), 3) << scene.caption;
+    }
   }
 }
 
