@@ -70,12 +70,16 @@ def write_t5(out: Path, name: str, options: dict, length: int) -> None:
 
 
 def write_t5_gradients(out: Path) -> None:
-    """Gradients of half the mean square of the states, for the weights written as t5_gated."""
+    """Gradients of the states' product with a fixed target, for the weights written as t5_gated.
+
+    Not of their mean square: the last norm makes that constant.
+    """
     model = T5EncoderModel.from_pretrained(out / "t5_gated").eval()
     ids = torch.randint(2, model.config.vocab_size, (2, 17))
-    model(ids).last_hidden_state.square().mean().div(2).backward()
+    target = torch.randn(2, 17, model.config.d_model)
+    (model(ids).last_hidden_state * target).sum().backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    save_file({"ids": ids} | gradients, out / "t5_gradients.safetensors")
+    save_file({"ids": ids, "target": target} | gradients, out / "t5_gradients.safetensors")
 
 
 def write_buckets(out: Path) -> None:

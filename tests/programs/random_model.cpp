@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "checkpoints/save.h"
 #include "core/json.h"
@@ -18,10 +19,10 @@ namespace {
 template <class Impl>
 void write_random(const std::filesystem::path& folder, const std::string& config_text, const std::string& basename) {
   const auto config = Json::parse(config_text);
-  Impl model{Impl::Config::from_json(config)};
-  initialize(model, seeded_generator(1));
+  const auto model = std::make_shared<Impl>(Impl::Config::from_json(config));
+  initialize(*model, seeded_generator(1));
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& parameter : model.named_parameters()) tensors.emplace(parameter.key(), parameter.value());
+  for (const auto& parameter : model->named_parameters()) tensors.emplace(parameter.key(), parameter.value());
   write_json(folder / "config.json", config);
   save_weights(tensors, folder, {.basename = basename});
 }

@@ -88,6 +88,7 @@ TEST(SceneMaker, AboveAndUnderMeanSo) {
   for (std::uint64_t i = 0; i < 20000; ++i) {
     const auto scene = scenes.scene(i);
     const bool above = says(scene.caption, "cat above"), under = says(scene.caption, "cat under");
+    if (says(scene.caption, "under the night sky")) continue;  // where the scene is, not how its things stand
     if (!above && !under) continue;
     if (scene.items.size() != 2) continue;
     const auto cat = scene.items[0].cutout == 0 ? scene.items[0] : scene.items[1];
