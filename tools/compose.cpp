@@ -8,15 +8,19 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/files.h"
 #include "core/json.h"
 #include "data/composite.h"
 #include "scenes/captioned_folder.h"
 #include "scenes/cutouts.h"
+#include "scenes/grammar.h"
 #include "scenes/pack_writer.h"
 #include "scenes/pictures.h"
 #include "scenes/scene_maker.h"
@@ -125,14 +129,33 @@ std::vector<std::string> probes() {
           "a banana on a blue background"};
 }
 
-std::vector<std::string> all_names(const std::vector<Thing>& things) {
-  std::vector<std::string> names;
-  for (const auto& thing : things) names.push_back(thing.name.text);
-  for (const auto& picture : pictures_of(things)) {
-    for (const auto& noun : picture.synonyms) names.push_back(noun.text);
+/// Every name, with the other words for it: synonyms, and the plurals of what is counted.
+std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thing>& things) {
+  std::map<std::string, std::vector<std::string>> words;
+  for (const auto& thing : things) {
+    std::set<std::string> others;
+    const auto add = [&](const Noun& noun) {
+      others.insert(noun.text);
+      if (!noun.mass) others.insert(plural_of(noun));
+    };
+    add(thing.name);
+    for (const auto& picture : thing.pictures) {
+      for (const auto& noun : picture.synonyms) add(noun);
+    }
+    others.erase(thing.name.text);
+    words[thing.name.text] = {others.begin(), others.end()};
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return words;
+}
+
+std::set<std::string> all_names(const std::vector<Thing>& things) {
+  std::set<std::string> names;
+  for (const auto& thing : things) {
+    names.insert(thing.name.text);
+    for (const auto& picture : thing.pictures) {
+      for (const auto& noun : picture.synonyms) names.insert(noun.text);
+    }
+  }
   return names;
 }
 
@@ -148,7 +171,7 @@ void pack_scenes(const Options& options) {
                         .scenes = to_tensors(scenes),
                         .captions = captions_of(scenes),
                         .probes = probes(),
-                        .things = all_names(studio.things),
+                        .things = vocabulary(studio.things),
                         .held_out = options.held_out};
   write_pack(options.pack, contents, *tokenizer);
   std::fprintf(stderr, "%s: %zu scenes of %zu things in %zu pictures, %lld held out\n", options.pack.c_str(),

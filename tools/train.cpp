@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files.h"
 #include "core/interrupt.h"
 #include "core/json.h"
 #include "core/placement.h"
@@ -17,6 +18,7 @@
 #include "training/allocator.h"
 #include "training/export.h"
 #include "training/grid.h"
+#include "training/loss_curve.h"
 #include "training/recipe.h"
 #include "training/tasks.h"
 #include "training/trainer.h"
@@ -32,6 +34,7 @@ constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what 
 
   train RECIPE --out RUN [options]
   train --export RUN FOLDER [--dtype fp16] [--max-shard-size 16MiB]
+  train --curve RUN FILE.svg
 
   RECIPE                  a JSON file such as configs/vae-128.json
   --out RUN               the run's folder: log, pictures, checkpoints
@@ -45,6 +48,8 @@ constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what 
   --export RUN FOLDER     write the averaged weights of a run as a diffusers folder
   --dtype NAME            fp32, fp16 or bf16 (default fp16)
   --max-shard-size SIZE   cut files above this size, such as 16MiB (default: one file)
+
+  --curve RUN FILE.svg    draw the run's loss and held-out metric over its steps
 )";
 
 struct Arguments {
@@ -53,7 +58,7 @@ struct Arguments {
   std::string out, init_from;
   std::string device = "auto", dtype = "fp16", max_shard_size = "0";
   std::optional<std::string> steps;
-  bool resume = false, exports = false, quiet = false, help = false;
+  bool resume = false, exports = false, curve = false, quiet = false, help = false;
 };
 
 /// The first line of what went wrong, and the exit status.
@@ -101,11 +106,9 @@ class ArgumentParser {
   }
 
   Arguments result_;
-  std::map<std::string, bool*> flags_{{"--resume", &result_.resume},
-                                      {"--export", &result_.exports},
-                                      {"--quiet", &result_.quiet},
-                                      {"--help", &result_.help},
-                                      {"-h", &result_.help}};
+  std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
+                                      {"--curve", &result_.curve},   {"--quiet", &result_.quiet},
+                                      {"--help", &result_.help},     {"-h", &result_.help}};
   std::map<std::string, Take> options_{
       {"--out", into(result_.out)},
       {"--init-from", into(result_.init_from)},
@@ -224,12 +227,20 @@ int run_export(const Arguments& arguments) {
   return 0;
 }
 
+int draw_curve(const Arguments& arguments) {
+  if (arguments.positional.size() != 2) throw std::invalid_argument("--curve needs a run and a file; see --help");
+  const auto svg = loss_curve_svg(RunFolder(arguments.positional[0]));
+  write_file_atomically(arguments.positional[1], [&](std::ostream& out) { out << svg; });
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   const auto arguments = ArgumentParser().parse(words);
   if (arguments.help) {
     std::cout << kUsage;
     return 0;
   }
+  if (arguments.curve) return draw_curve(arguments);
   return arguments.exports ? run_export(arguments) : run_training(arguments);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using Tensors = std::map<std::string, torch::Tensor>;
 
-const std::map<std::string, std::string> kMetadata{{"format", "pt"}};
+const std::map<std::string, std::string> kWeightsMetadata{{"format", "pt"}};
 
 Tensors converted(const Tensors& tensors, torch::Dtype dtype) {
   Tensors result;
@@ -53,7 +53,7 @@ void write_shards(const std::vector<Tensors>& shards, const std::filesystem::pat
       weight_map[key] = name;
       total += static_cast<std::int64_t>(tensor.nbytes());
     }
-    write_safetensors(folder / name, shards[i], kMetadata);
+    write_safetensors(folder / name, shards[i], kWeightsMetadata);
   }
   // Last, so that an index never names a shard that is not there.
   write_json(folder / (basename + ".safetensors.index.json"),
@@ -91,7 +91,7 @@ void save_weights(const std::map<std::string, torch::Tensor>& tensors, const std
   const auto saved = converted(tensors, options.dtype);
   const auto shards = options.max_shard_size > 0 ? cut(saved, options.max_shard_size) : std::vector<Tensors>{saved};
   if (shards.size() == 1)
-    write_safetensors(folder / (options.basename + ".safetensors"), shards[0], kMetadata);
+    write_safetensors(folder / (options.basename + ".safetensors"), shards[0], kWeightsMetadata);
   else
     write_shards(shards, folder, options.basename);
   remove_stale(folder, options.basename, shards.size());

@@ -97,7 +97,7 @@ struct Pack::Impl {
   torch::Tensor probe_ids;  // int32 [P, L]
   Texts captions, probes;
   std::int64_t held_out = 0;
-  std::vector<std::string> things;
+  std::map<std::string, std::vector<std::string>> things;
   std::optional<CutoutPyramid> pyramid;  // on the device of the latest images()
 
   void read_pictures(const Reader& reader);
@@ -137,9 +137,11 @@ Pack::Pack(const std::filesystem::path& path, std::int64_t size) : impl_(std::ma
   impl_->read_pictures(reader);
   impl_->read_captions(reader);
   if (const auto found = reader.file.metadata().find("things"); found != reader.file.metadata().end()) {
-    const auto names = Json::parse(found->second, nullptr, /*allow_exceptions=*/false);
-    if (!names.is_array()) reader.fail("its metadata's \"things\" is no JSON array");
-    for (const auto& name : names) impl_->things.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+    try {
+      Json::parse(found->second).get_to(impl_->things);
+    } catch (const Json::exception&) {
+      reader.fail("its metadata's \"things\" is no JSON object of lists of words");
+    }
   }
 }
 
@@ -192,7 +194,7 @@ std::vector<std::string> Pack::probes() const {
   return texts;
 }
 
-std::vector<std::string> Pack::things() const {
+std::map<std::string, std::vector<std::string>> Pack::things() const {
   return impl_->things;
 }
 

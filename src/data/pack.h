@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,8 +44,9 @@ class Pack {
   torch::Tensor probe_ids() const;
   std::vector<std::string> probes() const;
 
-  /// The names and synonyms of the things in composed scenes; empty for pictures and for packs that do not tell.
-  std::vector<std::string> things() const;
+  /// The names of the things in composed scenes, each with its synonyms and plurals; empty for pictures and for packs
+  /// that do not tell.
+  std::map<std::string, std::vector<std::string>> things() const;
 
  private:
   struct Impl;

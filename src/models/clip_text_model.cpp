@@ -1,16 +1,15 @@
 #include "models/clip_text_model.h"
 
-#include <stdexcept>
 #include <utility>
+
+#include "models/config.h"
 
 namespace sfumato {
 namespace {
 
-using Config = CLIPTextModelConfig;
-
 class CLIPAttentionImpl : public torch::nn::Module {
  public:
-  explicit CLIPAttentionImpl(const Config& config)
+  explicit CLIPAttentionImpl(const CLIPTextModelConfig& config)
       : k_proj(config.hidden_size, config.hidden_size),
         v_proj(config.hidden_size, config.hidden_size),
         q_proj(config.hidden_size, config.hidden_size),
@@ -42,7 +41,7 @@ TORCH_MODULE(CLIPAttention);
 
 class CLIPMLPImpl : public torch::nn::Module {
  public:
-  explicit CLIPMLPImpl(const Config& config)
+  explicit CLIPMLPImpl(const CLIPTextModelConfig& config)
       : fc1(config.hidden_size, config.intermediate_size),
         fc2(config.intermediate_size, config.hidden_size),
         quick_(config.hidden_act == "quick_gelu") {
@@ -62,11 +61,7 @@ class CLIPMLPImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CLIPMLP);
 
-void refuse(const std::string& key, const std::string& value, const std::string& expected) {
-  throw std::invalid_argument("CLIP's config: '" + key + "' is " + value + "; expected " + expected);
-}
-
-void check(const Config& config) {
+void check(const CLIPTextModelConfig& config) {
   const std::pair<const char*, std::int64_t> sizes[] = {{"vocab_size", config.vocab_size},
                                                         {"hidden_size", config.hidden_size},
                                                         {"intermediate_size", config.intermediate_size},
@@ -75,14 +70,14 @@ void check(const Config& config) {
                                                         {"num_attention_heads", config.num_attention_heads},
                                                         {"max_position_embeddings", config.max_position_embeddings}};
   for (const auto& [key, value] : sizes) {
-    if (value < 1) refuse(key, std::to_string(value), "at least 1");
+    if (value < 1) refuse_value("CLIPTextModel", key, std::to_string(value), "at least 1");
   }
   if (config.hidden_size % config.num_attention_heads != 0) {
-    refuse("num_attention_heads", std::to_string(config.num_attention_heads),
-           "a divisor of hidden_size " + std::to_string(config.hidden_size));
+    refuse_value("CLIPTextModel", "num_attention_heads", std::to_string(config.num_attention_heads),
+                 "a divisor of hidden_size " + std::to_string(config.hidden_size));
   }
   if (config.hidden_act != "quick_gelu" && config.hidden_act != "gelu") {
-    refuse("hidden_act", "\"" + config.hidden_act + "\"", "\"quick_gelu\" or \"gelu\"");
+    refuse_value("CLIPTextModel", "hidden_act", "\"" + config.hidden_act + "\"", "\"quick_gelu\" or \"gelu\"");
   }
 }
 
@@ -90,7 +85,7 @@ void check(const Config& config) {
 
 class CLIPEncoderLayerImpl : public torch::nn::Module {
  public:
-  explicit CLIPEncoderLayerImpl(const Config& config)
+  explicit CLIPEncoderLayerImpl(const CLIPTextModelConfig& config)
       : self_attn(config),
         layer_norm1(config.hidden_size, config.layer_norm_eps),
         mlp(config),
@@ -113,7 +108,7 @@ class CLIPEncoderLayerImpl : public torch::nn::Module {
 };
 
 CLIPTextModelConfig CLIPTextModelConfig::from_json(const Json& json) {
-  Config config;
+  CLIPTextModelConfig config;
   config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
   config.hidden_size = value_or(json, "hidden_size", config.hidden_size);
   config.intermediate_size = value_or(json, "intermediate_size", config.intermediate_size);
@@ -144,7 +139,7 @@ Json CLIPTextModelConfig::to_json(const std::string& architecture) const {
           {"eos_token_id", eos_token_id}};
 }
 
-CLIPTextModelImpl::CLIPTextModelImpl(const Config& config)
+CLIPTextModelImpl::CLIPTextModelImpl(const CLIPTextModelConfig& config)
     : config_(config),
       token_embedding_(config.vocab_size, config.hidden_size),
       position_embedding_(config.max_position_embeddings, config.hidden_size),
@@ -193,7 +188,7 @@ std::string CLIPTextModelImpl::rename_key(const std::string& key) {
   return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
 }
 
-CLIPTextModelWithProjectionImpl::CLIPTextModelWithProjectionImpl(const Config& config)
+CLIPTextModelWithProjectionImpl::CLIPTextModelWithProjectionImpl(const CLIPTextModelConfig& config)
     : text_model_(config), text_projection_(config.hidden_size, config.projection_dim, /*bias=*/false) {
   register_module("text_model", text_model_);
   register_module("text_projection", text_projection_);

@@ -19,6 +19,14 @@ nlohmann::ordered_json to_json_value(const OneOrMany& values) {
   return values;
 }
 
+nlohmann::ordered_json null_if_empty(const std::string& text) {
+  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
+
+nlohmann::ordered_json null_if_zero(std::int64_t value) {
+  return value == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(value);
+}
+
 std::int64_t at_block(const OneOrMany& values, std::size_t index) {
   return values.size() == 1 ? values.front() : values.at(index);
 }
@@ -36,6 +44,21 @@ void require_supported(const Json& config, const std::string& key, std::initiali
   std::string expected;
   for (const auto& value : supported) expected += (expected.empty() ? "" : " or ") + value.dump();
   throw std::invalid_argument(class_name + ": '" + key + "' is " + found->dump() + "; supported is " + expected);
+}
+
+void require_types(const std::vector<std::string>& types, const std::string& key,
+                   std::initializer_list<const char*> supported, const std::string& class_name) {
+  std::string expected;
+  for (const char* type : supported) expected += (expected.empty() ? "" : " and ") + std::string(type);
+  for (const auto& type : types) {
+    if (std::find(supported.begin(), supported.end(), type) != supported.end()) continue;
+    throw std::invalid_argument(class_name + ": '" + key + "' has \"" + type + "\"; supported are " + expected);
+  }
+}
+
+void refuse_value(const std::string& class_name, const std::string& key, const std::string& value,
+                  const std::string& expected) {
+  throw std::invalid_argument(class_name + ": '" + key + "' is " + value + "; expected " + expected);
 }
 
 std::string rename_attention_key(const std::string& key) {

@@ -18,6 +18,10 @@ OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fall
 /// A single value as a number, several as a list, none as null.
 nlohmann::ordered_json to_json_value(const OneOrMany& values);
 
+/// Null for "" and for 0: how configs write what is not set.
+nlohmann::ordered_json null_if_empty(const std::string& text);
+nlohmann::ordered_json null_if_zero(std::int64_t value);
+
 /// The value for block `index`.
 std::int64_t at_block(const OneOrMany& values, std::size_t index);
 
@@ -28,6 +32,14 @@ void require_per_block(const OneOrMany& values, std::size_t blocks, const std::s
 /// `supported`.
 void require_supported(const Json& config, const std::string& key, std::initializer_list<Json> supported,
                        const std::string& class_name);
+
+/// Throws std::invalid_argument naming the class, the key and the type, unless each of `types` is one of `supported`.
+void require_types(const std::vector<std::string>& types, const std::string& key,
+                   std::initializer_list<const char*> supported, const std::string& class_name);
+
+/// Throws std::invalid_argument that says what of a class's config has which value, and what was expected.
+[[noreturn]] void refuse_value(const std::string& class_name, const std::string& key, const std::string& value,
+                               const std::string& expected);
 
 /// A parameter's key as older checkpoints write attention (query, key, value, proj_attn), by its present name.
 std::string rename_attention_key(const std::string& key);

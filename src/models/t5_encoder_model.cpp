@@ -2,13 +2,12 @@
 
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 #include <vector>
+
+#include "models/config.h"
 
 namespace sfumato {
 namespace {
-
-using Config = T5EncoderModelConfig;
 
 /// Scale without shift or mean (RMSNorm), accumulated in float32 whatever the dtype.
 class T5LayerNormImpl : public torch::nn::Module {
@@ -32,7 +31,7 @@ TORCH_MODULE(T5LayerNorm);
 
 class T5AttentionImpl : public torch::nn::Module {
  public:
-  T5AttentionImpl(const Config& config, bool has_relative_attention_bias)
+  T5AttentionImpl(const T5EncoderModelConfig& config, bool has_relative_attention_bias)
       : config_(config),
         q(config.d_model, inner_size(), false),
         k(config.d_model, inner_size(), false),
@@ -69,7 +68,7 @@ class T5AttentionImpl : public torch::nn::Module {
   }
 
  private:
-  Config config_;
+  T5EncoderModelConfig config_;
   torch::Tensor buckets_;  // of the length and device asked for last: computing it is some ten small operations
 
  public:
@@ -87,7 +86,7 @@ TORCH_MODULE(T5Attention);
 
 class T5LayerSelfAttentionImpl : public torch::nn::Module {
  public:
-  T5LayerSelfAttentionImpl(const Config& config, bool has_relative_attention_bias)
+  T5LayerSelfAttentionImpl(const T5EncoderModelConfig& config, bool has_relative_attention_bias)
       : SelfAttention(config, has_relative_attention_bias), layer_norm(config.d_model, config.layer_norm_epsilon) {
     register_module("SelfAttention", SelfAttention);
     register_module("layer_norm", layer_norm);
@@ -105,7 +104,7 @@ TORCH_MODULE(T5LayerSelfAttention);
 /// T5DenseActDense (wi, wo) or T5DenseGatedActDense (wi_0, wi_1, wo), as feed_forward_proj says.
 class T5DenseImpl : public torch::nn::Module {
  public:
-  explicit T5DenseImpl(const Config& config) : wo(config.d_ff, config.d_model, false) {
+  explicit T5DenseImpl(const T5EncoderModelConfig& config) : wo(config.d_ff, config.d_model, false) {
     if (config.feed_forward_proj == "gated-gelu") {
       wi_0 = register_module("wi_0", Linear(config.d_model, config.d_ff, false));
       wi_1 = register_module("wi_1", Linear(config.d_model, config.d_ff, false));
@@ -130,7 +129,7 @@ TORCH_MODULE(T5Dense);
 
 class T5LayerFFImpl : public torch::nn::Module {
  public:
-  explicit T5LayerFFImpl(const Config& config)
+  explicit T5LayerFFImpl(const T5EncoderModelConfig& config)
       : DenseReluDense(config), layer_norm(config.d_model, config.layer_norm_epsilon) {
     register_module("DenseReluDense", DenseReluDense);
     register_module("layer_norm", layer_norm);
@@ -145,7 +144,7 @@ TORCH_MODULE(T5LayerFF);
 
 class T5BlockImpl : public torch::nn::Module {
  public:
-  T5BlockImpl(const Config& config, bool has_relative_attention_bias)
+  T5BlockImpl(const T5EncoderModelConfig& config, bool has_relative_attention_bias)
       : attention(config, has_relative_attention_bias), feed_forward(config) {
     register_module("layer", torch::nn::ModuleList(attention, feed_forward));
   }
@@ -157,24 +156,21 @@ class T5BlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(T5Block);
 
-void refuse(const std::string& key, const std::string& value, const std::string& expected) {
-  throw std::invalid_argument("T5's config: '" + key + "' is " + value + "; expected " + expected);
-}
-
-void check_sizes(const Config& config) {
+void check_sizes(const T5EncoderModelConfig& config) {
   const std::pair<const char*, std::int64_t> sizes[] = {
       {"vocab_size", config.vocab_size}, {"d_model", config.d_model},    {"d_kv", config.d_kv}, {"d_ff", config.d_ff},
       {"num_layers", config.num_layers}, {"num_heads", config.num_heads}};
   for (const auto& [key, value] : sizes) {
-    if (value < 1) refuse(key, std::to_string(value), "at least 1");
+    if (value < 1) refuse_value("T5EncoderModel", key, std::to_string(value), "at least 1");
   }
   const auto buckets = config.relative_attention_num_buckets;
   if (buckets < 4 || buckets % 2 != 0) {
-    refuse("relative_attention_num_buckets", std::to_string(buckets), "an even number of at least 4");
+    refuse_value("T5EncoderModel", "relative_attention_num_buckets", std::to_string(buckets),
+                 "an even number of at least 4");
   }
   if (config.relative_attention_max_distance <= buckets / 4) {
-    refuse("relative_attention_max_distance", std::to_string(config.relative_attention_max_distance),
-           "more than a quarter of the buckets");
+    refuse_value("T5EncoderModel", "relative_attention_max_distance",
+                 std::to_string(config.relative_attention_max_distance), "more than a quarter of the buckets");
   }
 }
 
@@ -190,7 +186,8 @@ torch::Tensor additive_mask(const torch::Tensor& attention_mask, const torch::Te
 
 class T5StackImpl : public torch::nn::Module {
  public:
-  explicit T5StackImpl(const Config& config) : final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
+  explicit T5StackImpl(const T5EncoderModelConfig& config)
+      : final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
     auto list = torch::nn::ModuleList();
     for (std::int64_t i = 0; i < config.num_layers; ++i) {
       blocks_.emplace_back(config, i == 0);
@@ -213,7 +210,7 @@ class T5StackImpl : public torch::nn::Module {
 };
 
 T5EncoderModelConfig T5EncoderModelConfig::from_json(const Json& json) {
-  Config config;
+  T5EncoderModelConfig config;
   config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
   config.d_model = value_or(json, "d_model", config.d_model);
   config.d_kv = value_or(json, "d_kv", config.d_kv);
@@ -227,7 +224,8 @@ T5EncoderModelConfig T5EncoderModelConfig::from_json(const Json& json) {
   config.layer_norm_epsilon = value_or(json, "layer_norm_epsilon", config.layer_norm_epsilon);
   config.feed_forward_proj = value_or(json, "feed_forward_proj", config.feed_forward_proj);
   if (config.feed_forward_proj != "relu" && config.feed_forward_proj != "gated-gelu") {
-    refuse("feed_forward_proj", "\"" + config.feed_forward_proj + "\"", "\"relu\" or \"gated-gelu\"");
+    refuse_value("T5EncoderModel", "feed_forward_proj", "\"" + config.feed_forward_proj + "\"",
+                 "\"relu\" or \"gated-gelu\"");
   }
   check_sizes(config);
   return config;
@@ -254,7 +252,7 @@ Json T5EncoderModelConfig::to_json() const {
           {"eos_token_id", 1}};
 }
 
-T5EncoderModelImpl::T5EncoderModelImpl(const Config& config)
+T5EncoderModelImpl::T5EncoderModelImpl(const T5EncoderModelConfig& config)
     : config_(config), shared_(config.vocab_size, config.d_model), encoder_(std::make_shared<T5StackImpl>(config)) {
   register_module("shared", shared_);
   register_module("encoder", encoder_);

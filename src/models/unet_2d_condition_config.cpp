@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <stdexcept>
 
 #include "models/unet_2d_condition_model.h"
@@ -6,20 +5,20 @@
 namespace sfumato {
 namespace {
 
-constexpr const char* kClass = "UNet2DConditionModel";
+constexpr const char* kUNet2DConditionModel = "UNet2DConditionModel";
 
-void require_supported_values(const Json& json) {
+void require_supported_condition_values(const Json& json) {
   const Json null = nullptr;
-  require_supported(json, "num_attention_heads", {null}, kClass);
-  require_supported(json, "reverse_transformer_layers_per_block", {null}, kClass);
-  require_supported(json, "dual_cross_attention", {null, false}, kClass);
-  require_supported(json, "encoder_hid_dim_type", {null, "text_proj"}, kClass);
-  require_supported(json, "addition_embed_type", {null, "text_time"}, kClass);
-  require_supported(json, "time_embedding_type", {null, "positional"}, kClass);
-  require_supported(json, "attention_type", {null, "default"}, kClass);
-  require_supported(json, "mid_block_type", {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kClass);
+  require_supported(json, "num_attention_heads", {null}, kUNet2DConditionModel);
+  require_supported(json, "reverse_transformer_layers_per_block", {null}, kUNet2DConditionModel);
+  require_supported(json, "dual_cross_attention", {null, false}, kUNet2DConditionModel);
+  require_supported(json, "encoder_hid_dim_type", {null, "text_proj"}, kUNet2DConditionModel);
+  require_supported(json, "addition_embed_type", {null, "text_time"}, kUNet2DConditionModel);
+  require_supported(json, "time_embedding_type", {null, "positional"}, kUNet2DConditionModel);
+  require_supported(json, "attention_type", {null, "default"}, kUNet2DConditionModel);
+  require_supported(json, "mid_block_type", {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kUNet2DConditionModel);
   require_supported(json, "class_embed_type", {null, "timestep", "identity", "projection", "simple_projection"},
-                    kClass);
+                    kUNet2DConditionModel);
 }
 
 /// A bool, or a list of bools, as 0 and 1.
@@ -72,36 +71,19 @@ void read_embeddings(const Json& json, UNet2DConditionModelConfig& config) {
   config.time_cond_proj_dim = value_or(json, "time_cond_proj_dim", config.time_cond_proj_dim);
 }
 
-nlohmann::ordered_json null_if_empty(const std::string& text) {
-  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
-}
-
-nlohmann::ordered_json null_if_zero(std::int64_t value) {
-  return value == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(value);
-}
-
 nlohmann::ordered_json bools(const OneOrMany& values) {
   if (values.size() == 1) return values.front() != 0;
   return std::vector<bool>(values.begin(), values.end());
 }
 
-void require_types(const std::vector<std::string>& types, const std::string& key,
-                   std::initializer_list<const char*> supported) {
-  for (const auto& type : types) {
-    if (std::find(supported.begin(), supported.end(), type) != supported.end()) continue;
-    throw std::invalid_argument(std::string(kClass) + ": '" + key + "' has \"" + type + "\"; supported are " +
-                                *supported.begin() + " and " + *std::next(supported.begin()));
-  }
-}
-
 void require(bool condition, const std::string& what) {
-  if (!condition) throw std::invalid_argument(std::string(kClass) + ": " + what);
+  if (!condition) throw std::invalid_argument(std::string(kUNet2DConditionModel) + ": " + what);
 }
 
 }  // namespace
 
 UNet2DConditionModelConfig UNet2DConditionModelConfig::from_json(const Json& json) {
-  require_supported_values(json);
+  require_supported_condition_values(json);
   UNet2DConditionModelConfig config;
   config.sample_size = one_or_many(json, "sample_size", config.sample_size);
   config.in_channels = value_or(json, "in_channels", config.in_channels);
@@ -120,7 +102,7 @@ UNet2DConditionModelConfig UNet2DConditionModelConfig::from_json(const Json& jso
 
 nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   nlohmann::ordered_json json;
-  json["_class_name"] = kClass;
+  json["_class_name"] = kUNet2DConditionModel;
   json["act_fn"] = act_fn;
   json["addition_embed_type"] = null_if_empty(addition_embed_type);
   json["addition_time_embed_dim"] = null_if_zero(addition_time_embed_dim);
@@ -170,9 +152,9 @@ void UNet2DConditionModelConfig::validate() const {
   };
   count(down_block_types, "down_block_types");
   count(up_block_types, "up_block_types");
-  require_types(down_block_types, "down_block_types", {"CrossAttnDownBlock2D", "DownBlock2D"});
-  require_types(up_block_types, "up_block_types", {"CrossAttnUpBlock2D", "UpBlock2D"});
-  const std::string where = std::string(kClass) + ": ";
+  require_types(down_block_types, "down_block_types", {"CrossAttnDownBlock2D", "DownBlock2D"}, kUNet2DConditionModel);
+  require_types(up_block_types, "up_block_types", {"CrossAttnUpBlock2D", "UpBlock2D"}, kUNet2DConditionModel);
+  const std::string where = std::string(kUNet2DConditionModel) + ": ";
   require_per_block(attention_head_dim, blocks, where + "'attention_head_dim'");
   require_per_block(layers_per_block, blocks, where + "'layers_per_block'");
   require_per_block(cross_attention_dim, blocks, where + "'cross_attention_dim'");

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 #include <stdexcept>
 
 #include "models/unet_2d_model.h"
@@ -7,29 +5,15 @@
 namespace sfumato {
 namespace {
 
-constexpr const char* kClass = "UNet2DModel";
+constexpr const char* kUNet2DModel = "UNet2DModel";
 
 void require_supported_values(const Json& json) {
   const Json null = nullptr;
-  require_supported(json, "time_embedding_type", {null, "positional"}, kClass);
-  require_supported(json, "mid_block_type", {null, "UNetMidBlock2D"}, kClass);
-  require_supported(json, "class_embed_type", {null, "timestep", "identity"}, kClass);
-  require_supported(json, "downsample_type", {null, "conv", "resnet"}, kClass);
-  require_supported(json, "upsample_type", {null, "conv", "resnet"}, kClass);
-}
-
-void require_types(const std::vector<std::string>& types, const std::string& key,
-                   const std::array<std::string, 2>& supported, std::size_t blocks) {
-  const std::string where = std::string(kClass) + ": '" + key + "'";
-  if (types.size() != blocks) {
-    throw std::invalid_argument(where + " names " + std::to_string(types.size()) + " blocks, 'block_out_channels' " +
-                                std::to_string(blocks));
-  }
-  for (const auto& type : types) {
-    if (type == supported[0] || type == supported[1]) continue;
-    throw std::invalid_argument(where + " has \"" + type + "\"; supported are " + supported[0] + " and " +
-                                supported[1]);
-  }
+  require_supported(json, "time_embedding_type", {null, "positional"}, kUNet2DModel);
+  require_supported(json, "mid_block_type", {null, "UNetMidBlock2D"}, kUNet2DModel);
+  require_supported(json, "class_embed_type", {null, "timestep", "identity"}, kUNet2DModel);
+  require_supported(json, "downsample_type", {null, "conv", "resnet"}, kUNet2DModel);
+  require_supported(json, "upsample_type", {null, "conv", "resnet"}, kUNet2DModel);
 }
 
 void read_blocks(const Json& json, UNet2DModelConfig& config) {
@@ -55,14 +39,6 @@ void read_blocks(const Json& json, UNet2DModelConfig& config) {
   config.add_attention = value_or(json, "add_attention", config.add_attention);
 }
 
-nlohmann::ordered_json null_if_empty(const std::string& text) {
-  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
-}
-
-nlohmann::ordered_json null_if_zero(std::int64_t value) {
-  return value == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(value);
-}
-
 }  // namespace
 
 UNet2DModelConfig UNet2DModelConfig::from_json(const Json& json) {
@@ -84,7 +60,7 @@ UNet2DModelConfig UNet2DModelConfig::from_json(const Json& json) {
 
 nlohmann::ordered_json UNet2DModelConfig::to_json() const {
   nlohmann::ordered_json json;
-  json["_class_name"] = kClass;
+  json["_class_name"] = kUNet2DModel;
   json["act_fn"] = act_fn;
   json["add_attention"] = add_attention;
   json["attention_head_dim"] = null_if_zero(attention_head_dim);
@@ -116,9 +92,16 @@ nlohmann::ordered_json UNet2DModelConfig::to_json() const {
 
 void UNet2DModelConfig::validate() const {
   const auto blocks = block_out_channels.size();
-  if (blocks == 0) throw std::invalid_argument(std::string(kClass) + ": 'block_out_channels' is empty");
-  require_types(down_block_types, "down_block_types", {"DownBlock2D", "AttnDownBlock2D"}, blocks);
-  require_types(up_block_types, "up_block_types", {"UpBlock2D", "AttnUpBlock2D"}, blocks);
+  const auto check = [&](const std::vector<std::string>& types, const std::string& key,
+                         std::initializer_list<const char*> supported) {
+    if (types.size() != blocks || blocks == 0) {
+      throw std::invalid_argument(std::string(kUNet2DModel) + ": '" + key + "' names " + std::to_string(types.size()) +
+                                  " blocks, 'block_out_channels' " + std::to_string(blocks));
+    }
+    require_types(types, key, supported, kUNet2DModel);
+  };
+  check(down_block_types, "down_block_types", {"DownBlock2D", "AttnDownBlock2D"});
+  check(up_block_types, "up_block_types", {"UpBlock2D", "AttnUpBlock2D"});
 }
 
 }  // namespace sfumato

@@ -22,6 +22,7 @@ torch::Tensor ids_of(const StableDiffusion& model, const std::string& text, std:
 }  // namespace
 
 torch::Tensor encode_prompts(const StableDiffusion& model, const Request& request, std::vector<std::string>& warnings) {
+  if (auto note = model.things.note_for(request.prompt); !note.empty()) warnings.push_back(std::move(note));
   auto ids = ids_of(model, request.prompt, warnings);
   if (is_guided({.scale = request.guidance_scale}))
     ids = torch::cat({ids_of(model, request.negative_prompt, warnings), ids});  // [2, L]

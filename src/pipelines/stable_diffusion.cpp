@@ -102,7 +102,11 @@ TextEncoder load_text_encoder(const Folder& folder, const std::string& class_nam
 
 Schedule load_schedule(const Folder& folder) {
   return load_part(folder, "scheduler", [](const Folder& path) {
-    return Schedule(ScheduleConfig::from_json(read_json(path / "scheduler_config.json")));
+    auto config = ScheduleConfig::from_json(read_json(path / "scheduler_config.json"));
+    // As diffusers' pipeline sets them: folders written before it did say otherwise, but not their models.
+    config.steps_offset = 1;
+    config.clip_sample = false;
+    return Schedule(config);
   });
 }
 
@@ -146,6 +150,7 @@ StableDiffusion load_stable_diffusion(const Folder& folder, const Placement& pla
                         .unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement),
                         .vae = load_network<AutoencoderKLImpl>(folder, "vae", vae_placement),
                         .schedule = load_schedule(folder),
+                        .things = load_part(folder, "things.json", read_known_things),
                         .placement = placement,
                         .vae_placement = vae_placement};
   check_unet(folder, model.unet->config(), model.vae->config());

@@ -10,6 +10,7 @@
 #include "diffusion/schedule.h"
 #include "models/autoencoder_kl.h"
 #include "models/unet_2d_condition_model.h"
+#include "pipelines/known_things.h"
 #include "pipelines/request.h"
 #include "tokenizer/tokenizer.h"
 
@@ -25,6 +26,8 @@ struct StableDiffusion {
   std::shared_ptr<UNet2DConditionModelImpl> unet;
   std::shared_ptr<AutoencoderKLImpl> vae;
   Schedule schedule;
+  /// From things.json, where the folder has one.
+  KnownThings things;
   /// Of the text encoder and the UNet.
   Placement placement;
   /// The same device; float32 where the weights' range asks for it (force_upcast in float16).

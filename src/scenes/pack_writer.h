@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ struct PackContents {
   std::vector<std::string> captions{};
   /// Prompts for sample grids.
   std::vector<std::string> probes{};
-  /// Names and synonyms of the things, for the model card and for prompts that name none.
-  std::vector<std::string> things{};
+  /// Names of the things with their synonyms and plurals: what a model trained on this has words for.
+  std::map<std::string, std::vector<std::string>> things{};
   std::int64_t held_out = 0;
 };
 

@@ -81,6 +81,8 @@ void export_pipeline(const RunFolder& run, const Checkpoint& checkpoint, const R
   export_text_encoder(checkpoint, recipe, folder / "text_encoder", options);
   save_weights(checkpoint.part("ema.unet."), folder / "unet", options);
   write_json(folder / "unet" / "config.json", UNet2DConditionModelConfig::from_json(recipe.unet).to_json());
+  const auto things = run.path() / "things.json";
+  if (fs::exists(things)) fs::copy_file(things, folder / "things.json", fs::copy_options::overwrite_existing);
   auto schedule = ScheduleConfig::from_json(recipe.scheduler);
   schedule.class_name = "DDIMScheduler";
   write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());

@@ -25,7 +25,7 @@ struct Checkpoint {
 };
 
 /// The folder of one training run:
-///   recipe.json  log.jsonl  samples/  checkpoints/step-00000500/{state.safetensors, state.json}
+///   recipe.json  things.json  log.jsonl  samples/  checkpoints/step-00000500/{state.safetensors, state.json}
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

@@ -52,6 +52,8 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
       order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size),
       cache_(cache_latents(run, recipe, pack_, device)) {
   const torch::NoGradGuard no_grad;
+  // For the export: what the model has words for.
+  if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
   prepare_for_training(*unet_, generator_for(recipe.seed, Stream::kInitialisation, 0), device);
   unet_->conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
   unet_->conv_out->bias.zero_();

@@ -43,7 +43,7 @@ class PackFile : public testing::Test {
                                 (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".pack");
 
   Pack written(const Tensors& tensors) {
-    write_safetensors(path_, tensors, {{"format", "sfumato-pack"}, {"version", "1"}, {"things", R"(["cat","sofa"])"}});
+    write_safetensors(path_, tensors, {{"format", "sfumato-pack"}, {"version", "1"}, {"things", R"({"cat":["cats"],"sofa":[]})"}});
     return Pack(path_, 16);
   }
 
@@ -70,7 +70,7 @@ TEST_F(PackFile, GivesBackWhatWasWritten) {
   EXPECT_TRUE(torch::equal(pack.empty_ids(), torch::tensor({1, 0, 0})));
   EXPECT_TRUE(torch::equal(pack.probe_ids(), torch::tensor({7, 1, 0}).view({1, 3})));
   EXPECT_EQ(pack.probes(), std::vector<std::string>{"probe"});
-  EXPECT_EQ(pack.things(), (std::vector<std::string>{"cat", "sofa"}));
+  EXPECT_EQ(pack.things(), (std::map<std::string, std::vector<std::string>>{{"cat", {"cats"}}, {"sofa", {}}}));
 }
 
 TEST_F(PackFile, ComposesScenesBetweenMinusOneAndOne) {

@@ -78,6 +78,38 @@ TEST_F(Read, AJpegIsReadToItsEnd) {
   EXPECT_EQ(read_image(written("a.jpg", noise_picture())).sizes(), (std::vector<std::int64_t>{1, 3, 64, 64}));
 }
 
+// cmyk.jpg is 16 x 16 of RGB (200, 30, 60), as Pillow converts it to CMYK and saves it at quality 95.
+TEST_F(Read, ACmykJpegBecomesRgb) {
+  const auto image = read_image(std::filesystem::path(SFUMATO_SOURCE_DIR) / "tests" / "images" / "cmyk.jpg");
+  ASSERT_EQ(image.sizes(), (std::vector<std::int64_t>{1, 3, 16, 16}));
+  const auto middle = ((image.slice(2, 8, 9).slice(3, 8, 9) + 1) * 127.5).flatten();
+  EXPECT_LE((middle - torch::tensor({200.0F, 30.0F, 60.0F})).abs().max().item<float>(), 3) << middle;
+}
+
+TEST_F(Read, ExifOrientationTurnsAJpeg) {
+  cv::Mat stored(16, 32, CV_8UC3, cv::Scalar(0, 0, 0));
+  stored.colRange(0, 16).setTo(cv::Scalar(255, 255, 255));  // the left half is white
+  std::vector<std::uint8_t> bytes;
+  cv::imencode(".jpg", stored, bytes);
+  // Orientation 6: what is stored left is shown at the top. APP1, TIFF header, a directory of one entry.
+  const std::string exif(
+      "\xFF\xE1\x00\x22"
+      "Exif\0\0"
+      "II*\0\x08\0\0\0"
+      "\x01\0"
+      "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+      "\0\0\0\0",
+      36);
+  bytes.insert(bytes.begin() + 2, exif.begin(), exif.end());
+  const auto path = folder_ / "turned.jpg";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  const auto image = read_image(path);
+  ASSERT_EQ(image.sizes(), (std::vector<std::int64_t>{1, 3, 32, 16}));
+  EXPECT_GT(image.slice(2, 0, 12).min().item<float>(), 0.9);
+  EXPECT_LT(image.slice(2, 20, 32).max().item<float>(), -0.9);
+}
+
 TEST_F(Read, ATruncatedJpegIsRefused) {
   EXPECT_NE(complaint(truncated(written("a.jpg", noise_picture()), 0.7)).find("truncated"), std::string::npos);
 }

@@ -2,8 +2,8 @@
 
     python pipelines_reference.py OUT_DIR
 
-Writes OUT_DIR/clip and OUT_DIR/t5 (folders as save_pretrained writes them), init.png, cases.json (requests) and for
-each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
+Writes OUT_DIR/clip, OUT_DIR/t5 and OUT_DIR/older (folders as save_pretrained writes them), init.png, cases.json
+(requests) and for each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
 """
 
 import io
@@ -37,6 +37,7 @@ CASES = [
     dict(name="ddpm", model="t5", steps=8, guidance_scale=5.0, seed=21, batch_count=2),
     dict(name="ddpm_unguided", model="t5", steps=6, guidance_scale=1.0, seed=22, height=40, width=88),
     dict(name="ddim_of_ddpm_folder", model="t5", steps=6, guidance_scale=3.0, seed=23, sampler="ddim"),
+    dict(name="older_folder", model="older", steps=6, guidance_scale=5.0, seed=24),
     dict(name="img2img", model="clip", steps=10, guidance_scale=5.0, seed=31, batch_count=2, strength=0.65),
     dict(name="img2img_whole", model="t5", steps=5, guidance_scale=1.0, seed=32, strength=1.0),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
@@ -128,6 +129,14 @@ def build(folder, parts):
         (folder / "tokenizer" / "tokenizer.json").unlink()  # the folder holds what a trained model's does
 
 
+def older(folder, clip_folder):
+    """As folders were written once: the pipeline sets steps_offset to 1 and clip_sample to False, whatever they say."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(clip_folder, folder)
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "steps_offset": 0, "clip_sample": True}))
+
+
 def init_image(path):
     """Neither side divides by the VAE's factor of 4."""
     y, x = np.mgrid[0:50, 0:71]
@@ -172,6 +181,7 @@ def main():
     image = init_image(out / "init.png")
     for name, parts in (("clip", clip), ("t5", t5)):
         build(out / name, parts)
+    older(out / "older", out / "clip")
     for case in CASES:
         pipeline = StableDiffusionPipeline.from_pretrained(out / case["model"], safety_checker=None)
         save_file(run(pipeline, case, image), out / f"{case['name']}.safetensors")

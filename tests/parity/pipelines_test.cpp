@@ -66,8 +66,8 @@ TEST_P(PipelineParity, EveryStepAndThePictureAreThoseOfDiffusers) {
 
 INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                          ::testing::Values("ddim", "negative", "odd_size", "unguided", "eta", "rescale", "ddpm",
-                                           "ddpm_unguided", "ddim_of_ddpm_folder", "img2img", "img2img_whole",
-                                           "img2img_eta"),
+                                           "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "img2img",
+                                           "img2img_whole", "img2img_eta"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.

@@ -56,7 +56,8 @@ class Compose(unittest.TestCase):
         self.run_compose("--pack", path, "--scenes", 50, "--held-out", 5, "--things", "common")
         tensors = header(path)
         self.assertEqual(tensors["__metadata__"]["format"], "sfumato-pack")
-        self.assertEqual(json.loads(tensors["__metadata__"]["things"]), ["cat", "couch", "kitty", "sofa"])
+        self.assertEqual(json.loads(tensors["__metadata__"]["things"]), 
+                         {"cat": ["cats", "kitties", "kitty"], "sofa": ["couch", "couches", "sofas"]})
         self.assertEqual(tensors["cutouts"]["shape"], [2, 4, 112, 112])
         self.assertEqual(tensors["scenes.items"]["shape"], [50, 3, 6])
         self.assertEqual(tensors["scenes.background"]["shape"], [50, 8])
