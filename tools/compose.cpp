@@ -1,14 +1,14 @@
 // compose: builds captioned pictures for training
 // Builds captioned pictures: scenes composed of the listed things, or a folder of captioned images, as a pack for
 // train, as files, or as a contact sheet.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -17,6 +17,7 @@
 
 #include "core/files.h"
 #include "core/json.h"
+#include "core/progress.h"
 #include "data/composite.h"
 #include "scenes/captioned_folder.h"
 #include "scenes/cutouts.h"
@@ -43,24 +44,15 @@ struct Options {
   bool list_sheet = false;
 };
 
-/// One line that is rewritten on a terminal; elsewhere a line for every tenth.
-class Progress {
- public:
-  explicit Progress(std::string what) : what_(std::move(what)), terminal_(isatty(STDERR_FILENO)) {}
-
-  void operator()(std::size_t done, std::size_t all) {
-    const auto tenth = done * 10 / all;
-    if (tenth == tenth_ && done != all && !(terminal_ && done % 50 == 0)) return;
-    tenth_ = tenth;
-    std::fprintf(stderr, terminal_ ? "\r%s %zu of %zu%s" : "%s %zu of %zu%s", what_.c_str(), done, all,
-                 terminal_ && done != all ? "" : "\n");
-  }
-
- private:
-  std::string what_;
-  bool terminal_;
-  std::size_t tenth_ = 0;
-};
+/// Shows how far a loop is that tells how many are done of how many.
+OnPicture bar(const std::string& label) {
+  auto progress = std::make_shared<std::optional<Progress>>();
+  return [label, progress](std::size_t done, std::size_t all) {
+    if (!*progress) progress->emplace(label, static_cast<std::int64_t>(all));
+    (*progress)->update(static_cast<std::int64_t>(done));
+    if (done == all) (*progress)->finish();
+  };
+}
 
 /// A folder that ships: beside the installed program, else in the sources.
 fs::path shipped(const fs::path& name) {
@@ -88,13 +80,13 @@ Studio open_studio(const Options& options) {
   PictureSources sources;
   const auto list = options.list.empty() ? shipped("data/things") : fs::path(options.list).parent_path();
   sources.drawings = list / "drawings";
-  auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, Progress("rendered"));
+  auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, bar("rendered"));
   SceneMaker maker(things, cutouts, options.seed);
   return {std::move(things), std::move(cutouts), std::move(maker)};
 }
 
 std::vector<Scene> make_scenes(const SceneMaker& maker, std::int64_t count) {
-  Progress progress("invented");
+  const auto progress = bar("invented");
   std::vector<Scene> scenes;
   for (std::int64_t i = 0; i < count; ++i) {
     scenes.push_back(maker.scene(static_cast<std::uint64_t>(i)));
@@ -182,7 +174,7 @@ void pack_scenes(const Options& options) {
 void pack_folder(const Options& options) {
   const auto tokenizer = open_tokenizer(options);
   const auto files = list_captioned_images(options.folder);
-  PackContents contents{.images = read_squares(files, options.size, Progress("read"))};
+  PackContents contents{.images = read_squares(files, options.size, bar("read"))};
   for (const auto& file : files) contents.captions.push_back(file.caption);
   const auto count = static_cast<std::int64_t>(files.size());
   contents.held_out = std::min(options.held_out, count / 10);

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <ostream>
 #include <stdexcept>
+#include <string_view>
 
 #include "core/files.h"
 
@@ -28,6 +29,21 @@ std::string shortened(const std::string& text, std::size_t longest) {
   return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
+/// Python's json writes numbers that JSON does not know, as diffusers' "lambda_min_clipped": -Infinity. They become
+/// null.
+std::string with_nulls_for_infinities(std::string text) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') quoted = !quoted;
+    if (quoted && text[i] == '\\') ++i;
+    if (quoted) continue;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+      if (text.compare(i, word.size(), word) == 0) text.replace(i, word.size(), "null");
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 void detail::refuse_value(const std::string& key, const Json& value, const std::string& what) {
@@ -38,7 +54,7 @@ void detail::refuse_value(const std::string& key, const Json& value, const std::
 Json read_json(const std::filesystem::path& path) {
   const auto text = read_file(path);
   try {
-    return Json::parse(text);
+    return Json::parse(with_nulls_for_infinities(text));
   } catch (const Json::parse_error& error) {
     // The parser quotes the token it failed at, however long.
     throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + shortened(error.what(), 200));

@@ -15,7 +15,8 @@ namespace sfumato {
 
 using Json = nlohmann::json;
 
-/// Parses a JSON file. Throws std::runtime_error naming the path and what is wrong with it.
+/// Parses a JSON file; Python's Infinity, -Infinity and NaN are read as null. Throws std::runtime_error naming the path
+/// and what is wrong with it.
 Json read_json(const std::filesystem::path& path);
 
 /// Writes two-space indented JSON atomically.

@@ -6,8 +6,13 @@ namespace sfumato {
 
 const std::vector<Sampler>& samplers() {
   static const std::vector<Sampler> table = {
-      {"ddim", "DDIM: deterministic at eta 0; good from 20 steps", StepGrid::ddim, sample_ddim},
-      {"ddpm", "DDPM: fresh noise at each step; wants 100 steps and more", StepGrid::ancestral, sample_ddpm},
+      {"ddim", "DDIM", "DDIM: deterministic at eta 0; good from 20 steps", StepGrid::ddim, sample_ddim},
+      {"ddpm", "DDPM", "DDPM: fresh noise at each step; wants 100 steps and more", StepGrid::ancestral, sample_ddpm},
+      {"euler", "Euler", "Euler: deterministic; good from 20 steps", StepGrid::interpolated, sample_euler},
+      {"euler_a", "Euler a", "Euler ancestral: fresh noise at each step", StepGrid::interpolated,
+       sample_euler_ancestral},
+      {"dpm++2m", "DPM++ 2M", "DPM-Solver++ of second order: deterministic; good from 15 steps", StepGrid::solver,
+       sample_dpm_solver_multistep},
   };
   return table;
 }

@@ -28,7 +28,8 @@ using SampleFunction = torch::Tensor (*)(const SampleArgs& args);
 
 /// A row of the table of samplers.
 struct Sampler {
-  std::string name;
+  std::string name;         ///< on the command line
+  std::string label;        ///< in a picture's metadata, as AUTOMATIC1111's web UI writes it
   std::string description;  ///< one line
   StepGrid grid;
   SampleFunction sample;  ///< the latents after the last step, or after that whose on_step gave false
@@ -47,6 +48,17 @@ torch::Tensor sample_ddim(const SampleArgs& args);
 /// step that does not come from timestep 0. Throws std::invalid_argument for an unknown variance_type, and where a
 /// learned variance is asked for of a network that gives none.
 torch::Tensor sample_ddpm(const SampleArgs& args);
+
+/// Euler's method on dx/d(sigma/alpha) = eps (Karras et al. 2022, eq. 4; EulerDiscreteScheduler without churn). A step
+/// keeps x0 and eps and changes their shares, which is DDIM's at eta 0; only the levels differ.
+torch::Tensor sample_euler(const SampleArgs& args);
+
+/// As sample_euler with fresh noise at every step (EulerAncestralDiscreteScheduler): DDIM's step at eta 1.
+torch::Tensor sample_euler_ancestral(const SampleArgs& args);
+
+/// DPM-Solver++(2M), the midpoint form (Lu et al. 2022, algorithm 2; DPMSolverMultistepScheduler). The step to
+/// alpha = 1 is of first order.
+torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args);
 
 /// Tells on_step, if there is one; false where the sampling shall end.
 bool report_step(const SampleArgs& args, std::size_t step, const torch::Tensor& x);

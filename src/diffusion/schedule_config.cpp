@@ -93,6 +93,7 @@ ScheduleConfig ScheduleConfig::from_json(const Json& json) {
   read("timestep_spacing", config.timestep_spacing);
   read("steps_offset", config.steps_offset);
   read("set_alpha_to_one", config.set_alpha_to_one);
+  read("use_karras_sigmas", config.use_karras_sigmas);
   read("prediction_type", config.prediction_type);
   read("clip_sample", config.clip_sample);
   read("clip_sample_range", config.clip_sample_range);

@@ -22,6 +22,7 @@ struct ScheduleConfig {
   std::string timestep_spacing = "leading";  ///< leading, linspace or trailing
   std::int64_t steps_offset = 0;             ///< added to the timesteps of leading spacing
   bool set_alpha_to_one = true;              ///< DDIM's last step goes to alpha = 1, else to timestep 0
+  bool use_karras_sigmas = false;            ///< levels as Karras et al. 2022 space them, for the solvers
   std::string prediction_type = "epsilon";   ///< epsilon, v_prediction, sample or flow_prediction
   bool clip_sample = true;
   double clip_sample_range = 1.0;

@@ -15,9 +15,14 @@ struct Step {
 
 /// Which of the reference's schedulers chooses the levels.
 enum class StepGrid {
-  ddim,       ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
-  ancestral,  ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
+  ddim,          ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
+  ancestral,     ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
+  interpolated,  ///< EulerDiscreteScheduler: as ancestral, but linspace spacing keeps its real-valued timesteps
+  solver,        ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
 };
+
+/// Whether the grid's levels can lie elsewhere than at the model's timesteps.
+bool goes_by_sigma(StepGrid grid);
 
 /// The n integer timesteps of `timestep_spacing` and `steps_offset`, falling (`set_timesteps`; Lin et al. 2023, table
 /// 2). Throws std::invalid_argument where n is not in 1..num_train_timesteps, or where the offset pushes the first
@@ -25,7 +30,9 @@ enum class StepGrid {
 /// numpy.arange, a timestep -1 at the end; that one is left out.
 std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n);
 
-/// The steps of n inference steps. Throws as `timesteps` does.
+/// The steps of n inference steps. Where the config says use_karras_sigmas, the levels of `interpolated` and `solver`
+/// lie as Karras et al. 2022, eq. 5, with rho = 7 has them, between the ends of the grid and of the schedule. Throws
+/// as `timesteps` does.
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
 
 /// The last int(n * strength) of n steps, for image-to-image (`get_timesteps` of diffusers' pipelines); none at

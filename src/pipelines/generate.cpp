@@ -18,6 +18,10 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
   if (request.height == 0) request.height = height;
   if (request.width == 0) request.width = width;
   if (request.sampler.empty()) request.sampler = model.default_sampler();
+  if (request.schedule.empty()) {
+    const bool karras = model.schedule.config().use_karras_sigmas && goes_by_sigma(find_sampler(request.sampler).grid);
+    request.schedule = karras ? "karras" : "discrete";
+  }
   validate(request, model.limits());
   return request;
 }
@@ -32,6 +36,13 @@ std::vector<std::uint64_t> seeds(const Request& request) {
 /// latent pixel where that would leave nothing.
 std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
   return std::max(pixels - pixels % factor, factor);
+}
+
+/// The model's own, but for what the request has to say.
+Schedule schedule_of(const StableDiffusion& model, const Request& request) {
+  auto config = model.schedule.config();
+  config.use_karras_sigmas = request.schedule == "karras";
+  return Schedule(config);
 }
 
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const torch::Tensor& states) {
@@ -86,11 +97,12 @@ Generated text_to_image(const StableDiffusion& model, const Request& asked, cons
   const torch::NoGradGuard no_gradients;
   const auto request = completed(model, asked, model.default_height(), model.default_width());
   const auto grid = find_sampler(request.sampler).grid;
-  const auto steps = make_steps(model.schedule, request.steps, grid);
+  const auto schedule = schedule_of(model, request);
+  const auto steps = make_steps(schedule, request.steps, grid);
   const auto factor = model.limits().vae_scale_factor;
   NoiseSource noise(seeds(request));
   const auto start = noise.draw({model.unet->config().in_channels, request.height / factor, request.width / factor});
-  return run(model, request, start * initial_noise_scale(model.schedule, steps, grid), steps, noise, on_step);
+  return run(model, request, start * initial_noise_scale(schedule, steps, grid), steps, noise, on_step);
 }
 
 Generated image_to_image(const StableDiffusion& model, const Request& asked, const torch::Tensor& image,
@@ -99,8 +111,8 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   const auto factor = model.limits().vae_scale_factor;
   const auto request =
       completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor));
-  const auto steps =
-      last_steps(make_steps(model.schedule, request.steps, find_sampler(request.sampler).grid), request.strength);
+  const auto steps = last_steps(
+      make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid), request.strength);
   NoiseSource noise(seeds(request));
   const auto latents = encode(model, resize_lanczos(image, request.height, request.width), noise);
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};

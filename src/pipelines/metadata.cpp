@@ -1,18 +1,13 @@
 #include "pipelines/metadata.h"
 
-#include <algorithm>
-#include <cctype>
 #include <stdexcept>
+
+#include "diffusion/samplers.h"
 
 namespace sfumato {
 namespace {
 
 constexpr const char* kKeyword = "sfumato";
-
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
-  return text;
-}
 
 std::string number(double value) {
   auto text = Json(value).dump();
@@ -24,7 +19,8 @@ std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
   auto text = request.prompt + "\n";
   if (!request.negative_prompt.empty()) text += "Negative prompt: " + request.negative_prompt + "\n";
-  text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + upper(request.sampler) +
+  text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
+          (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
           ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
           ", Model: " + std::filesystem::path(record.model).filename().string();

@@ -41,6 +41,15 @@ void check_text(const std::string& name, const std::string& text) {
   if (text.find('\0') != std::string::npos) throw std::invalid_argument(name + " holds a NUL character");
 }
 
+void check_schedule(const Request& request) {
+  const bool karras = request.schedule == "karras";
+  if (!karras && request.schedule != "discrete" && !request.schedule.empty())
+    refuse("schedule", "'" + request.schedule + "'", "discrete or karras");
+  if (request.sampler.empty()) return;
+  if (!goes_by_sigma(find_sampler(request.sampler).grid) && karras)
+    refuse("schedule", "'karras'", "discrete with the sampler " + request.sampler);
+}
+
 /// Whole and not negative: nlohmann_json would cut 2.7 to 2 and wrap -1.
 template <class Integer>
 Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
@@ -62,6 +71,7 @@ nlohmann::ordered_json to_json(const Request& request) {
       {"guidance_scale", request.guidance_scale},
       {"guidance_rescale", request.guidance_rescale},
       {"sampler", request.sampler},
+      {"schedule", request.schedule},
       {"eta", request.eta},
       {"seed", request.seed},
       {"batch_count", request.batch_count},
@@ -76,7 +86,7 @@ nlohmann::ordered_json to_json(const Request& request) {
 Request request_from_json(const Json& json) {
   refuse_unknown_keys(json,
                       {"prompt", "negative_prompt", "width", "height", "steps", "guidance_scale", "guidance_rescale",
-                       "sampler", "eta", "seed", "batch_count", "image", "strength"},
+                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -87,6 +97,7 @@ Request request_from_json(const Json& json) {
   request.guidance_scale = value_or(json, "guidance_scale", request.guidance_scale);
   request.guidance_rescale = value_or(json, "guidance_rescale", request.guidance_rescale);
   request.sampler = value_or(json, "sampler", request.sampler);
+  request.schedule = value_or(json, "schedule", request.schedule);
   request.eta = value_or(json, "eta", request.eta);
   request.seed = whole_or(json, "seed", request.seed);
   request.batch_count = whole_or(json, "batch_count", request.batch_count);
@@ -103,7 +114,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_count("steps", request.steps, limits.num_train_timesteps);
   check_range("guidance scale", request.guidance_scale, kLargestGuidance);
   check_range("guidance rescale", request.guidance_rescale, 1);
-  if (!request.sampler.empty()) find_sampler(request.sampler);
+  check_schedule(request);
   check_range("eta", request.eta, 1);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);

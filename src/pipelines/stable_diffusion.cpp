@@ -1,6 +1,7 @@
 #include "pipelines/stable_diffusion.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "checkpoints/load.h"
@@ -124,7 +125,12 @@ ModelLimits StableDiffusion::limits() const {
 }
 
 std::string StableDiffusion::default_sampler() const {
-  return schedule.config().class_name == "DDPMScheduler" ? "ddpm" : "ddim";
+  static const std::map<std::string, std::string> samplers = {{"DDPMScheduler", "ddpm"},
+                                                              {"EulerDiscreteScheduler", "euler"},
+                                                              {"EulerAncestralDiscreteScheduler", "euler_a"},
+                                                              {"DPMSolverMultistepScheduler", "dpm++2m"}};
+  const auto found = samplers.find(schedule.config().class_name);
+  return found == samplers.end() ? "ddim" : found->second;
 }
 
 std::int64_t StableDiffusion::default_height() const {

@@ -3,7 +3,13 @@
 #include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
+#include <string>
+
 namespace sfumato {
+
+/// What a recipe's precision means on `device`: "bf16" or "fp32", or, with "auto", bfloat16 where that is faster: on
+/// CUDA and on CPUs with AVX512-BF16 (the others take three times as long as in float32).
+bool computes_in_bfloat16(const std::string& precision, torch::DeviceType device);
 
 /// While it lives, convolutions and matrix products on `device` compute in bfloat16 (torch.autocast); with `enabled`
 /// false nothing changes.

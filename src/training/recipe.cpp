@@ -120,7 +120,8 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
   recipe.clip_grad_norm = value_or(json, "clip_grad_norm", recipe.clip_grad_norm);
   recipe.ema_decay = value_or(json, "ema_decay", recipe.ema_decay);
   recipe.precision = value_or(json, "precision", recipe.precision);
-  expect(recipe.precision == "fp32" || recipe.precision == "bf16", where, "'precision' must be fp32 or bf16", json);
+  const bool known = recipe.precision == "auto" || recipe.precision == "fp32" || recipe.precision == "bf16";
+  expect(known, where, "'precision' must be auto, fp32 or bf16", json);
   recipe.loss = parse_loss(object_at(json, "loss"), where + ": loss");
   recipe.sample = parse_sample(object_at(json, "sample"), where + ": sample");
   parse_intervals(json, where, recipe);

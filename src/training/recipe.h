@@ -55,7 +55,7 @@ struct Recipe {
   double final_lr = 0.0;
   double clip_grad_norm = 1.0;
   double ema_decay = 0.999;
-  /// fp32, or bf16: autocast, weights and optimizer stay in float32.
+  /// fp32, bf16 (autocast; weights and optimizer stay in float32) or auto (autocast.h).
   std::string precision = "fp32";
   LossRecipe loss;
   SampleRecipe sample;

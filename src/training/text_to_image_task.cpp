@@ -87,7 +87,7 @@ torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, at::Generator&
   const auto noise = torch::randn(batch.latents.sizes(), generator, torch::kFloat32).to(device_);
   const auto count = batch.latents.size(0);
   const auto t = stratified_timesteps(count, schedule_.num_train_timesteps(), generator).to(device_);  // [N]
-  const AutocastScope autocast(device_.type(), recipe_.precision == "bf16");
+  const AutocastScope autocast(device_.type(), computes_in_bfloat16(recipe_.precision, device_.type()));
   UNet2DConditionInput input;
   input.sample = process_.add_noise(batch.latents, noise, t);
   input.timestep = t;

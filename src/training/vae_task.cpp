@@ -66,7 +66,7 @@ torch::Tensor VaeTask::crops(std::int64_t step, at::Generator& generator) {
 torch::Tensor VaeTask::loss(std::int64_t step) {
   auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
   const auto x = crops(step, generator);
-  const AutocastScope autocast(device_.type(), recipe_.precision == "bf16");
+  const AutocastScope autocast(device_.type(), computes_in_bfloat16(recipe_.precision, device_.type()));
   const auto posterior = vae_->encode(x);
   const auto noise = torch::randn(posterior.mean.sizes(), generator, torch::kFloat32).to(device_);
   const auto error = vae_->decode(posterior.sample(noise)).to(torch::kFloat32) - x;

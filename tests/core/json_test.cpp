@@ -98,5 +98,17 @@ TEST(ReadJson, NamesThePathOfABrokenFile) {
   }
 }
 
+TEST(ReadJson, TakesWhatPythonWritesForInfinities) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "infinite.json";
+  write_file_atomically(path, [](std::ostream& out) {
+    out << R"({"low": -Infinity, "list": [Infinity, NaN, -1], "text": "-Infinity \"NaN\" \\"})";
+  });
+  const auto json = read_json(path);
+  EXPECT_EQ(value_or(json, "low", 5.0), 5.0);
+  EXPECT_EQ(json.at("list").dump(), "[null,null,-1]");
+  EXPECT_EQ(json.at("text"), R"(-Infinity "NaN" \)");
+  std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace sfumato

@@ -17,8 +17,8 @@ from unittest import mock
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
-from diffusers.schedulers import scheduling_ddim, scheduling_ddpm
+from diffusers import (DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
+                       EulerDiscreteScheduler)
 from diffusers.utils.torch_utils import randn_tensor
 
 warnings.filterwarnings("ignore")
@@ -44,12 +44,11 @@ class Float64Torch:
         return getattr(torch, name)
 
 
-def with_float64_tables(scheduler_class, config):
-    module = {DDIMScheduler: scheduling_ddim, DDPMScheduler: scheduling_ddpm}[scheduler_class]
-    with mock.patch.object(module, "torch", Float64Torch()):
+def trajectory_with_float64_tables(scheduler_class, config, *arguments, **step_options):
+    with mock.patch.object(sys.modules[scheduler_class.__module__], "torch", Float64Torch()):
         scheduler = scheduler_class(**config)
-    assert scheduler.alphas_cumprod.dtype == torch.float64
-    return scheduler
+        assert scheduler.alphas_cumprod.dtype == torch.float64
+        return trajectory(scheduler, *arguments, **step_options)
 
 
 def toy_network(x, t, variance_type):
@@ -70,13 +69,13 @@ def trajectory(scheduler, steps, variance_type, **step_options):
         raw = toy_network(scheduler.scale_model_input(x, t), float(t), variance_type)
         x = scheduler.step(raw, t, x, generator=generators, **step_options).prev_sample
         latents.append(x)
-    return torch.stack(latents)
+    return torch.stack(latents), scheduler.timesteps.tolist()
 
 
 def starts_without_signal(scheduler, steps):
     """Where diffusers divides by alpha = 0, and this project refuses."""
     scheduler.set_timesteps(steps)
-    first = scheduler.alphas_cumprod[scheduler.timesteps[0]]
+    first = scheduler.alphas_cumprod[int(scheduler.timesteps[0])]
     return scheduler.config.prediction_type == "epsilon" and first == 0
 
 
@@ -121,6 +120,32 @@ def ddpm_cases():
         yield {"variance_type": variance, "clip_sample": True}, 999, {}
 
 
+def sigma_cases(zero_snr_too):
+    """Of the schedulers that go by sigma."""
+    zero_snr = ({}, {"rescale_betas_zero_snr": True}) if zero_snr_too else ({},)
+    for betas, spacing, prediction, end in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS[:2], zero_snr):
+        config = betas | end | {"timestep_spacing": spacing, "prediction_type": prediction}
+        for steps in (7, 30):
+            yield config | {"steps_offset": int(spacing == "leading")}, steps, {}
+    sd = BETAS["scaled_linear"] | {"timestep_spacing": "leading", "steps_offset": 1}
+    for steps in (1, 2, 500):
+        yield sd, steps, {}
+
+
+def euler_cases():
+    yield from sigma_cases(zero_snr_too=True)
+    for spacing in SPACINGS:
+        for steps in (7, 25):
+            yield BETAS["scaled_linear"] | {"timestep_spacing": spacing, "use_karras_sigmas": True}, steps, {}
+
+
+def dpm_solver_cases():
+    yield from euler_cases()
+    for prediction in PREDICTIONS:
+        yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 14, {}
+        yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 15, {}
+
+
 def process_case(config):
     """q(x_t | x0) and the velocity at some timesteps."""
     scheduler = DDPMScheduler(**config)
@@ -147,6 +172,9 @@ def main(out_dir):
     for scheduler_class, sampler, listed in (
         (DDIMScheduler, "ddim", ddim_cases()),
         (DDPMScheduler, "ddpm", ddpm_cases()),
+        (EulerDiscreteScheduler, "euler", euler_cases()),
+        (EulerAncestralDiscreteScheduler, "euler_a", sigma_cases(zero_snr_too=True)),
+        (DPMSolverMultistepScheduler, "dpm++2m", dpm_solver_cases()),
     ):
         for config, steps, options in listed:
             scheduler = scheduler_class(**config)
@@ -155,17 +183,19 @@ def main(out_dir):
                 cases.append(case | {"refused": True})
                 continue
             variance_type = config.get("variance_type", "fixed_small")
-            latents = trajectory(scheduler, steps, variance_type, **options)
-            case |= options | {"timesteps": scheduler.timesteps.tolist()}
+            latents, timesteps = trajectory(scheduler, steps, variance_type, **options)
+            case |= options | {"timesteps": timesteps}
             if not torch.isfinite(latents).all():
                 # From alpha = 0 with eta 1 the direction's length is the root of 0, rounded below 0 in float32.
                 assert config["rescale_betas_zero_snr"] and options == {"eta": 1.0}, case
                 cases.append(case | {"not_finite": True})
                 continue
-            add(case | {"tables": "float32"}, latents)
-            exact = trajectory(with_float64_tables(scheduler_class, config), steps, variance_type, **options)
+            # Where Karras' levels fall between timesteps, float32 tables move the timestep that the network is told.
+            if not config.get("use_karras_sigmas"):
+                add(case | {"tables": "float32"}, latents)
+            exact, timesteps = trajectory_with_float64_tables(scheduler_class, config, steps, variance_type, **options)
             if torch.isfinite(exact).all():
-                add(case | {"tables": "float64"}, exact)
+                add(case | {"tables": "float64", "timesteps": timesteps}, exact)
     for betas, zero_snr in itertools.product(BETAS.values(), (False, True)):
         config = betas | {"rescale_betas_zero_snr": zero_snr}
         scheduler = DDPMScheduler(**config)

@@ -50,8 +50,9 @@ torch::Tensor trajectory(const Json& one, double t_error) {
                   .steps = steps,
                   .noise = noise,
                   .options = {.eta = one.value("eta", 0.0), .variance_type = variance_type},
-                  .on_step = [&](int, int, const torch::Tensor& x) {
-                    latents.push_back(x);
+                  .on_step = [&](int step, int, const torch::Tensor& x) {
+                    // The schedulers that go by sigma keep x0 + (sigma / alpha) eps.
+                    latents.push_back(sampler.grid == StepGrid::interpolated ? x / steps[step].to.alpha : x);
                     return true;
                   }});
   return torch::stack(latents);

@@ -46,6 +46,7 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
   app.add_option("--guidance-rescale", request.guidance_rescale, "Against overexposure by guidance, 0 to 1")
       ->capture_default_str();
   app.add_option("--sampler", request.sampler, sampler_help());
+  app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
   if (!takes_image) return;

@@ -1,0 +1,34 @@
+#include <cmath>
+
+#include "diffusion/samplers.h"
+
+namespace sfumato {
+namespace {
+
+/// Half the logarithm of the signal-to-noise ratio; infinite at sigma = 0.
+double half_log_snr(const Level& level) {
+  return std::log(level.alpha / level.sigma);
+}
+
+}  // namespace
+
+torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args) {
+  auto x = args.x.to(torch::kFloat32);
+  torch::Tensor earlier_x0;
+  double earlier_h = 0;
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& [from, to] = args.steps[i];
+    const auto x0 = args.denoise(x, from).x0;
+    const double h = half_log_snr(to) - half_log_snr(from);
+    // Between `from` and `to` x0 is taken to go on as it went from the step before to this one.
+    const bool second_order = earlier_x0.defined() && to.sigma > 0;
+    const auto middle = second_order ? x0 + (h / (2 * earlier_h)) * (x0 - earlier_x0) : x0;
+    x = to.sigma / from.sigma * x - to.alpha * std::expm1(-h) * middle;
+    earlier_x0 = x0;
+    earlier_h = h;
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
+}
+
+}  // namespace sfumato
