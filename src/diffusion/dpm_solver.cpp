@@ -10,9 +10,8 @@ double half_log_snr(const Level& level) {
   return std::log(level.alpha / level.sigma);
 }
 
-}  // namespace
-
-torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args) {
+/// Both forms of the second-order multistep solver: `stochastic` draws noise at every step.
+torch::Tensor solve(const SampleArgs& args, bool stochastic) {
   auto x = args.x.to(torch::kFloat32);
   torch::Tensor earlier_x0;
   double earlier_h = 0;
@@ -23,12 +22,28 @@ torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args) {
     // Between `from` and `to` x0 is taken to go on as it went from the step before to this one.
     const bool second_order = earlier_x0.defined() && to.sigma > 0;
     const auto middle = second_order ? x0 + (h / (2 * earlier_h)) * (x0 - earlier_x0) : x0;
-    x = to.sigma / from.sigma * x - to.alpha * std::expm1(-h) * middle;
+    const double kept = to.sigma / from.sigma;
+    if (stochastic) {
+      const double fresh = -std::expm1(-2 * h);
+      x = kept * std::exp(-h) * x + to.alpha * fresh * middle + to.sigma * std::sqrt(fresh) * args.noise.draw_like(x);
+    } else {
+      x = kept * x - to.alpha * std::expm1(-h) * middle;
+    }
     earlier_x0 = x0;
     earlier_h = h;
     if (!report_step(args, i, x)) break;
   }
   return x;
+}
+
+}  // namespace
+
+torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args) {
+  return solve(args, false);
+}
+
+torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args) {
+  return solve(args, true);
 }
 
 }  // namespace sfumato

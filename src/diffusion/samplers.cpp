@@ -13,6 +13,12 @@ const std::vector<Sampler>& samplers() {
        sample_euler_ancestral},
       {"dpm++2m", "DPM++ 2M", "DPM-Solver++ of second order: deterministic; good from 15 steps", StepGrid::solver,
        sample_dpm_solver_multistep},
+      {"dpm++2m_sde", "DPM++ 2M SDE", "the same with fresh noise at each step", StepGrid::solver,
+       sample_dpm_solver_multistep_sde},
+      {"heun", "Heun", "Heun: deterministic, two evaluations a step; good from 10 steps", StepGrid::interpolated,
+       sample_heun},
+      {"pndm", "PLMS", "PNDM: deterministic, one evaluation more than steps", StepGrid::pndm, sample_pndm},
+      {"unipc", "UniPC", "UniPC: deterministic; good from 10 steps", StepGrid::solver, sample_unipc},
   };
   return table;
 }

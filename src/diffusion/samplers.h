@@ -60,6 +60,21 @@ torch::Tensor sample_euler_ancestral(const SampleArgs& args);
 /// alpha = 1 is of first order.
 torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args);
 
+/// The same with noise at every step (SDE-DPM-Solver++(2M); algorithm_type sde-dpmsolver++ there).
+torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args);
+
+/// Heun's method (Karras et al. 2022, algorithm 1 without churn; HeunDiscreteScheduler): Euler's step, then the mean of
+/// the slopes at both its ends. Two evaluations a step, one in the last.
+torch::Tensor sample_heun(const SampleArgs& args);
+
+/// Pseudo linear multistep (Liu et al. 2022, algorithm 2; PNDMScheduler with skip_prk_steps). Where the second step
+/// stays at its timestep, as StepGrid::pndm has it, it does the first one again with the slopes at both its ends.
+torch::Tensor sample_pndm(const SampleArgs& args);
+
+/// UniPC-2 in its B2(h) form (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler): DPM-Solver++(2M), and
+/// each step corrected once x0 at its end is known, which costs no further evaluation.
+torch::Tensor sample_unipc(const SampleArgs& args);
+
 /// Tells on_step, if there is one; false where the sampling shall end.
 bool report_step(const SampleArgs& args, std::size_t step, const torch::Tensor& x);
 

@@ -146,14 +146,16 @@ std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid 
   const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
   std::vector<Step> steps;
   for (const auto& from : levels) steps.push_back({from, schedule.level_at(from.t - stride)});
+  if (grid == StepGrid::pndm && n > 1) steps.insert(steps.begin() + 1, {levels[1], levels[1]});
   return steps;
 }
 
-std::vector<Step> last_steps(const std::vector<Step>& steps, double strength) {
+std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength) {
   if (!(strength >= 0 && strength <= 1))
     throw std::invalid_argument("strength is " + std::to_string(strength) + ", expected 0 to 1");
-  const auto count = std::min(steps.size(), static_cast<std::size_t>(static_cast<double>(steps.size()) * strength));
-  return {steps.end() - static_cast<std::ptrdiff_t>(count), steps.end()};
+  const auto kept = static_cast<std::int64_t>(static_cast<double>(n) * strength);
+  if (kept == 0) return {};
+  return {steps.begin() + static_cast<std::ptrdiff_t>(n - kept), steps.end()};
 }
 
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {

@@ -18,6 +18,7 @@ enum class StepGrid {
   ddim,          ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
   ancestral,     ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
   interpolated,  ///< EulerDiscreteScheduler: as ancestral, but linspace spacing keeps its real-valued timesteps
+  pndm,          ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is
   solver,        ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
 };
 
@@ -35,9 +36,10 @@ std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n);
 /// as `timesteps` does.
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
 
-/// The last int(n * strength) of n steps, for image-to-image (`get_timesteps` of diffusers' pipelines); none at
-/// strength 0. Throws std::invalid_argument for a strength outside [0, 1].
-std::vector<Step> last_steps(const std::vector<Step>& steps, double strength);
+/// What is left of n inference steps when those before the last int(n * strength) are skipped, for image-to-image
+/// (`get_timesteps` of diffusers' pipelines); nothing at strength 0. Throws std::invalid_argument for a strength
+/// outside [0, 1].
+std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength);
 
 /// The deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps (`init_noise_sigma`).
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid);

@@ -111,8 +111,9 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   const auto factor = model.limits().vae_scale_factor;
   const auto request =
       completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor));
-  const auto steps = last_steps(
-      make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid), request.strength);
+  const auto steps =
+      last_steps(make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid),
+                 request.steps, request.strength);
   NoiseSource noise(seeds(request));
   const auto latents = encode(model, resize_lanczos(image, request.height, request.width), noise);
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};

@@ -128,7 +128,10 @@ std::string StableDiffusion::default_sampler() const {
   static const std::map<std::string, std::string> samplers = {{"DDPMScheduler", "ddpm"},
                                                               {"EulerDiscreteScheduler", "euler"},
                                                               {"EulerAncestralDiscreteScheduler", "euler_a"},
-                                                              {"DPMSolverMultistepScheduler", "dpm++2m"}};
+                                                              {"DPMSolverMultistepScheduler", "dpm++2m"},
+                                                              {"HeunDiscreteScheduler", "heun"},
+                                                              {"PNDMScheduler", "pndm"},
+                                                              {"UniPCMultistepScheduler", "unipc"}};
   const auto found = samplers.find(schedule.config().class_name);
   return found == samplers.end() ? "ddim" : found->second;
 }

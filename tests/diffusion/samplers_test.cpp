@@ -112,7 +112,7 @@ TEST(Samplers, OnStepSeesEveryStepAndCanEnd) {
                     .noise = noise,
                     .options = {},
                     .on_step = [&](int step, int count, const torch::Tensor&) {
-                      EXPECT_EQ(count, 9);
+                      EXPECT_EQ(count, static_cast<int>(steps.size()));
                       seen.push_back(step);
                       return step < 3;
                     }});

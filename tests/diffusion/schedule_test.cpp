@@ -116,14 +116,14 @@ TEST(Steps, RefusesCountsThatTheScheduleDoesNotHold) {
 
 TEST(Steps, ImageToImageTakesTheLastStepsRoundedDown) {
   const auto steps = make_steps(Schedule(stable_diffusion()), 50, StepGrid::ddim);
-  EXPECT_EQ(last_steps(steps, 0).size(), 0u);
-  EXPECT_EQ(last_steps(steps, 1).size(), 50u);
-  const auto some = last_steps(steps, 0.75);
+  EXPECT_EQ(last_steps(steps, 50, 0).size(), 0u);
+  EXPECT_EQ(last_steps(steps, 50, 1).size(), 50u);
+  const auto some = last_steps(steps, 50, 0.75);
   ASSERT_EQ(some.size(), 37u);
   EXPECT_EQ(some.front().from.t, steps[13].from.t);
-  EXPECT_THROW(last_steps(steps, 1.01), std::invalid_argument);
-  EXPECT_THROW(last_steps(steps, -0.1), std::invalid_argument);
-  EXPECT_THROW(last_steps(steps, NAN), std::invalid_argument);
+  EXPECT_THROW(last_steps(steps, 50, 1.01), std::invalid_argument);
+  EXPECT_THROW(last_steps(steps, 50, -0.1), std::invalid_argument);
+  EXPECT_THROW(last_steps(steps, 50, NAN), std::invalid_argument);
 }
 
 }  // namespace

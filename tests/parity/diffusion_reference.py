@@ -7,6 +7,7 @@ Writes OUT_DIR/cases.json, one entry a case with its scheduler config, and OUT_D
 that the entries' offsets (in floats) point to.
 """
 
+import inspect
 import itertools
 import json
 import math
@@ -18,7 +19,7 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers import (DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
-                       EulerDiscreteScheduler)
+                       EulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler, UniPCMultistepScheduler)
 from diffusers.utils.torch_utils import randn_tensor
 
 warnings.filterwarnings("ignore")
@@ -45,7 +46,10 @@ class Float64Torch:
 
 
 def trajectory_with_float64_tables(scheduler_class, config, *arguments, **step_options):
-    with mock.patch.object(sys.modules[scheduler_class.__module__], "torch", Float64Torch()):
+    module = sys.modules[scheduler_class.__module__]
+    float32_noise = lambda shape, **options: randn_tensor(shape, **(options | {"dtype": torch.float32}))
+    with mock.patch.multiple(module, torch=Float64Torch(), **({"randn_tensor": float32_noise} if hasattr(
+            module, "randn_tensor") else {})):
         scheduler = scheduler_class(**config)
         assert scheduler.alphas_cumprod.dtype == torch.float64
         return trajectory(scheduler, *arguments, **step_options)
@@ -64,12 +68,18 @@ def trajectory(scheduler, steps, variance_type, **step_options):
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
     scheduler.set_timesteps(steps)
     x = randn_tensor(SHAPE, generator=generators, dtype=torch.float32) * scheduler.init_noise_sigma
-    latents = []
-    for t in scheduler.timesteps:
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        step_options["generator"] = generators
+    latents, timesteps = [], []
+    for i, t in enumerate(scheduler.timesteps):
         raw = toy_network(scheduler.scale_model_input(x, t), float(t), variance_type)
-        x = scheduler.step(raw, t, x, generator=generators, **step_options).prev_sample
-        latents.append(x)
-    return torch.stack(latents), scheduler.timesteps.tolist()
+        x = scheduler.step(raw, t, x, **step_options).prev_sample
+        # Heun's method takes two evaluations a step, and calls step() for each.
+        if scheduler.order == 1 or i % 2 == 0:
+            timesteps.append(float(t))
+        if scheduler.order == 1 or i % 2 == 1 or i + 1 == len(scheduler.timesteps):
+            latents.append(x)
+    return torch.stack(latents), timesteps
 
 
 def starts_without_signal(scheduler, steps):
@@ -146,6 +156,30 @@ def dpm_solver_cases():
         yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 15, {}
 
 
+def sde_cases():
+    for config, steps, options in dpm_solver_cases():
+        yield config | {"algorithm_type": "sde-dpmsolver++"}, steps, options
+
+
+def heun_cases():
+    """Not of the cosine schedule: sigma begins at 2e4 there, and what the reference keeps, x0 + sigma eps in float32,
+    then falls by a factor that leaves two digits."""
+    for config, steps, options in sigma_cases(zero_snr_too=False):
+        if config["beta_schedule"] != "squaredcos_cap_v2":
+            yield config, steps, options
+    for spacing in SPACINGS:
+        for steps in (7, 25):
+            yield BETAS["scaled_linear"] | {"timestep_spacing": spacing, "use_karras_sigmas": True}, steps, {}
+
+
+def pndm_cases():
+    """Of the "leading" spacing: with another one the reference's second step does not start where the first one did.
+    Only of eps: the reference extrapolates the raw output, and takes a v for one of the present timestep."""
+    for betas, offset, one in itertools.product(BETAS.values(), (0, 1), (False, True)):
+        for steps in (2, 3, 7, 50):
+            yield betas | {"skip_prk_steps": True, "steps_offset": offset, "set_alpha_to_one": one}, steps, {}
+
+
 def process_case(config):
     """q(x_t | x0) and the velocity at some timesteps."""
     scheduler = DDPMScheduler(**config)
@@ -175,6 +209,10 @@ def main(out_dir):
         (EulerDiscreteScheduler, "euler", euler_cases()),
         (EulerAncestralDiscreteScheduler, "euler_a", sigma_cases(zero_snr_too=True)),
         (DPMSolverMultistepScheduler, "dpm++2m", dpm_solver_cases()),
+        (DPMSolverMultistepScheduler, "dpm++2m_sde", sde_cases()),
+        (HeunDiscreteScheduler, "heun", heun_cases()),
+        (PNDMScheduler, "pndm", pndm_cases()),
+        (UniPCMultistepScheduler, "unipc", dpm_solver_cases()),
     ):
         for config, steps, options in listed:
             scheduler = scheduler_class(**config)

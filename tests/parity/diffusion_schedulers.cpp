@@ -16,9 +16,12 @@ namespace {
 constexpr double kFloat32TablesTolerance = 2e-3;
 
 /// With its tables in float64 only the rounding of the latents remains; but EulerAncestralDiscreteScheduler also keeps
-/// sigma, up to 2e4 on the cosine schedule, and x0 + sigma eps in float32, and subtracts what is nearly equal.
+/// sigma, up to 2e4 on the cosine schedule, and x0 + sigma eps in float32, and subtracts what is nearly equal, as
+/// HeunDiscreteScheduler does with a sigma of up to 160. UniPC's weights and the exponentials of the stochastic solver
+/// are float32 there too.
 double trajectory_tolerance(const std::string& sampler) {
-  return sampler == "euler_a" ? 5e-4 : 1e-5;
+  if (sampler == "euler_a") return 5e-4;
+  return sampler == "heun" || sampler == "unipc" || sampler == "dpm++2m_sde" ? 5e-5 : 1e-5;
 }
 
 const Golden& golden() {
@@ -45,7 +48,7 @@ class Trajectories : public testing::TestWithParam<std::string> {
       check(one, golden().latents(one, static_cast<std::int64_t>(one.at("timesteps").size())));
       ++count;
     }
-    EXPECT_GT(count, 30);
+    EXPECT_GT(count, 20);
   }
 };
 
@@ -82,7 +85,9 @@ TEST_P(Trajectories, DifferWithATimestepOffByOne) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Samplers, Trajectories, testing::Values("ddim", "ddpm", "euler", "euler_a", "dpm++2m"),
+INSTANTIATE_TEST_SUITE_P(Samplers, Trajectories,
+                         testing::Values("ddim", "ddpm", "euler", "euler_a", "dpm++2m", "dpm++2m_sde", "heun", "pndm",
+                                         "unipc"),
                          [](const auto& info) {
                            auto name = info.param;
                            std::replace(name.begin(), name.end(), '+', 'p');
