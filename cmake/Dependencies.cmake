@@ -4,6 +4,9 @@ set(SFUMATO_JSON_SOURCE "" CACHE PATH "Sources of nlohmann_json, or a folder tha
 set(SFUMATO_GTEST_SOURCE "" CACHE PATH "Sources of GoogleTest; empty takes the installed package")
 
 find_package(Torch REQUIRED)
+include(LibTorch)
+add_library(sfumato_libtorch INTERFACE)
+sfumato_link_libtorch(sfumato_libtorch)
 
 if(SFUMATO_JSON_SOURCE AND EXISTS "${SFUMATO_JSON_SOURCE}/nlohmann/json.hpp")
   add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)

@@ -5,9 +5,8 @@
 add_library(sfumato_base INTERFACE)
 set_target_properties(sfumato_base PROPERTIES EXPORT_NAME base)
 target_compile_features(sfumato_base INTERFACE cxx_std_20)
-foreach(library ${TORCH_LIBRARIES} nlohmann_json::nlohmann_json)
-  target_link_libraries(sfumato_base INTERFACE $<BUILD_INTERFACE:${library}>)
-endforeach()
+target_link_libraries(sfumato_base INTERFACE $<BUILD_INTERFACE:sfumato_libtorch>
+                                             $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 target_link_libraries(sfumato_base INTERFACE $<INSTALL_INTERFACE:sfumato::dependencies>)
 
 add_library(sfumato_flags INTERFACE)

@@ -2,17 +2,19 @@
 
 #include <stdexcept>
 
+#include "core/cuda.h"
+
 namespace sfumato {
 
 torch::Device parse_device(const std::string& name) {
   const auto expected = "device '" + name + "': expected auto, cpu, cuda or cuda:N";
-  if (name == "auto") return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  if (name == "auto") return cuda_is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
   if (name == "cpu") return torch::kCPU;
   if (name != "cuda" && !(name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9 &&
                           name.find_first_not_of("0123456789", 5) == std::string::npos))
     throw std::invalid_argument(expected);
   const int index = name == "cuda" ? 0 : std::stoi(name.substr(5));
-  const int count = torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+  const int count = cuda_is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
   if (index >= count)
     throw std::invalid_argument("device '" + name + "': this machine has " + std::to_string(count) + " CUDA devices");
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
