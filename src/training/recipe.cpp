@@ -44,12 +44,14 @@ AdamWOptions parse_optimizer(const Json& json, const std::string& where) {
 }
 
 LossRecipe parse_loss(const Json& json, const std::string& where) {
-  refuse_unknown_keys(json, {"l2_weight", "l1_weight", "kl_weight", "min_snr_gamma"}, where);
+  refuse_unknown_keys(json, {"l2_weight", "l1_weight", "kl_weight", "min_snr_gamma", "timestep_shift"}, where);
   LossRecipe loss;
   loss.l2_weight = value_or(json, "l2_weight", loss.l2_weight);
   loss.l1_weight = value_or(json, "l1_weight", loss.l1_weight);
   loss.kl_weight = value_or(json, "kl_weight", loss.kl_weight);
   loss.min_snr_gamma = value_or(json, "min_snr_gamma", loss.min_snr_gamma);
+  loss.timestep_shift = value_or(json, "timestep_shift", loss.timestep_shift);
+  expect(loss.timestep_shift > 0, where, "'timestep_shift' must be positive", json);
   return loss;
 }
 

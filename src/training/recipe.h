@@ -29,6 +29,9 @@ struct LossRecipe {
   double kl_weight = 1e-4;
   /// kind text_to_image: min-SNR weighting (Hang et al. 2023); 0 weighs all levels alike.
   double min_snr_gamma = 0.0;
+  /// Timesteps u of [0, 1) become shift u / (1 + (shift - 1) u) (Esser et al. 2024, eq. 23): above 1, more of them are
+  /// noisy ones, where small latents get their shapes.
+  double timestep_shift = 1.0;
 };
 
 /// The pictures that a run draws of itself at intervals.

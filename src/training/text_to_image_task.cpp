@@ -18,10 +18,11 @@ constexpr std::int64_t kLatentBatch = 64;
 constexpr std::int64_t kGridColumns = 4;
 
 /// One timestep in each of N equal parts of the schedule: the batch's mean loss then varies less from step to step
-/// than with independent ones (Kingma et al. 2021, appendix I.1).
-torch::Tensor stratified_timesteps(std::int64_t count, std::int64_t timesteps, at::Generator& generator) {
+/// than with independent ones (Kingma et al. 2021, appendix I.1). A `shift` above 1 moves them towards noise.
+torch::Tensor stratified_timesteps(std::int64_t count, std::int64_t timesteps, double shift, at::Generator& generator) {
   const auto within = torch::rand({count}, generator, torch::kFloat32);
-  const auto position = (torch::arange(count, torch::kFloat32) + within) / static_cast<double>(count);
+  auto position = (torch::arange(count, torch::kFloat32) + within) / static_cast<double>(count);
+  if (shift != 1) position = shift * position / (1 + (shift - 1) * position);
   return (position * static_cast<double>(timesteps)).to(torch::kInt64).clamp(0, timesteps - 1);
 }
 
@@ -82,11 +83,11 @@ void TextToImageTask::drop_captions(Batch& batch, at::Generator& generator) cons
   batch.ids = torch::where(dropped.to(device_), pack_.empty_ids().to(device_), batch.ids);
 }
 
-torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, at::Generator& generator) {
+torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, double shift, at::Generator& generator) {
   const auto type = parse_prediction_type(schedule_.config().prediction_type);
   const auto noise = torch::randn(batch.latents.sizes(), generator, torch::kFloat32).to(device_);
   const auto count = batch.latents.size(0);
-  const auto t = stratified_timesteps(count, schedule_.num_train_timesteps(), generator).to(device_);  // [N]
+  const auto t = stratified_timesteps(count, schedule_.num_train_timesteps(), shift, generator).to(device_);  // [N]
   const AutocastScope autocast(device_.type(), computes_in_bfloat16(recipe_.precision, device_.type()));
   UNet2DConditionInput input;
   input.sample = process_.add_noise(batch.latents, noise, t);
@@ -103,7 +104,7 @@ torch::Tensor TextToImageTask::loss(std::int64_t step) {
   auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
   auto examples = batch(order_.batch(step));
   drop_captions(examples, generator);
-  return denoising_loss(examples, generator);
+  return denoising_loss(examples, recipe_.loss.timestep_shift, generator);
 }
 
 Json TextToImageTask::evaluate() {
@@ -115,7 +116,7 @@ Json TextToImageTask::evaluate() {
     const auto length = std::min(kLatentBatch, count - first);
     const auto start = pack_.size() - count + first;
     auto generator = generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(first));
-    sum += denoising_loss(batch(torch::arange(start, start + length)), generator).item<double>() *
+    sum += denoising_loss(batch(torch::arange(start, start + length)), /*shift=*/1, generator).item<double>() *
            static_cast<double>(length);
   }
   return {{"held_out_loss", sum / static_cast<double>(count)}};

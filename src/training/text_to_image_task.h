@@ -34,7 +34,7 @@ class TextToImageTask : public Task {
   };
   Batch batch(const torch::Tensor& indices) const;
   void drop_captions(Batch& batch, at::Generator& generator) const;
-  torch::Tensor denoising_loss(const Batch& batch, at::Generator& generator);
+  torch::Tensor denoising_loss(const Batch& batch, double shift, at::Generator& generator);
 
   Recipe recipe_;
   torch::Device device_;
