@@ -43,7 +43,8 @@ class PackFile : public testing::Test {
                                 (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".pack");
 
   Pack written(const Tensors& tensors) {
-    write_safetensors(path_, tensors, {{"format", "sfumato-pack"}, {"version", "1"}, {"things", R"({"cat":["cats"],"sofa":[]})"}});
+    write_safetensors(path_, tensors,
+                      {{"format", "sfumato-pack"}, {"version", "1"}, {"things", R"({"cat":["cats"],"sofa":[]})"}});
     return Pack(path_, 16);
   }
 
