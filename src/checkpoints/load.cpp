@@ -20,6 +20,7 @@ struct Plan {
   struct Fill {
     std::string key;  // as the checkpoint writes it
     torch::Tensor target;
+    std::int64_t part = 0, parts = 1;  // which of the stacked tensors
   };
   std::vector<Fill> fills;
   std::vector<std::string> missing, unexpected, misshapen;
@@ -39,12 +40,21 @@ std::string shape_string(at::IntArrayRef shape) {
   return out.str();
 }
 
+/// Of one of the `parts` tensors that are stacked in one of `shape`, as a linear layer has a 1 x 1 convolution's.
+std::vector<std::int64_t> part_shape(std::vector<std::int64_t> shape, std::int64_t parts, const torch::Tensor& target) {
+  if (!shape.empty() && parts > 1) shape[0] = shape[0] % parts == 0 ? shape[0] / parts : -1;
+  if (target.dim() == 2 && shape.size() == 4 && shape[2] == 1 && shape[3] == 1) shape.resize(2);
+  return shape;
+}
+
 /// Why the checkpoint's tensor cannot fill `target`, or "". Integers in place of floating-point weights are a
 /// quantised checkpoint's, which means nothing without its scales.
-std::string misfit(const SafetensorsFile& file, const std::string& key, const torch::Tensor& target) {
+std::string misfit(const SafetensorsFile& file, const Plan::Fill& fill) {
+  const auto& [key, target, part, parts] = fill;
   const auto shape = file.shape(key);
-  if (target.sizes() != at::IntArrayRef(shape))
-    return in_quotes(key) + " is " + shape_string(shape) + ", expected " + shape_string(target.sizes());
+  if (target.sizes() != at::IntArrayRef(part_shape(shape, parts, target)))
+    return in_quotes(key) + " is " + shape_string(shape) + ", expected " + (parts > 1 ? "stacked " : "") +
+           shape_string(target.sizes());
   const auto dtype = file.dtype(key);
   if (target.is_floating_point() != at::isFloatingType(dtype))
     return in_quotes(key) + " is " + safetensors_dtype_name(dtype) + ", expected " +
@@ -52,32 +62,56 @@ std::string misfit(const SafetensorsFile& file, const std::string& key, const to
   return "";
 }
 
-Plan make_plan(const torch::nn::Module& module, const WeightFiles& files, const KeyRename& rename) {
-  Plan plan;
-  const auto tensors = tensors_of(module);
-  const std::unordered_map<std::string, torch::Tensor> wanted(tensors.begin(), tensors.end());
-  // By tensor, not by name: what is registered under two names is filled through either.
-  std::unordered_set<const void*> filled;
-  std::unordered_set<std::string> named;
-  for (const auto& key : files.names()) {
-    const auto name = rename ? rename(key) : key;
-    if (name.empty()) continue;
-    const auto found = wanted.find(name);
-    if (found == wanted.end()) {
-      plan.unexpected.push_back(in_quotes(key));
-    } else if (!named.insert(name).second) {
-      plan.unexpected.push_back(in_quotes(key) + " (" + in_quotes(name) + " is given twice)");
-    } else if (const auto fault = misfit(files.file_of(key), key, found->second); !fault.empty()) {
-      plan.misshapen.push_back(fault);
-      filled.insert(found->second.unsafeGetTensorImpl());
-    } else {
-      plan.fills.push_back({key, found->second});
-      filled.insert(found->second.unsafeGetTensorImpl());
+/// What of a checkpoint goes where; each of a module's tensors is filled once.
+class Planner {
+ public:
+  explicit Planner(const torch::nn::Module& module) : tensors_(tensors_of(module)) {
+    wanted_ = {tensors_.begin(), tensors_.end()};
+  }
+
+  void add(const std::string& key, const SafetensorsFile& file, const std::vector<std::string>& names) {
+    const auto parts = static_cast<std::int64_t>(names.size());
+    for (std::int64_t part = 0; part < parts; ++part) {
+      const auto& name = names[static_cast<std::size_t>(part)];
+      const auto found = wanted_.find(name);
+      if (found == wanted_.end()) {
+        plan_.unexpected.push_back(in_quotes(key));
+      } else if (!named_.insert(name).second) {
+        plan_.unexpected.push_back(in_quotes(key) + " (" + in_quotes(name) + " is given twice)");
+      } else {
+        fill({key, found->second, part, parts}, file);
+      }
     }
   }
-  for (const auto& [name, tensor] : tensors)
-    if (!filled.contains(tensor.unsafeGetTensorImpl())) plan.missing.push_back(in_quotes(name));
-  return plan;
+
+  Plan finished() {
+    for (const auto& [name, tensor] : tensors_)
+      if (!filled_.contains(tensor.unsafeGetTensorImpl())) plan_.missing.push_back(in_quotes(name));
+    return std::move(plan_);
+  }
+
+ private:
+  void fill(const Plan::Fill& fill, const SafetensorsFile& file) {
+    filled_.insert(fill.target.unsafeGetTensorImpl());
+    if (const auto fault = misfit(file, fill); !fault.empty()) {
+      plan_.misshapen.push_back(fault);
+    } else {
+      plan_.fills.push_back(fill);
+    }
+  }
+
+  TensorsByName tensors_;
+  std::unordered_map<std::string, torch::Tensor> wanted_;
+  // By tensor, not by name: what is registered under two names is filled through either.
+  std::unordered_set<const void*> filled_;
+  std::unordered_set<std::string> named_;
+  Plan plan_;
+};
+
+Plan make_plan(const torch::nn::Module& module, const WeightFiles& files, const KeyNames& names) {
+  Planner planner(module);
+  for (const auto& key : files.names()) planner.add(key, files.file_of(key), names(key));
+  return planner.finished();
 }
 
 std::string list(const std::string& kind, const std::vector<std::string>& keys) {
@@ -103,28 +137,38 @@ void check(const Plan& plan, const torch::nn::Module& module, const std::filesys
   if (!faults.empty()) throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) + faults);
 }
 
-/// The checkpoint's tensor as `target` is to hold it. Copies go to the device first: fewer bytes travel.
-torch::Tensor placed(const torch::Tensor& mapped, torch::Dtype dtype, const Placement& placement,
+/// The checkpoint's tensor as `fill.target` is to hold it. Copies go to the device first: fewer bytes travel.
+torch::Tensor placed(const torch::Tensor& mapped, const Plan::Fill& fill, const Placement& placement,
                      const LoadOptions& options) {
-  auto tensor = mapped.to(placement.device).to(dtype);
+  const auto dtype = fill.target.is_floating_point() ? placement.dtype : fill.target.scalar_type();
+  const auto part = fill.parts == 1 ? mapped : mapped.chunk(fill.parts)[static_cast<std::size_t>(fill.part)];
+  auto tensor = part.view(fill.target.sizes()).to(placement.device).to(dtype);
   return options.private_memory && tensor.is_alias_of(mapped) ? tensor.clone() : tensor;
 }
 
 }  // namespace
 
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
-                  const KeyRename& rename, const LoadOptions& options) {
+                  const KeyNames& names, const LoadOptions& options) {
   const WeightFiles files(path);
-  const auto plan = make_plan(module, files, rename);
+  const auto plan = make_plan(module, files, names);
   check(plan, module, path);
-  for (const auto& [key, target] : plan.fills) {
-    const auto& file = files.file_of(key);
-    const auto mapped = file.tensor(key);
-    const auto dtype = target.is_floating_point() ? placement.dtype : target.scalar_type();
-    const auto tensor = placed(mapped, dtype, placement, options);
-    torch::Tensor(target).set_data(tensor);
-    if (!tensor.is_alias_of(mapped)) file.release(key);  // as it goes, or both copies are held at the end
+  for (const auto& fill : plan.fills) {
+    const auto& file = files.file_of(fill.key);
+    const auto mapped = file.tensor(fill.key);
+    const auto tensor = placed(mapped, fill, placement, options);
+    torch::Tensor(fill.target).set_data(tensor);
+    if (!tensor.is_alias_of(mapped)) file.release(fill.key);  // as it goes, or both copies are held at the end
   }
+}
+
+void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
+                  const KeyRename& rename, const LoadOptions& options) {
+  const KeyNames names = [&](const std::string& key) {
+    const auto name = rename ? rename(key) : key;
+    return name.empty() ? std::vector<std::string>() : std::vector<std::string>{name};
+  };
+  load_weights(module, path, placement, names, options);
 }
 
 }  // namespace sfumato

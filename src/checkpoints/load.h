@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "core/placement.h"
@@ -15,6 +16,10 @@ namespace sfumato {
 /// Maps a key as an older checkpoint writes it to the module's own name; "" for a key to ignore.
 using KeyRename = std::function<std::string(const std::string&)>;
 
+/// The same with several names for a tensor that holds as many, stacked along its first dimension (as OpenCLIP's
+/// in_proj_weight holds three), and none for a key to ignore.
+using KeyNames = std::function<std::vector<std::string>(const std::string&)>;
+
 struct LoadOptions {
   /// Gives every parameter memory of its own, as training and in-place changes need it. Otherwise a parameter that
   /// needs no conversion on the CPU views the mapped file, whose memory is read-only: writing to it stops the program.
@@ -23,12 +28,14 @@ struct LoadOptions {
 
 /// Fills `module`'s parameters and buffers, by name, from a diffusers/transformers folder (the basenames
 /// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json) or from one safetensors file, by
-/// set_data. Floating-point ones get `placement`'s dtype, others keep their own; all get its device. Of a module that
-/// is registered under two names, one name suffices.
-/// Throws std::runtime_error where the file cannot be read or does not fit: one line that lists every missing,
-/// unexpected and misshapen key (20 of each kind, and their number). The module is then unchanged.
+/// set_data. A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's [out, in]. Floating-point ones get
+/// `placement`'s dtype, others keep their own; all get its device. Of a module that is registered under two names, one
+/// name suffices. Throws std::runtime_error where the file cannot be read or does not fit: one line that lists every
+/// missing, unexpected and misshapen key (20 of each kind, and their number). The module is then unchanged.
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
                   const KeyRename& rename = {}, const LoadOptions& options = {});
+void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
+                  const KeyNames& names, const LoadOptions& options = {});
 
 /// Builds a `Model` (its Impl class, with `Config::from_json` and a static `rename_key`) from a folder that holds
 /// config.json and weights, in eval mode.

@@ -15,29 +15,33 @@ path program_folder() {
 
 }  // namespace
 
-std::vector<path> model_roots(const path& source_models) {
-  if (const char* root = std::getenv("SFUMATO_MODELS"); root != nullptr && *root != '\0') return {root};
+std::vector<path> shipped_folders(const std::string& name, const path& source) {
   std::vector<path> candidates;
   const auto start = program_folder();
-  candidates.push_back(start.parent_path() / "share" / "sfumato" / "models");
+  candidates.push_back(start.parent_path() / "share" / "sfumato" / name);
   for (auto folder = start; folder.has_relative_path(); folder = folder.parent_path())
-    candidates.push_back(folder / "models");
-  if (!source_models.empty()) candidates.push_back(source_models);
-  std::vector<path> roots;
+    candidates.push_back(folder / name);
+  if (!source.empty()) candidates.push_back(source / name);
+  std::vector<path> folders;
   for (const auto& candidate : candidates)
-    if (std::filesystem::is_directory(candidate)) roots.push_back(candidate);
-  return roots;
+    if (std::filesystem::is_directory(candidate)) folders.push_back(candidate);
+  return folders;
+}
+
+std::vector<path> model_roots(const path& source) {
+  if (const char* root = std::getenv("SFUMATO_MODELS"); root != nullptr && *root != '\0') return {root};
+  return shipped_folders("models", source);
 }
 
 path find_model(const std::string& name, const std::vector<path>& roots) {
-  if (!name.empty() && std::filesystem::is_directory(name)) return name;
+  if (!name.empty() && (std::filesystem::is_directory(name) || std::filesystem::is_regular_file(name))) return name;
   const path wanted = name.empty() ? kDefaultModel : name;
   std::string places;
   for (const auto& root : roots) {
     if (wanted.is_relative() && std::filesystem::is_directory(root / wanted)) return root / wanted;
     places += (places.empty() ? "" : ", ") + root.string();
   }
-  throw std::runtime_error("model '" + wanted.string() + "': no such folder" +
+  throw std::runtime_error("model '" + wanted.string() + "': no such folder or file" +
                            (places.empty() ? "" : ", and none of that name in " + places));
 }
 

@@ -7,6 +7,7 @@
 #include "checkpoints/load.h"
 #include "models/clip_text_model.h"
 #include "models/t5_encoder_model.h"
+#include "pipelines/single_file.h"
 
 namespace sfumato {
 namespace {
@@ -63,18 +64,14 @@ auto load_part(const Folder& folder, const std::string& part, const Load& load) 
 }
 
 /// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once here.
-template <class Module>
-std::shared_ptr<Module> placed(std::shared_ptr<Module> module, const Placement& placement) {
-  if (!placement.device.is_cuda()) return module;
-  for (auto& parameter : module->parameters())
+void make_channels_last(torch::nn::Module& network) {
+  for (auto& parameter : network.parameters())
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-  return module;
 }
 
 template <class Impl>
 std::shared_ptr<Impl> load_network(const Folder& folder, const std::string& part, const Placement& placement) {
-  return load_part(folder, part,
-                   [&](const Folder& path) { return placed(from_pretrained<Impl>(path, placement), placement); });
+  return load_part(folder, part, [&](const Folder& path) { return from_pretrained<Impl>(path, placement); });
 }
 
 /// Such a UNet asks for more than a prompt, or gives other than the VAE takes.
@@ -118,6 +115,24 @@ Placement placement_of_vae(const Folder& folder, Placement placement) {
   return placement;
 }
 
+StableDiffusion load_folder(const Folder& folder, const Placement& placement) {
+  const auto index = read_index(folder);
+  class_of(folder, index, "tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast", "T5Tokenizer", "T5TokenizerFast"});
+  class_of(folder, index, "unet", {"UNet2DConditionModel"});
+  class_of(folder, index, "vae", {"AutoencoderKL"});
+  if (!std::filesystem::is_directory(folder / "scheduler")) refuse(folder, "its folder scheduler is missing");
+  const auto text_encoder = class_of(folder, index, "text_encoder", {"CLIPTextModel", "T5EncoderModel"});
+  const auto vae_placement = placement_of_vae(folder, placement);
+  return {.tokenizer = load_part(folder, "tokenizer", load_tokenizer),
+          .text_encoder = load_text_encoder(folder, text_encoder, placement),
+          .unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement),
+          .vae = load_network<AutoencoderKLImpl>(folder, "vae", vae_placement),
+          .schedule = load_schedule(folder),
+          .things = load_part(folder, "things.json", read_known_things),
+          .placement = placement,
+          .vae_placement = vae_placement};
+}
+
 }  // namespace
 
 ModelLimits StableDiffusion::limits() const {
@@ -146,23 +161,15 @@ std::int64_t StableDiffusion::default_width() const {
   return (size.empty() ? kDefaultLatentSide : size.back()) * vae->config().downscale_factor();
 }
 
-StableDiffusion load_stable_diffusion(const Folder& folder, const Placement& placement) {
-  const auto index = read_index(folder);
-  class_of(folder, index, "tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast", "T5Tokenizer", "T5TokenizerFast"});
-  class_of(folder, index, "unet", {"UNet2DConditionModel"});
-  class_of(folder, index, "vae", {"AutoencoderKL"});
-  if (!std::filesystem::is_directory(folder / "scheduler")) refuse(folder, "its folder scheduler is missing");
-  const auto text_encoder = class_of(folder, index, "text_encoder", {"CLIPTextModel", "T5EncoderModel"});
-  const auto vae_placement = placement_of_vae(folder, placement);
-  StableDiffusion model{.tokenizer = load_part(folder, "tokenizer", load_tokenizer),
-                        .text_encoder = load_text_encoder(folder, text_encoder, placement),
-                        .unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement),
-                        .vae = load_network<AutoencoderKLImpl>(folder, "vae", vae_placement),
-                        .schedule = load_schedule(folder),
-                        .things = load_part(folder, "things.json", read_known_things),
-                        .placement = placement,
-                        .vae_placement = vae_placement};
-  check_unet(folder, model.unet->config(), model.vae->config());
+StableDiffusion load_stable_diffusion(const Folder& path, const Placement& placement,
+                                      const std::vector<Folder>& tokenizers) {
+  auto model = std::filesystem::is_regular_file(path) ? load_single_file(path, placement, tokenizers)
+                                                      : load_folder(path, placement);
+  check_unet(path, model.unet->config(), model.vae->config());
+  if (placement.device.is_cuda()) {
+    make_channels_last(*model.unet);
+    make_channels_last(*model.vae);
+  }
   return model;
 }
 

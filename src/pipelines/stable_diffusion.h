@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/placement.h"
 #include "diffusion/schedule.h"
@@ -41,9 +43,13 @@ struct StableDiffusion {
   std::int64_t default_width() const;
 };
 
-/// Loads such a folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel), unet, vae and
-/// scheduler; other parts (safety_checker, feature_extractor) are not looked at. Throws std::runtime_error naming the
-/// folder where a part is missing, of an unknown class, damaged or has a value that is not supported.
-StableDiffusion load_stable_diffusion(const std::filesystem::path& folder, const Placement& placement);
+/// Loads a folder or a file. A folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel),
+/// unet, vae and scheduler; other parts (safety_checker, feature_extractor) are not looked at. Throws
+/// std::runtime_error naming the folder where a part is missing, of an unknown class, damaged or has a value that is
+/// not supported. A file: a safetensors checkpoint of Stable Diffusion 1 or 2 in the original layout, recognised by its
+/// keys and shapes. It brings no tokenizer: CLIP's vocabulary is taken from clip/ or open_clip/ in the first of
+/// `tokenizers` that has it.
+StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const Placement& placement,
+                                      const std::vector<std::filesystem::path>& tokenizers = {});
 
 }  // namespace sfumato

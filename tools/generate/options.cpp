@@ -58,8 +58,11 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.options;
   app.add_option("-o,--output", options.output,
                  "PNG to write; {seed} and {index} are replaced. By default a free name in out/");
-  app.add_option("-m,--model", options.model,
-                 std::string("A diffusers folder, or the name of one under models/ (") + kDefaultModel + ")");
+  app.add_option(
+      "-m,--model", options.model,
+      std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1 and 2), or the "
+                  "name of a folder under models/ (") +
+          kDefaultModel + ")");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");

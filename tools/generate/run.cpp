@@ -71,14 +71,14 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options) return std::nullopt;
   const auto placement = parse_placement(options->device, options->dtype);
   auto pictures = plan(*options);
-  const auto folder = find_model(options->model, model_roots(SFUMATO_SOURCE_MODELS));
+  const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
+  const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
-  Run run{*options, std::move(pictures), load_stable_diffusion(folder, placement), prepare(*options)};
+  Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
   for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
   if (options->verbose)
-    std::cerr << "model " << folder.string() << " on " << placement.device.str() << " in "
-              << dtype_name(placement.dtype) << ", loaded in "
-              << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
+    std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
+              << ", loaded in " << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
   return run;
 }
 

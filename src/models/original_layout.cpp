@@ -1,0 +1,187 @@
+#include "models/original_layout.h"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace sfumato {
+namespace {
+
+constexpr const char* kUnet = "model.diffusion_model.";
+constexpr const char* kVae = "first_stage_model.";
+constexpr const char* kText = "cond_stage_model.";
+constexpr const char* kClip = "cond_stage_model.transformer.";
+constexpr const char* kOpenClip = "cond_stage_model.model.";
+constexpr std::int64_t kHeadWidth = 64;  // of every transformer but Stable Diffusion 1's UNet
+
+/// The keys and shapes under a prefix.
+class Part {
+ public:
+  Part(const SafetensorsFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+
+  bool has(const std::string& key) const { return file_.contains(prefix_ + key); }
+  std::vector<std::int64_t> shape(const std::string& key) const {
+    if (!has(key)) throw std::runtime_error("no \"" + prefix_ + key + "\" in it");
+    return file_.shape(prefix_ + key);
+  }
+  std::int64_t size(const std::string& key, std::size_t dimension) const {
+    const auto shape = this->shape(key);
+    if (dimension >= shape.size()) throw std::runtime_error("\"" + prefix_ + key + "\" has too few dimensions");
+    return shape[dimension];
+  }
+  /// How many of start0end, start1end, ... there are.
+  std::int64_t count(const std::string& start, const std::string& end) const {
+    std::int64_t count = 0;
+    while (has(start + std::to_string(count) + end)) ++count;
+    return count;
+  }
+
+ private:
+  const SafetensorsFile& file_;
+  std::string prefix_;
+};
+
+/// Blocks of the UNet's way down: resnets and their attention, each but the last ended by a downsampling.
+void read_unet_blocks(const Part& part, UNet2DConditionModelConfig& config) {
+  config.block_out_channels.clear();
+  config.down_block_types.clear();
+  std::int64_t resnets = 0;
+  std::string attention;
+  const auto end_block = [&] {
+    config.down_block_types.push_back(attention.empty() ? "DownBlock2D" : "CrossAttnDownBlock2D");
+    attention.clear();
+  };
+  for (std::int64_t i = 1;; ++i) {
+    const auto place = "input_blocks." + std::to_string(i);
+    if (part.has(place + ".0.op.weight")) {
+      end_block();
+      resnets = 0;
+      continue;
+    }
+    if (!part.has(place + ".0.out_layers.3.weight")) break;
+    if (++resnets == 1) config.block_out_channels.push_back(part.size(place + ".0.out_layers.3.weight", 0));
+    config.layers_per_block = {resnets};
+    if (!part.has(place + ".1.norm.weight")) continue;
+    attention = place + ".1.";
+    const auto shape = part.shape(attention + "proj_in.weight");
+    config.use_linear_projection = shape.size() == 2;
+    config.cross_attention_dim = {part.size(attention + "transformer_blocks.0.attn2.to_k.weight", 1)};
+  }
+  end_block();
+  config.up_block_types.clear();
+  for (auto type = config.down_block_types.rbegin(); type != config.down_block_types.rend(); ++type)
+    config.up_block_types.push_back(*type == "DownBlock2D" ? "UpBlock2D" : "CrossAttnUpBlock2D");
+}
+
+UNet2DConditionModelConfig read_unet(const Part& part) {
+  UNet2DConditionModelConfig config;
+  config.in_channels = part.size("input_blocks.0.0.weight", 1);
+  config.out_channels = part.size("out.2.weight", 0);
+  read_unet_blocks(part, config);
+  config.attention_head_dim = {8};
+  if (config.use_linear_projection) {
+    config.attention_head_dim.clear();
+    for (const auto channels : config.block_out_channels) config.attention_head_dim.push_back(channels / kHeadWidth);
+  }
+  config.sample_size = {config.use_linear_projection ? 96 : 64};
+  config.validate();
+  return config;
+}
+
+AutoencoderKLConfig read_vae(const Part& part, std::int64_t image_size) {
+  AutoencoderKLConfig config;
+  config.block_out_channels.clear();
+  for (std::int64_t i = 0; part.has("encoder.down." + std::to_string(i) + ".block.0.conv1.weight"); ++i)
+    config.block_out_channels.push_back(part.size("encoder.down." + std::to_string(i) + ".block.0.conv1.weight", 0));
+  if (config.block_out_channels.empty()) throw std::runtime_error("no VAE in it");
+  config.layers_per_block = part.count("encoder.down.0.block.", ".conv1.weight");
+  config.latent_channels = part.size("decoder.conv_in.weight", 1);
+  config.sample_size = image_size;
+  return config;
+}
+
+CLIPTextModelConfig read_clip(const Part& part) {
+  CLIPTextModelConfig config;
+  config.vocab_size = part.size("embeddings.token_embedding.weight", 0);
+  config.hidden_size = part.size("embeddings.token_embedding.weight", 1);
+  config.max_position_embeddings = part.size("embeddings.position_embedding.weight", 0);
+  config.intermediate_size = part.size("encoder.layers.0.mlp.fc1.weight", 0);
+  config.num_hidden_layers = part.count("encoder.layers.", ".mlp.fc1.weight");
+  config.num_attention_heads = config.hidden_size / kHeadWidth;
+  config.projection_dim = config.hidden_size;
+  return config;
+}
+
+CLIPTextModelConfig read_open_clip(const Part& part) {
+  CLIPTextModelConfig config;
+  config.vocab_size = part.size("token_embedding.weight", 0);
+  config.hidden_size = part.size("token_embedding.weight", 1);
+  config.max_position_embeddings = part.size("positional_embedding", 0);
+  config.intermediate_size = part.size("transformer.resblocks.0.mlp.c_fc.weight", 0);
+  config.num_hidden_layers = part.count("transformer.resblocks.", ".mlp.c_fc.weight") - 1;
+  config.num_attention_heads = config.hidden_size / kHeadWidth;
+  config.projection_dim = config.hidden_size;
+  config.hidden_act = "gelu";
+  return config;
+}
+
+/// The parameters' names by their keys in the file; a key under the prefix that no parameter has stays as it is, so
+/// that loading reports it.
+KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
+                      const std::function<std::string(const std::string&)>& key_of) {
+  auto names = std::make_shared<std::unordered_map<std::string, std::string>>();
+  for (const auto& item : network.named_parameters()) (*names)[prefix + key_of(item.key())] = item.key();
+  return [names, prefix](const std::string& key) -> std::vector<std::string> {
+    if (!key.starts_with(prefix)) return {};
+    const auto found = names->find(key);
+    return {found == names->end() ? key : found->second};
+  };
+}
+
+std::string without(const std::string& key, const std::string& prefix) {
+  return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+}
+
+void refuse_others(const SafetensorsFile& file) {
+  if (file.contains("conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight") ||
+      file.contains("conditioner.embedders.0.model.token_embedding.weight"))
+    throw std::runtime_error("a Stable Diffusion XL checkpoint, which is not supported yet");
+  const auto& names = file.names();
+  const auto starts = [&](const std::string& prefix) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); });
+  };
+  for (const auto* prefix : {kUnet, kVae, kText})
+    if (!starts(prefix))
+      throw std::runtime_error(std::string("no key begins with ") + prefix +
+                               ": expected a Stable Diffusion 1 or 2 checkpoint");
+}
+
+}  // namespace
+
+OriginalLayout read_original_layout(const SafetensorsFile& file) {
+  refuse_others(file);
+  OriginalLayout layout;
+  layout.unet = read_unet(Part(file, kUnet));
+  layout.vae = read_vae(Part(file, kVae), 8 * layout.unet.sample_size.front());
+  layout.is_open_clip = file.contains(std::string(kOpenClip) + "token_embedding.weight");
+  // Some files leave out the level text_model.
+  const std::string level =
+      file.contains(std::string(kClip) + "embeddings.token_embedding.weight") ? "" : "text_model.";
+  layout.text_encoder =
+      layout.is_open_clip ? read_open_clip(Part(file, kOpenClip)) : read_clip(Part(file, kClip + level));
+  layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
+                                   [&](const std::string& name) { return original_unet_key(name, layout.unet); });
+  layout.vae_names = names_by_key(AutoencoderKLImpl(layout.vae), kVae,
+                                  [&](const std::string& name) { return original_vae_key(name, layout.vae); });
+  layout.text_encoder_names = [is_open_clip = layout.is_open_clip, layers = layout.text_encoder.num_hidden_layers](
+                                  const std::string& key) -> std::vector<std::string> {
+    if (!key.starts_with(kText)) return {};
+    if (is_open_clip) return names_of_open_clip_key(without(key, kOpenClip), layers);
+    const auto name = CLIPTextModelImpl::rename_key(without(key, kClip));
+    return name.empty() ? std::vector<std::string>() : std::vector<std::string>{name};
+  };
+  return layout;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,181 @@
+"""Small random Stable Diffusion 1 and 2 as one file in the original layout, and what diffusers makes with them.
+
+    python single_file_reference.py OUT_DIR
+
+Writes OUT_DIR/sd1.safetensors and sd2.safetensors, and sd1-expected.safetensors and sd2-expected.safetensors with
+`states` of the prompt, `latents.I` after every step I and the `image` in [0, 1]. That the files are what others write
+is checked by diffusers' own from_single_file: it must find every weight.
+"""
+
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import transformers
+from diffusers import (AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel,
+                       logging)
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMPT, SIZE, STEPS, GUIDANCE, SEED = "a cat on a sofa", 64, 5, 5.0, 3
+SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1,
+                set_alpha_to_one=False)
+
+
+def rename(name, rules):
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def unet_key(name, layers):
+    resnet = [("norm1", "in_layers.0"), ("conv1", "in_layers.2"), ("time_emb_proj", "emb_layers.1"),
+              ("norm2", "out_layers.0"), ("conv2", "out_layers.3"), ("conv_shortcut", "skip_connection")]
+    if match := re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.*)", name):
+        way, block, kind, index, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
+        first = block * (layers + 1) + (way == "down")
+        if kind == "downsamplers":
+            return f"input_blocks.{first + layers}.0.op.{rest.removeprefix('conv.')}"
+        if kind == "upsamplers":
+            return f"output_blocks.{first + layers}.{2 if block else 1}.{rest}"
+        place = f"{'input' if way == 'down' else 'output'}_blocks.{first + index}"
+        return f"{place}.1.{rest}" if kind == "attentions" else f"{place}.0.{rename(rest, resnet)}"
+    if match := re.match(r"mid_block\.(\w+)\.(\d)\.(.*)", name):
+        return f"middle_block.1.{match[3]}" if match[1] == "attentions" else (
+            f"middle_block.{2 * int(match[2])}.{rename(match[3], resnet)}")
+    return rename(name, [("conv_norm_out", "out.0"), ("conv_out", "out.2"), ("conv_in", "input_blocks.0.0"),
+                         ("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2")])
+
+
+def vae_key(name):
+    name = rename(name, [(r"down_blocks\.(\d)\.resnets\.(\d)", r"down.\1.block.\2"),
+                         (r"down_blocks\.(\d)\.downsamplers\.0", r"down.\1.downsample"),
+                         (r"mid_block\.resnets\.0", "mid.block_1"), (r"mid_block\.resnets\.1", "mid.block_2"),
+                         (r"mid_block\.attentions\.0", "mid.attn_1"), ("conv_norm_out", "norm_out"),
+                         ("conv_shortcut", "nin_shortcut"), ("group_norm", "norm"), ("to_out.0", "proj_out"),
+                         (r"to_([qkv])\.", r"\1.")])
+    up = re.match(r"decoder\.up_blocks\.(\d)\.(resnets|upsamplers)\.(\d)\.(.*)", name)
+    if not up:
+        return name
+    inside = f"block.{up[3]}" if up[2] == "resnets" else "upsample"
+    return f"decoder.up.{3 - int(up[1])}.{inside}.{up[4]}"
+
+
+def vae_value(name, value):
+    """Attention by 1 x 1 convolutions."""
+    return value[:, :, None, None] if "attentions" in name and value.dim() == 2 else value
+
+
+def open_clip(weights, layers):
+    """OpenCLIP's keys, with a last layer that Stable Diffusion 2 does not use."""
+    weights = {name.removeprefix("text_model."): value for name, value in weights.items()}
+    for name in [name for name in weights if f"layers.{layers - 1}." in name]:
+        weights[name.replace(f"layers.{layers - 1}.", f"layers.{layers}.")] = torch.randn_like(weights[name])
+    out = {}
+    for layer in range(layers + 1):
+        for kind in ("weight", "bias"):
+            parts = [weights.pop(f"encoder.layers.{layer}.self_attn.{part}_proj.{kind}") for part in "qkv"]
+            out[f"transformer.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(parts)
+    for name, value in weights.items():
+        out[rename(name, [(r"encoder\.layers", "transformer.resblocks"), (r"self_attn\.out_proj", "attn.out_proj"),
+                          ("layer_norm", "ln_"), (r"mlp\.fc1", "mlp.c_fc"), (r"mlp\.fc2", "mlp.c_proj"),
+                          (r"embeddings\.token_embedding", "token_embedding"), ("final_ln_", "ln_final"),
+                          (r"embeddings\.position_embedding\.weight", "positional_embedding")])] = value
+    width = weights["final_layer_norm.weight"].shape[0]
+    out["text_projection"] = torch.randn(width, width)
+    out["logit_scale"] = torch.tensor(4.6)
+    return out
+
+
+def networks(version):
+    torch.manual_seed(version)
+    width, channels = (768, (32, 64, 64, 64)) if version == 1 else (1024, (64, 64, 128, 128))
+    unet = UNet2DConditionModel(sample_size=64 if version == 1 else 96, block_out_channels=channels,
+                                layers_per_block=2, cross_attention_dim=width, use_linear_projection=version == 2,
+                                attention_head_dim=8 if version == 1 else tuple(c // 64 for c in channels))
+    vae = AutoencoderKL(block_out_channels=(32, 32, 64, 64), down_block_types=("DownEncoderBlock2D",) * 4,
+                        up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2, latent_channels=4,
+                        sample_size=512 if version == 1 else 768)
+    text = CLIPTextModel(CLIPTextConfig(vocab_size=49408, hidden_size=width, intermediate_size=256,
+                                        num_hidden_layers=2, num_attention_heads=width // 64, projection_dim=width,
+                                        hidden_act="quick_gelu" if version == 1 else "gelu",
+                                        bos_token_id=49406, eos_token_id=49407))
+    with torch.no_grad():
+        if version == 2:
+            unet.conv_out.bias -= 3.0  # what tells a network that predicts v
+        for name, parameter in unet.named_parameters():
+            if "attn2.to_v" in name or "attn2.to_out" in name:
+                parameter *= 4  # the prompt is to matter
+    return [network.half().float().eval() for network in (unet, vae, text)]
+
+
+def write_file(path, version, unet, vae, text):
+    weights = {f"model.diffusion_model.{unet_key(name, 2)}": value for name, value in unet.state_dict().items()}
+    weights |= {f"first_stage_model.{vae_key(name)}": vae_value(name, value)
+                for name, value in vae.state_dict().items()}
+    if version == 1:
+        weights |= {f"cond_stage_model.transformer.text_model.{name.removeprefix('text_model.')}": value
+                    for name, value in text.state_dict().items()}
+        weights["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    else:
+        weights |= {f"cond_stage_model.model.{name}": value for name, value in open_clip(text.state_dict(), 2).items()}
+    weights["betas"] = torch.linspace(0, 1, 1000)
+    weights = {name: (value.half() if value.is_floating_point() else value).contiguous()
+               for name, value in weights.items()}
+    save_file(weights, path)
+
+
+def check_against_diffusers(path, folder, pipeline):
+    read = StableDiffusionPipeline.from_single_file(str(path), config=str(folder), local_files_only=True,
+                                                    torch_dtype=torch.float32, safety_checker=None)
+    for part in ("unet", "vae", "text_encoder"):
+        expected, actual = getattr(pipeline, part).state_dict(), getattr(read, part).state_dict()
+        for name, value in expected.items():
+            assert torch.equal(value, actual[name]), (part, name)
+
+
+@torch.no_grad()
+def expected(pipeline):
+    result = {"states": pipeline.encode_prompt(PROMPT, "cpu", 1, False)[0]}
+
+    def on_step(_, step, timestep, values):
+        result[f"latents.{step}"] = values["latents"].clone(memory_format=torch.contiguous_format)
+        return {}
+
+    image = pipeline(PROMPT, height=SIZE, width=SIZE, num_inference_steps=STEPS, guidance_scale=GUIDANCE,
+                     generator=torch.Generator().manual_seed(SEED), callback_on_step_end=on_step,
+                     output_type="np").images
+    result["image"] = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
+    return result
+
+
+def main():
+    torch.set_num_threads(2)
+    warnings.filterwarnings("ignore")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    for version, vocabulary in ((1, "clip"), (2, "open_clip")):
+        unet, vae, text = networks(version)
+        path = out / f"sd{version}.safetensors"
+        write_file(path, version, unet, vae, text)
+        scheduler = PNDMScheduler(skip_prk_steps=True, **SCHEDULE) if version == 1 else DDIMScheduler(
+            clip_sample=False, prediction_type="v_prediction", **SCHEDULE)
+        pipeline = StableDiffusionPipeline(
+            unet=unet, vae=vae, text_encoder=text, scheduler=scheduler, feature_extractor=None, safety_checker=None,
+            tokenizer=CLIPTokenizer.from_pretrained(ROOT / "tokenizer" / vocabulary), requires_safety_checker=False)
+        pipeline.set_progress_bar_config(disable=True)
+        folder = out / f"sd{version}"
+        pipeline.save_pretrained(folder)
+        check_against_diffusers(path, folder, pipeline)
+        save_file(expected(pipeline), out / f"sd{version}-expected.safetensors")
+
+
+if __name__ == "__main__":
+    main()

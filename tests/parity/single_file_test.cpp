@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include "checkpoints/safetensors.h"
+#include "parity/compare.h"
+#include "pipelines/generate.h"
+
+namespace sfumato {
+namespace {
+
+// As single_file_reference.py asks for.
+const Request kRequest{
+    .prompt = "a cat on a sofa", .width = 64, .height = 64, .steps = 5, .guidance_scale = 5, .seed = 3};
+
+class SingleFile : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::filesystem::path file_ = parity_folder() / (GetParam() + ".safetensors");
+  SafetensorsFile expected_{parity_folder() / (GetParam() + "-expected.safetensors")};
+
+  static StableDiffusion load(const std::filesystem::path& path) {
+    return load_stable_diffusion(path, {}, {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer"});
+  }
+};
+
+TEST_P(SingleFile, HasTheConfigsThatDiffusersSavesForItsParts) {
+  const auto file = load(file_), folder = load(parity_folder() / GetParam());
+  EXPECT_EQ(file.unet->config().to_json(), folder.unet->config().to_json());
+  EXPECT_EQ(file.vae->config().to_json(), folder.vae->config().to_json());
+  EXPECT_EQ(file.schedule.config().to_json(), folder.schedule.config().to_json());
+  EXPECT_EQ(file.default_height(), folder.default_height());
+}
+
+TEST_P(SingleFile, EncodesThePromptAsDiffusersDoes) {
+  const torch::NoGradGuard no_gradients;
+  const auto model = load(file_);
+  const auto ids = torch::tensor(model.tokenizer->encode(kRequest.prompt).ids, torch::kInt64).unsqueeze(0);
+  EXPECT_LT(relative_error(model.text_encoder(ids), expected_.tensor("states")), kNetworkTolerance);
+  EXPECT_GT(relative_error(model.text_encoder(ids.roll(1)), expected_.tensor("states")), 100 * kNetworkTolerance);
+}
+
+TEST_P(SingleFile, EveryStepAndThePictureAreThoseOfDiffusers) {
+  std::size_t steps = 0;
+  const OnStep compare = [&](int step, int, const torch::Tensor& x) {
+    const auto key = "latents." + std::to_string(step);
+    EXPECT_LT(relative_error(x, expected_.tensor(key)), kNetworkTolerance) << "after step " << step;
+    return ++steps, true;
+  };
+  const auto generated = text_to_image(load(file_), kRequest, compare);
+  EXPECT_EQ(expected_.names().size(), steps + 2) << "steps, the states and the picture";
+  const auto image = expected_.tensor("image") * 2 - 1;
+  EXPECT_LT((generated.images.clamp(-1, 1) - image).abs().max().item<float>(), 1e-2);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2"), [](const auto& info) { return info.param; });
+
+TEST(SingleFileRefusal, OtherFilesAreRefusedByWhatTheyAre) {
+  const auto refusal = [](const std::map<std::string, torch::Tensor>& tensors) -> std::string {
+    const auto path = std::filesystem::path(testing::TempDir()) / "other.safetensors";
+    write_safetensors(path, tensors);
+    try {
+      load_stable_diffusion(path, {});
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const auto lora = refusal({{"lora_unet_mid_block.lora_down.weight", torch::ones({1})}});
+  EXPECT_NE(lora.find("other.safetensors"), std::string::npos) << lora;
+  EXPECT_NE(lora.find("expected a Stable Diffusion 1 or 2 checkpoint"), std::string::npos) << lora;
+  const auto xl = refusal({{"conditioner.embedders.0.model.token_embedding.weight", torch::ones({1})}});
+  EXPECT_NE(xl.find("Stable Diffusion XL"), std::string::npos) << xl;
+}
+
+}  // namespace
+}  // namespace sfumato
