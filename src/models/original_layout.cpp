@@ -10,9 +10,8 @@ namespace {
 
 constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
-constexpr const char* kText = "cond_stage_model.";
-constexpr const char* kClip = "cond_stage_model.transformer.";
-constexpr const char* kOpenClip = "cond_stage_model.model.";
+// Where text encoders stand: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
+constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
 constexpr std::int64_t kHeadWidth = 64;  // of every transformer but Stable Diffusion 1's UNet
 
 /// The keys and shapes under a prefix.
@@ -42,14 +41,29 @@ class Part {
   std::string prefix_;
 };
 
+std::int64_t transformer_depth(const Part& part, const std::string& attention) {
+  return part.count(attention + "transformer_blocks.", ".norm1.weight");
+}
+
+/// `depths` has 0 for a block without attention. One number where all agree, as the configs have it.
+void read_transformer_depths(const Part& part, std::vector<std::int64_t> depths, UNet2DConditionModelConfig& config) {
+  const auto middle = transformer_depth(part, "middle_block.1.");
+  const bool same =
+      std::all_of(depths.begin(), depths.end(), [&](auto depth) { return depth == 0 || depth == middle; });
+  std::replace(depths.begin(), depths.end(), std::int64_t{0}, std::int64_t{1});
+  config.transformer_layers_per_block = same ? std::vector<std::int64_t>{middle} : depths;
+}
+
 /// Blocks of the UNet's way down: resnets and their attention, each but the last ended by a downsampling.
 void read_unet_blocks(const Part& part, UNet2DConditionModelConfig& config) {
   config.block_out_channels.clear();
   config.down_block_types.clear();
   std::int64_t resnets = 0;
   std::string attention;
+  std::vector<std::int64_t> depths;
   const auto end_block = [&] {
     config.down_block_types.push_back(attention.empty() ? "DownBlock2D" : "CrossAttnDownBlock2D");
+    depths.push_back(attention.empty() ? 0 : transformer_depth(part, attention));
     attention.clear();
   };
   for (std::int64_t i = 1;; ++i) {
@@ -64,14 +78,22 @@ void read_unet_blocks(const Part& part, UNet2DConditionModelConfig& config) {
     config.layers_per_block = {resnets};
     if (!part.has(place + ".1.norm.weight")) continue;
     attention = place + ".1.";
-    const auto shape = part.shape(attention + "proj_in.weight");
-    config.use_linear_projection = shape.size() == 2;
+    config.use_linear_projection = part.shape(attention + "proj_in.weight").size() == 2;
     config.cross_attention_dim = {part.size(attention + "transformer_blocks.0.attn2.to_k.weight", 1)};
   }
   end_block();
+  read_transformer_depths(part, depths, config);
   config.up_block_types.clear();
   for (auto type = config.down_block_types.rbegin(); type != config.down_block_types.rend(); ++type)
     config.up_block_types.push_back(*type == "DownBlock2D" ? "UpBlock2D" : "CrossAttnUpBlock2D");
+}
+
+/// What Stable Diffusion XL is told besides: the pooled text, and sizes of which each is embedded in 256 channels.
+void read_additions(const Part& part, UNet2DConditionModelConfig& config) {
+  if (!part.has("label_emb.0.0.weight")) return;
+  config.addition_embed_type = "text_time";
+  config.addition_time_embed_dim = 256;
+  config.projection_class_embeddings_input_dim = part.size("label_emb.0.0.weight", 1);
 }
 
 UNet2DConditionModelConfig read_unet(const Part& part) {
@@ -84,12 +106,13 @@ UNet2DConditionModelConfig read_unet(const Part& part) {
     config.attention_head_dim.clear();
     for (const auto channels : config.block_out_channels) config.attention_head_dim.push_back(channels / kHeadWidth);
   }
-  config.sample_size = {config.use_linear_projection ? 96 : 64};
+  read_additions(part, config);
+  config.sample_size = {!config.addition_embed_type.empty() ? 128 : config.use_linear_projection ? 96 : 64};
   config.validate();
   return config;
 }
 
-AutoencoderKLConfig read_vae(const Part& part, std::int64_t image_size) {
+AutoencoderKLConfig read_vae(const Part& part, const UNet2DConditionModelConfig& unet) {
   AutoencoderKLConfig config;
   config.block_out_channels.clear();
   for (std::int64_t i = 0; part.has("encoder.down." + std::to_string(i) + ".block.0.conv1.weight"); ++i)
@@ -97,7 +120,8 @@ AutoencoderKLConfig read_vae(const Part& part, std::int64_t image_size) {
   if (config.block_out_channels.empty()) throw std::runtime_error("no VAE in it");
   config.layers_per_block = part.count("encoder.down.0.block.", ".conv1.weight");
   config.latent_channels = part.size("decoder.conv_in.weight", 1);
-  config.sample_size = image_size;
+  config.sample_size = config.downscale_factor() * unet.sample_size.front();
+  if (!unet.addition_embed_type.empty()) config.scaling_factor = 0.13025;
   return config;
 }
 
@@ -113,17 +137,59 @@ CLIPTextModelConfig read_clip(const Part& part) {
   return config;
 }
 
-CLIPTextModelConfig read_open_clip(const Part& part) {
+CLIPTextModelConfig read_open_clip(const Part& part, bool projects) {
   CLIPTextModelConfig config;
   config.vocab_size = part.size("token_embedding.weight", 0);
   config.hidden_size = part.size("token_embedding.weight", 1);
   config.max_position_embeddings = part.size("positional_embedding", 0);
   config.intermediate_size = part.size("transformer.resblocks.0.mlp.c_fc.weight", 0);
-  config.num_hidden_layers = part.count("transformer.resblocks.", ".mlp.c_fc.weight") - 1;
+  config.num_hidden_layers = part.count("transformer.resblocks.", ".mlp.c_fc.weight") - (projects ? 0 : 1);
   config.num_attention_heads = config.hidden_size / kHeadWidth;
-  config.projection_dim = config.hidden_size;
+  config.projection_dim = projects ? part.size("text_projection", 1) : config.hidden_size;
   config.hidden_act = "gelu";
   return config;
+}
+
+std::string without(const std::string& key, const std::string& prefix) {
+  return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+}
+
+OriginalTextEncoder clip_encoder(const SafetensorsFile& file, const std::string& prefix) {
+  // Some files leave out the level text_model.
+  const std::string level = file.contains(prefix + "embeddings.token_embedding.weight") ? "" : "text_model.";
+  const auto names = [prefix](const std::string& key) -> std::vector<std::string> {
+    if (!key.starts_with(prefix)) return {};
+    const auto name = CLIPTextModelImpl::rename_key(without(key, prefix));
+    return name.empty() ? std::vector<std::string>() : std::vector<std::string>{name};
+  };
+  return {.config = read_clip(Part(file, prefix + level)), .names = names};
+}
+
+OriginalTextEncoder open_clip_encoder(const SafetensorsFile& file, const std::string& prefix, bool projects) {
+  const auto config = read_open_clip(Part(file, prefix), projects);
+  const auto names = [prefix, projects, layers = config.num_hidden_layers](const std::string& key) {
+    if (!key.starts_with(prefix)) return std::vector<std::string>();
+    const auto inner = without(key, prefix);
+    if (projects && inner == "text_projection") return std::vector<std::string>{"text_projection.weight"};
+    auto names = names_of_open_clip_key(inner, layers);
+    if (projects)
+      for (auto& name : names) name = "text_model." + name;
+    return names;
+  };
+  return {.config = config, .is_open_clip = true, .projects = projects, .names = names};
+}
+
+std::vector<OriginalTextEncoder> read_text_encoders(const SafetensorsFile& file, bool is_xl) {
+  std::vector<OriginalTextEncoder> encoders;
+  for (const std::string place : kTexts) {
+    if (file.contains(place + "model.token_embedding.weight"))
+      encoders.push_back(open_clip_encoder(file, place + "model.", is_xl));
+    else if (file.contains(place + "transformer.text_model.embeddings.token_embedding.weight") ||
+             file.contains(place + "transformer.embeddings.token_embedding.weight"))
+      encoders.push_back(clip_encoder(file, place + "transformer."));
+  }
+  if (encoders.empty()) throw std::runtime_error("no text encoder in it that is known");
+  return encoders;
 }
 
 /// The parameters' names by their keys in the file; a key under the prefix that no parameter has stays as it is, so
@@ -139,22 +205,15 @@ KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefi
   };
 }
 
-std::string without(const std::string& key, const std::string& prefix) {
-  return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
-}
-
 void refuse_others(const SafetensorsFile& file) {
-  if (file.contains("conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight") ||
-      file.contains("conditioner.embedders.0.model.token_embedding.weight"))
-    throw std::runtime_error("a Stable Diffusion XL checkpoint, which is not supported yet");
   const auto& names = file.names();
   const auto starts = [&](const std::string& prefix) {
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); });
   };
-  for (const auto* prefix : {kUnet, kVae, kText})
+  for (const auto* prefix : {kUnet, kVae})
     if (!starts(prefix))
       throw std::runtime_error(std::string("no key begins with ") + prefix +
-                               ": expected a Stable Diffusion 1 or 2 checkpoint");
+                               ": expected a Stable Diffusion 1, 2 or XL checkpoint");
 }
 
 }  // namespace
@@ -163,24 +222,12 @@ OriginalLayout read_original_layout(const SafetensorsFile& file) {
   refuse_others(file);
   OriginalLayout layout;
   layout.unet = read_unet(Part(file, kUnet));
-  layout.vae = read_vae(Part(file, kVae), 8 * layout.unet.sample_size.front());
-  layout.is_open_clip = file.contains(std::string(kOpenClip) + "token_embedding.weight");
-  // Some files leave out the level text_model.
-  const std::string level =
-      file.contains(std::string(kClip) + "embeddings.token_embedding.weight") ? "" : "text_model.";
-  layout.text_encoder =
-      layout.is_open_clip ? read_open_clip(Part(file, kOpenClip)) : read_clip(Part(file, kClip + level));
+  layout.vae = read_vae(Part(file, kVae), layout.unet);
+  layout.text_encoders = read_text_encoders(file, layout.is_xl());
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });
   layout.vae_names = names_by_key(AutoencoderKLImpl(layout.vae), kVae,
                                   [&](const std::string& name) { return original_vae_key(name, layout.vae); });
-  layout.text_encoder_names = [is_open_clip = layout.is_open_clip, layers = layout.text_encoder.num_hidden_layers](
-                                  const std::string& key) -> std::vector<std::string> {
-    if (!key.starts_with(kText)) return {};
-    if (is_open_clip) return names_of_open_clip_key(without(key, kOpenClip), layers);
-    const auto name = CLIPTextModelImpl::rename_key(without(key, kClip));
-    return name.empty() ? std::vector<std::string>() : std::vector<std::string>{name};
-  };
   return layout;
 }
 

@@ -8,7 +8,7 @@
 #include "diffusion/samplers.h"
 #include "diffusion/steps.h"
 #include "images/pixels.h"
-#include "pipelines/prompts.h"
+#include "pipelines/conditioning.h"
 
 namespace sfumato {
 namespace {
@@ -45,12 +45,25 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   return Schedule(config);
 }
 
-Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const torch::Tensor& states) {
-  const Network network = [&model, states](const torch::Tensor& x, const Level& level) {
-    return model.unet->forward(x.to(model.placement.dtype), level.t, states);  // [N, C, h, w]
+/// The UNet, told of the prompts: takes and gives as many rows as `told` has.
+Network network_of(const StableDiffusion& model, const Conditioning& told) {
+  return [&model, told](const torch::Tensor& x, const Level& level) {
+    UNet2DConditionInput input;
+    input.sample = x.to(model.placement.dtype);
+    input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
+    input.encoder_hidden_states = told.states;
+    input.timestep_cond = told.timestep_cond;
+    input.text_embeds = told.text_embeds;
+    input.time_ids = told.time_ids;
+    return model.unet->forward(input);  // [N or 2N, C, h, w]
   };
-  const GuidanceOptions guidance{.scale = request.guidance_scale, .rescale = request.guidance_rescale};
-  return make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(model.schedule.config()));
+}
+
+Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told) {
+  auto network = network_of(model, told);
+  if (is_guided(model, request))
+    network = classifier_free_guidance(network, {.scale = request.guidance_scale, .rescale = request.guidance_rescale});
+  return make_denoiser(network, Prediction::of(model.schedule.config()));
 }
 
 /// From scaled latents [N, C, h, w], one image at a time: the decoder's memory is the largest of all.
@@ -72,8 +85,7 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 Generated run(const StableDiffusion& model, const Request& request, const torch::Tensor& start,
               const std::vector<Step>& steps, NoiseSource& noise, const OnStep& on_step) {
   Generated generated{.request = request};
-  const auto states = encode_prompts(model, request, generated.warnings);
-  const auto denoise = guided_denoiser(model, request, states);
+  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings));
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
     ended = on_step && !on_step(step, count, x);

@@ -18,7 +18,8 @@ std::string number(double value) {
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
   auto text = request.prompt + "\n";
-  if (!request.negative_prompt.empty()) text += "Negative prompt: " + request.negative_prompt + "\n";
+  if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
+    text += "Negative prompt: " + negative + "\n";
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
           (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +

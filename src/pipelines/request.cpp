@@ -14,6 +14,13 @@ constexpr std::int64_t kLargestSide = 16384;
 constexpr std::int64_t kLargestBatch = 10000;
 constexpr double kLargestGuidance = 1000;
 
+/// Stable Diffusion XL's, by their keys.
+constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
+    {"original_width", &Request::original_width},
+    {"original_height", &Request::original_height},
+    {"crop_left", &Request::crop_left},
+    {"crop_top", &Request::crop_top}};
+
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& expected) {
   throw std::invalid_argument(name + " " + value + ": expected " + expected);
 }
@@ -50,6 +57,15 @@ void check_schedule(const Request& request) {
     refuse("schedule", "'karras'", "discrete with the sampler " + request.sampler);
 }
 
+void check_clip_skip(std::int64_t value, std::int64_t layers) {
+  if (layers == 0) refuse("clip skip", std::to_string(value), "1 with this model, whose text encoder is no CLIP");
+  check_count("clip skip", value, layers);
+}
+
+void check_pixels(const std::string& name, std::int64_t value) {
+  if (value < 0 || value > kLargestSide) refuse(name, std::to_string(value), "0 to " + std::to_string(kLargestSide));
+}
+
 /// Whole and not negative: nlohmann_json would cut 2.7 to 2 and wrap -1.
 template <class Integer>
 Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
@@ -62,20 +78,21 @@ Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
 }  // namespace
 
 nlohmann::ordered_json to_json(const Request& request) {
-  nlohmann::ordered_json json = {
-      {"prompt", request.prompt},
-      {"negative_prompt", request.negative_prompt},
-      {"width", request.width},
-      {"height", request.height},
-      {"steps", request.steps},
-      {"guidance_scale", request.guidance_scale},
-      {"guidance_rescale", request.guidance_rescale},
-      {"sampler", request.sampler},
-      {"schedule", request.schedule},
-      {"eta", request.eta},
-      {"seed", request.seed},
-      {"batch_count", request.batch_count},
-  };
+  nlohmann::ordered_json json = {{"prompt", request.prompt}};
+  if (request.negative_prompt) json["negative_prompt"] = *request.negative_prompt;
+  json.update({{"width", request.width},
+               {"height", request.height},
+               {"steps", request.steps},
+               {"guidance_scale", request.guidance_scale},
+               {"guidance_rescale", request.guidance_rescale},
+               {"sampler", request.sampler},
+               {"schedule", request.schedule},
+               {"eta", request.eta},
+               {"seed", request.seed},
+               {"batch_count", request.batch_count}});
+  if (request.clip_skip != 1) json["clip_skip"] = request.clip_skip;
+  for (const auto& [key, member] : kSizeConditions)
+    if (request.*member != 0) json[key] = request.*member;
   if (!request.image.empty()) {
     json["image"] = request.image;
     json["strength"] = request.strength;
@@ -86,11 +103,13 @@ nlohmann::ordered_json to_json(const Request& request) {
 Request request_from_json(const Json& json) {
   refuse_unknown_keys(json,
                       {"prompt", "negative_prompt", "width", "height", "steps", "guidance_scale", "guidance_rescale",
-                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength"},
+                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength", "clip_skip",
+                       "original_width", "original_height", "crop_left", "crop_top"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
-  request.negative_prompt = value_or(json, "negative_prompt", request.negative_prompt);
+  if (const auto text = json.find("negative_prompt"); text != json.end() && !text->is_null())
+    request.negative_prompt = value_or(json, "negative_prompt", std::string());
   request.width = whole_or(json, "width", request.width);
   request.height = whole_or(json, "height", request.height);
   request.steps = whole_or(json, "steps", request.steps);
@@ -103,18 +122,22 @@ Request request_from_json(const Json& json) {
   request.batch_count = whole_or(json, "batch_count", request.batch_count);
   request.image = value_or(json, "image", request.image);
   request.strength = value_or(json, "strength", request.strength);
+  request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
+  for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
   return request;
 }
 
 void validate(const Request& request, const ModelLimits& limits) {
   check_text("prompt", request.prompt);
-  check_text("negative prompt", request.negative_prompt);
+  if (request.negative_prompt) check_text("negative prompt", *request.negative_prompt);
   check_side("width", request.width, limits.vae_scale_factor);
   check_side("height", request.height, limits.vae_scale_factor);
   check_count("steps", request.steps, limits.num_train_timesteps);
   check_range("guidance scale", request.guidance_scale, kLargestGuidance);
   check_range("guidance rescale", request.guidance_rescale, 1);
   check_schedule(request);
+  if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
+  for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/json.h"
@@ -11,7 +12,8 @@ namespace sfumato {
 /// the tests. Names of keys in JSON are the members'.
 struct Request {
   std::string prompt{};
-  std::string negative_prompt{};
+  /// None and an empty one differ for Stable Diffusion XL, which has zeros in place of none.
+  std::optional<std::string> negative_prompt{};
   /// Pixels; 0 takes the model's own size (text to image) or the initial image's (image to image).
   std::int64_t width = 0;
   std::int64_t height = 0;
@@ -20,6 +22,13 @@ struct Request {
   double guidance_scale = 7.5;
   /// Lin et al. 2023, section 3.4, 0 to 1.
   double guidance_rescale = 0;
+  /// Which of CLIP's layers from the end the text is taken from: 1 is the one that the model was trained with, 2 the
+  /// one before it, and so on, as AUTOMATIC1111's web UI counts.
+  std::int64_t clip_skip = 1;
+  /// What Stable Diffusion XL is told of the picture that this one is cut from: its size before scaling (0 takes the
+  /// picture's own) and where the cut begins, in pixels.
+  std::int64_t original_width = 0, original_height = 0;
+  std::int64_t crop_left = 0, crop_top = 0;
   /// A name of samplers() (diffusion/samplers.h); "" takes the model's own.
   std::string sampler{};
   /// How the levels lie between noise and picture: "discrete", as the model's timestep_spacing says, or "karras"
@@ -43,9 +52,11 @@ struct ModelLimits {
   std::int64_t num_train_timesteps = 1000;
   /// Width and height are multiples of this.
   std::int64_t vae_scale_factor = 8;
+  /// clip_skip's largest value; 0 for text encoders that have no layer to skip.
+  std::int64_t clip_layers = 0;
 };
 
-/// All members, in their order; those of the initial image only where there is one.
+/// All members, in their order; those that are rarely set only where they are.
 nlohmann::ordered_json to_json(const Request& request);
 
 /// Missing keys keep their defaults. Throws std::invalid_argument for an unknown key or a value of another type.

@@ -9,8 +9,8 @@ namespace {
 
 using std::filesystem::path;
 
-std::unique_ptr<Tokenizer> shipped_tokenizer(const OriginalLayout& layout, const std::vector<path>& tokenizers) {
-  const path name = layout.is_open_clip ? "open_clip" : "clip";
+std::shared_ptr<const Tokenizer> shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
+  const path name = is_open_clip ? "open_clip" : "clip";
   for (const auto& folder : tokenizers)
     if (std::filesystem::is_directory(folder / name)) return load_tokenizer(folder / name);
   throw std::runtime_error("it brings no tokenizer, and the folder tokenizer/" + name.string() + " is missing");
@@ -35,15 +35,15 @@ bool predicts_v(UNet2DConditionModelImpl& unet, const Placement& placement) {
   return unet.forward(latent, 999, states).to(torch::kFloat32).mean().item<double>() < -1;
 }
 
-/// As the folders of Stable Diffusion 1.5 and 2.1 have it.
-Schedule schedule_of(bool v_prediction) {
+/// As the folders of Stable Diffusion 1.5, 2.1 and XL have it.
+Schedule schedule_of(bool is_xl, bool v_prediction) {
   ScheduleConfig config;
-  config.class_name = v_prediction ? "DDIMScheduler" : "PNDMScheduler";
+  config.class_name = is_xl ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
   config.beta_schedule = "scaled_linear";
   config.beta_start = 0.00085;
   config.beta_end = 0.012;
   config.steps_offset = 1;
-  config.set_alpha_to_one = false;
+  config.set_alpha_to_one = is_xl;  // not asked for by that scheduler
   config.clip_sample = false;
   config.prediction_type = v_prediction ? "v_prediction" : "epsilon";
   return Schedule(config);
@@ -59,23 +59,45 @@ OriginalLayout read_layout(const path& file) {
   }
 }
 
+TextEncoder load_text_encoder(const path& file, const OriginalTextEncoder& encoder, const Placement& placement,
+                              std::shared_ptr<const Tokenizer> tokenizer, ClipStates states) {
+  if (!encoder.projects)
+    return make_text_encoder(tokenizer, load_network<CLIPTextModelImpl>(file, encoder.config, encoder.names, placement),
+                             states);
+  auto network = load_network<CLIPTextModelWithProjectionImpl>(file, encoder.config, encoder.names, placement);
+  auto projection = network->named_parameters()["text_projection.weight"];
+  projection.set_data(projection.t().contiguous());
+  return make_text_encoder(tokenizer, network, states);
+}
+
+std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayout& layout, const Placement& placement,
+                                            const std::vector<path>& tokenizers) {
+  const auto states = layout.is_xl() ? ClipStates::penultimate : ClipStates::last;
+  std::vector<TextEncoder> encoders;
+  for (const auto& encoder : layout.text_encoders)
+    encoders.push_back(
+        load_text_encoder(file, encoder, placement, shipped_tokenizer(encoder.is_open_clip, tokenizers), states));
+  return encoders;
+}
+
 }  // namespace
 
 StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers) {
   const auto layout = read_layout(file);
-  auto vae_placement = placement;
-  if (placement.dtype == torch::kFloat16 && layout.vae.force_upcast) vae_placement.dtype = torch::kFloat32;
-  auto encoder = load_network<CLIPTextModelImpl>(file, layout.text_encoder, layout.text_encoder_names, placement);
+  const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
+  auto encoders = load_text_encoders(file, layout, placement, tokenizers);
   auto unet = load_network<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);
-  const bool v_prediction = layout.is_open_clip && predicts_v(*unet, placement);
-  return {.tokenizer = shipped_tokenizer(layout, tokenizers),
-          .text_encoder = [encoder](const torch::Tensor& ids) { return encoder->forward(ids).last_hidden_state; },
+  const bool is_version_2 = !layout.is_xl() && layout.text_encoders.front().is_open_clip;
+  const bool v_prediction = is_version_2 && predicts_v(*unet, placement);
+  const bool is_refiner = layout.is_xl() && encoders.size() == 1;
+  return {.text_encoders = std::move(encoders),
           .unet = unet,
           .vae = load_network<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement),
-          .schedule = schedule_of(v_prediction),
-          .things = {},
+          .schedule = schedule_of(layout.is_xl(), v_prediction),
           .placement = placement,
-          .vae_placement = vae_placement};
+          .vae_placement = vae_placement,
+          .zeros_without_negative_prompt = layout.is_xl() && !is_refiner,
+          .requires_aesthetics_score = is_refiner};
 }
 
 }  // namespace sfumato

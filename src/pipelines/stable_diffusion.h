@@ -2,8 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,27 +14,31 @@
 #include "models/unet_2d_condition_model.h"
 #include "pipelines/known_things.h"
 #include "pipelines/request.h"
-#include "tokenizer/tokenizer.h"
+#include "pipelines/text_encoder.h"
 
 namespace sfumato {
 
-/// ids [N, L] int64 to hidden states [N, L, D], both on the model's device.
-using TextEncoder = std::function<torch::Tensor(const torch::Tensor& ids)>;
-
-/// The parts of a diffusers StableDiffusionPipeline.
+/// The parts of a diffusers StableDiffusionPipeline or StableDiffusionXLPipeline.
 struct StableDiffusion {
-  std::unique_ptr<Tokenizer> tokenizer;
-  TextEncoder text_encoder;
+  /// One; Stable Diffusion XL has two, whose states are put side by side, and its refiner the second alone.
+  std::vector<TextEncoder> text_encoders;
   std::shared_ptr<UNet2DConditionModelImpl> unet;
   std::shared_ptr<AutoencoderKLImpl> vae;
   Schedule schedule;
   /// From things.json, where the folder has one.
-  KnownThings things;
-  /// Of the text encoder and the UNet.
-  Placement placement;
+  KnownThings things = {};
+  /// Of the text encoders and the UNet.
+  Placement placement = {};
   /// The same device; float32 where the weights' range asks for it (force_upcast in float16).
-  Placement vae_placement;
+  Placement vae_placement = {};
+  /// Where no negative prompt is given, zeros stand for its states (force_zeros_for_empty_prompt of Stable Diffusion
+  /// XL); an empty one is encoded.
+  bool zeros_without_negative_prompt = false;
+  /// The refiner's: a score takes the place of the picture's target size.
+  bool requires_aesthetics_score = false;
 
+  /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
+  bool is_xl() const;
   ModelLimits limits() const;
   /// The sampler that the folder's scheduler is, or comes nearest to.
   std::string default_sampler() const;
@@ -44,12 +48,15 @@ struct StableDiffusion {
 };
 
 /// Loads a folder or a file. A folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel),
-/// unet, vae and scheduler; other parts (safety_checker, feature_extractor) are not looked at. Throws
-/// std::runtime_error naming the folder where a part is missing, of an unknown class, damaged or has a value that is
-/// not supported. A file: a safetensors checkpoint of Stable Diffusion 1 or 2 in the original layout, recognised by its
-/// keys and shapes. It brings no tokenizer: CLIP's vocabulary is taken from clip/ or open_clip/ in the first of
-/// `tokenizers` that has it.
+/// unet, vae and scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2; other parts (safety_checker,
+/// feature_extractor) are not looked at. Throws std::runtime_error naming the folder where a part is missing, of an
+/// unknown class, damaged or has a value that is not supported. A file: a safetensors checkpoint of Stable Diffusion 1,
+/// 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's vocabulary is
+/// taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
 StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const Placement& placement,
                                       const std::vector<std::filesystem::path>& tokenizers = {});
+
+/// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
+Placement vae_placement_of(const Placement& placement, bool force_upcast);
 
 }  // namespace sfumato

@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 #include "core/files.h"
-#include "core/json.h"
 
 namespace sfumato {
 namespace {
@@ -48,11 +47,10 @@ struct Candidate {
 }  // namespace
 
 BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown) {
-  read_vocabulary(folder / "vocab.json");
-  read_merges(folder / "merges.txt");
+  read_files(folder);
   const auto unknown_id = id(unknown);
   if (!unknown_id) {
-    throw std::runtime_error((folder / "vocab.json").string() + ": has no token \"" + unknown + "\" (the unk_token)");
+    throw std::runtime_error(folder.string() + ": its vocabulary has no token \"" + unknown + "\" (the unk_token)");
   }
   const auto id_or_unknown = [&](const std::string& token) { return static_cast<Id>(id(token).value_or(*unknown_id)); };
   const auto characters = byte_characters();
@@ -63,8 +61,31 @@ BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const st
   }
 }
 
-void BytePairEncoding::read_vocabulary(const std::filesystem::path& path) {
+void BytePairEncoding::read_files(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / "vocab.json")) return read_tokenizer_json(folder / "tokenizer.json");
+  add_vocabulary(read_json(folder / "vocab.json"), folder / "vocab.json");
+  read_merges(folder / "merges.txt");
+}
+
+void BytePairEncoding::read_tokenizer_json(const std::filesystem::path& path) {
   const auto json = read_json(path);
+  const auto model = json.is_object() ? json.value("model", Json::object()) : Json();
+  if (!model.is_object() || value_or<std::string>(model, "type", "") != "BPE")
+    throw std::runtime_error(path.string() + ": its model is no byte pair encoding (type BPE)");
+  add_vocabulary(model.value("vocab", Json()), path);
+  for (const auto& merge : model.value("merges", Json::array())) {
+    // A pair or, as older versions write it, its two halves in one string.
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      add_merge(merge[0].get<std::string>(), merge[1].get<std::string>(), path);
+    } else {
+      const auto line = merge.is_string() ? merge.get<std::string>() : merge.dump();
+      const auto space = line.find(' ');
+      add_merge(line.substr(0, space), space == std::string::npos ? "" : line.substr(space + 1), path);
+    }
+  }
+}
+
+void BytePairEncoding::add_vocabulary(const Json& json, const std::filesystem::path& path) {
   if (!json.is_object()) throw std::runtime_error(path.string() + ": expected an object of tokens and ids");
   constexpr std::int64_t kLargest = 10'000'000;
   for (const auto& [token, value] : json.items()) {
@@ -80,21 +101,22 @@ void BytePairEncoding::read_vocabulary(const std::filesystem::path& path) {
 
 void BytePairEncoding::read_merges(const std::filesystem::path& path) {
   std::istringstream lines(read_file(path));
-  std::int32_t rank = 0;
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.empty() || line.starts_with("#version")) continue;
     const auto space = line.find(' ');
-    const auto left = space == std::string::npos ? std::nullopt : id(line.substr(0, space));
-    const auto right = left ? id(line.substr(space + 1)) : std::nullopt;
-    const auto result = right ? id(line.substr(0, space) + line.substr(space + 1)) : std::nullopt;
-    if (!result) {
-      throw std::runtime_error(path.string() + ": \"" + line +
-                               "\" is no pair of tokens of vocab.json, or merges to none");
-    }
-    merges_.try_emplace(pair_key(static_cast<Id>(*left), static_cast<Id>(*right)),
-                        Merge{rank++, static_cast<Id>(*result)});
+    add_merge(line.substr(0, space), space == std::string::npos ? "" : line.substr(space + 1), path);
   }
+}
+
+void BytePairEncoding::add_merge(const std::string& first, const std::string& second,
+                                 const std::filesystem::path& path) {
+  const auto left = id(first), right = id(second), result = id(first + second);
+  if (!left || !right || !result)
+    throw std::runtime_error(path.string() + ": \"" + first + " " + second +
+                             "\" is no pair of tokens of the vocabulary, or merges to none");
+  const auto rank = static_cast<std::int32_t>(merges_.size());
+  merges_.try_emplace(pair_key(static_cast<Id>(*left), static_cast<Id>(*right)), Merge{rank, static_cast<Id>(*result)});
 }
 
 std::optional<std::int64_t> BytePairEncoding::id(const std::string& token) const {

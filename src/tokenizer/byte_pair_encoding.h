@@ -9,13 +9,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/json.h"
+
 namespace sfumato {
 
 /// Byte-level byte pair encoding with "</w>" at the end of a word (Sennrich et al. 2016, as CLIP uses it).
 class BytePairEncoding {
  public:
-  /// Reads vocab.json and merges.txt. Throws std::runtime_error naming the file and the fault. Bytes without a token
-  /// become `unknown`.
+  /// Reads vocab.json and merges.txt or, where these are missing, tokenizer.json, which transformers 5 writes in their
+  /// place. Throws std::runtime_error naming the file and the fault. Bytes without a token become `unknown`.
   BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown);
 
   /// Appends the ids of one word, in time n log n of its length.
@@ -40,8 +42,11 @@ class BytePairEncoding {
     std::int32_t previous, next;  // -1 at the ends; `previous` is kDead for one that was merged away
   };
 
-  void read_vocabulary(const std::filesystem::path& path);
+  void read_files(const std::filesystem::path& folder);
+  void read_tokenizer_json(const std::filesystem::path& path);
+  void add_vocabulary(const Json& tokens, const std::filesystem::path& path);
   void read_merges(const std::filesystem::path& path);
+  void add_merge(const std::string& first, const std::string& second, const std::filesystem::path& path);
   const Merge* find_merge(Id left, Id right) const;
   void merge_all(std::vector<Symbol>& symbols) const;
 

@@ -15,8 +15,8 @@ namespace sfumato {
 /// words by CLIP's pattern, byte pair encoding, between bos and eos.
 class CLIPTokenizer final : public Tokenizer {
  public:
-  /// Reads vocab.json, merges.txt, tokenizer_config.json and, where there is one, special_tokens_map.json. Throws
-  /// std::runtime_error naming the file and the fault.
+  /// Reads vocab.json and merges.txt (or tokenizer.json), tokenizer_config.json and, where there is one,
+  /// special_tokens_map.json. Throws std::runtime_error naming the file and the fault.
   explicit CLIPTokenizer(const std::filesystem::path& folder);
 
   /// `cut` is decoded from the ids that did not fit: lower case, words apart.

@@ -8,11 +8,10 @@ namespace sfumato {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder / "spiece.model")) return std::make_unique<T5Tokenizer>(folder);
-  if (std::filesystem::exists(folder / "vocab.json") && std::filesystem::exists(folder / "merges.txt")) {
-    return std::make_unique<CLIPTokenizer>(folder);
-  }
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  if ((has("vocab.json") && has("merges.txt")) || has("tokenizer.json")) return std::make_unique<CLIPTokenizer>(folder);
   throw std::runtime_error(folder.string() + ": no tokenizer here; expected spiece.model (T5), or vocab.json and " +
-                           "merges.txt (CLIP)");
+                           "merges.txt, or tokenizer.json (CLIP)");
 }
 
 }  // namespace sfumato

@@ -26,7 +26,8 @@ class Tokenizer {
   virtual std::int64_t max_length() const = 0;
 };
 
-/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt.
+/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt,
+/// or tokenizer.json.
 /// Throws std::runtime_error naming the folder and what is missing.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 

@@ -30,6 +30,15 @@ std::string sampler_help() {
   return text;
 }
 
+void add_size_conditions(CLI::App& app, Request& request) {
+  const auto group = "Stable Diffusion XL";
+  app.add_option("--original-width", request.original_width, "Of the picture that this one is cut from; 0: its own")
+      ->group(group);
+  app.add_option("--original-height", request.original_height, "Likewise")->group(group);
+  app.add_option("--crop-left", request.crop_left, "Where the cut begins, in pixels")->group(group);
+  app.add_option("--crop-top", request.crop_top, "Likewise")->group(group);
+}
+
 void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
@@ -45,9 +54,12 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
       ->capture_default_str();
   app.add_option("--guidance-rescale", request.guidance_rescale, "Against overexposure by guidance, 0 to 1")
       ->capture_default_str();
+  app.add_option("--clip-skip", request.clip_skip, "CLIP's layer for the text: 1 the last, 2 the one before it, ...")
+      ->capture_default_str();
   app.add_option("--sampler", request.sampler, sampler_help());
   app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
+  add_size_conditions(app, request);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
   if (!takes_image) return;
   app.add_option("-i,--image", request.image, "The picture to start from");
@@ -60,7 +72,7 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
                  "PNG to write; {seed} and {index} are replaced. By default a free name in out/");
   app.add_option(
       "-m,--model", options.model,
-      std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1 and 2), or the "
+      std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1, 2, XL), or the "
                   "name of a folder under models/ (") +
           kDefaultModel + ")");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();

@@ -1,0 +1,147 @@
+#include "pipelines/diffusers_folder.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "checkpoints/load.h"
+
+namespace sfumato {
+namespace {
+
+using Folder = std::filesystem::path;
+using Names = std::vector<std::string>;
+
+[[noreturn]] void refuse(const Folder& folder, const std::string& why) {
+  throw std::runtime_error("model '" + folder.string() + "': " + why);
+}
+
+std::string listed(const Names& names) {
+  std::string list;
+  for (const auto& name : names) list += (list.empty() ? "" : " or ") + name;
+  return list;
+}
+
+bool is_one_of(const std::string& name, const Names& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The parts of a folder as its model_index.json names them.
+class Index {
+ public:
+  explicit Index(const Folder& folder) : folder_(folder) {
+    if (!std::filesystem::exists(folder)) refuse(folder, "there is no such folder");
+    if (!std::filesystem::exists(folder / "model_index.json"))
+      refuse(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
+    json_ = read_json(folder / "model_index.json");
+    if (!json_.is_object()) refuse(folder, "model_index.json holds no object");
+    const auto name = value_or<std::string>(json_, "_class_name", "");
+    is_xl_ = is_one_of(name, kXl);
+    if (!is_xl_ && !is_one_of(name, kPlain)) {
+      auto known = kPlain;
+      known.insert(known.end(), kXl.begin(), kXl.end());
+      refuse(folder, "its _class_name is '" + name + "', expected " + listed(known));
+    }
+  }
+
+  /// Whether the part is there: neither left out nor [null, null].
+  bool names(const std::string& part) const {
+    const auto entry = json_.find(part);
+    return entry != json_.end() && entry->is_array() && entry->size() == 2 && (*entry)[1].is_string();
+  }
+
+  /// The part's class, which must be there and one of `known`.
+  std::string class_of(const std::string& part, const Names& known) const {
+    if (!names(part)) refuse(folder_, "model_index.json names no " + part + ", expected " + listed(known));
+    const auto name = json_.at(part)[1].get<std::string>();
+    if (!is_one_of(name, known)) refuse(folder_, "its " + part + " is a '" + name + "', expected " + listed(known));
+    if (!std::filesystem::is_directory(folder_ / part)) refuse(folder_, "its folder " + part + " is missing");
+    return name;
+  }
+
+  bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
+  bool is_xl() const { return is_xl_; }
+
+ private:
+  inline static const Names kPlain = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
+                                      "StableDiffusionInpaintPipeline", "LatentConsistencyModelPipeline"};
+  inline static const Names kXl = {"StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
+                                   "StableDiffusionXLInpaintPipeline"};
+  Folder folder_;
+  Json json_;
+  bool is_xl_ = false;
+};
+
+/// What a part's config or weights are refused for, with the folder before it.
+template <class Load>
+auto load_part(const Folder& folder, const std::string& part, const Load& load) {
+  try {
+    return load(folder / part);
+  } catch (const std::invalid_argument& error) {
+    refuse(folder, part + ": " + error.what());
+  }
+}
+
+template <class Impl>
+std::shared_ptr<Impl> load_network(const Folder& folder, const std::string& part, const Placement& placement) {
+  return load_part(folder, part, [&](const Folder& path) { return from_pretrained<Impl>(path, placement); });
+}
+
+/// The text encoder text_encoder`suffix` with tokenizer`suffix`.
+TextEncoder load_text_encoder(const Folder& folder, const Index& index, const std::string& suffix,
+                              const Placement& placement) {
+  const auto part = "text_encoder" + suffix;
+  index.class_of("tokenizer" + suffix, {"CLIPTokenizer", "CLIPTokenizerFast", "T5Tokenizer", "T5TokenizerFast"});
+  const auto name = index.class_of(part, {"CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel"});
+  if (value_or(read_json(folder / part / "config.json"), "use_attention_mask", false))
+    refuse(folder, part + ": use_attention_mask true is not supported");
+  std::shared_ptr<const Tokenizer> tokenizer = load_part(folder, "tokenizer" + suffix, load_tokenizer);
+  const auto states = index.is_xl() ? ClipStates::penultimate : ClipStates::last;
+  if (name == "T5EncoderModel")
+    return make_text_encoder(tokenizer, load_network<T5EncoderModelImpl>(folder, part, placement));
+  if (name == "CLIPTextModel")
+    return make_text_encoder(tokenizer, load_network<CLIPTextModelImpl>(folder, part, placement), states);
+  return make_text_encoder(tokenizer, load_network<CLIPTextModelWithProjectionImpl>(folder, part, placement), states);
+}
+
+/// Stable Diffusion XL's refiner has the second one alone.
+std::vector<TextEncoder> load_text_encoders(const Folder& folder, const Index& index, const Placement& placement) {
+  std::vector<TextEncoder> encoders;
+  if (!index.is_xl() || index.names("text_encoder"))
+    encoders.push_back(load_text_encoder(folder, index, "", placement));
+  if (index.is_xl()) encoders.push_back(load_text_encoder(folder, index, "_2", placement));
+  return encoders;
+}
+
+Schedule load_schedule(const Folder& folder, bool is_xl) {
+  if (!std::filesystem::is_directory(folder / "scheduler")) refuse(folder, "its folder scheduler is missing");
+  return load_part(folder, "scheduler", [is_xl](const Folder& path) {
+    auto config = ScheduleConfig::from_json(read_json(path / "scheduler_config.json"));
+    if (is_xl) return Schedule(config);
+    // As diffusers' pipeline sets them: folders written before it did say otherwise, but not their models.
+    config.steps_offset = 1;
+    config.clip_sample = false;
+    return Schedule(config);
+  });
+}
+
+}  // namespace
+
+StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& placement) {
+  const Index index(folder);
+  index.class_of("unet", {"UNet2DConditionModel"});
+  index.class_of("vae", {"AutoencoderKL"});
+  auto schedule = load_schedule(folder, index.is_xl());
+  const auto force_upcast = value_or(read_json(folder / "vae" / "config.json"), "force_upcast", true);
+  const auto vae_placement = vae_placement_of(placement, force_upcast);
+  return {.text_encoders = load_text_encoders(folder, index, placement),
+          .unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement),
+          .vae = load_network<AutoencoderKLImpl>(folder, "vae", vae_placement),
+          .schedule = std::move(schedule),
+          .things = load_part(folder, "things.json", read_known_things),
+          .placement = placement,
+          .vae_placement = vae_placement,
+          .zeros_without_negative_prompt = index.is_xl() && index.flag("force_zeros_for_empty_prompt", true),
+          .requires_aesthetics_score = index.flag("requires_aesthetics_score", false)};
+}
+
+}  // namespace sfumato
