@@ -69,6 +69,7 @@ void CLIPTokenizer::encode_words(std::string_view text, std::vector<std::int64_t
 }
 
 std::vector<std::int64_t> CLIPTokenizer::text_ids(const std::string& text) const {
+  require_utf8(text);
   std::vector<std::int64_t> ids;
   for (const auto& segment : split_at_special_tokens(text, special_tokens_, /*normalized=*/false)) {
     if (segment.id >= 0) {
@@ -87,8 +88,14 @@ std::vector<std::int64_t> CLIPTokenizer::text_ids(const std::string& text) const
   return ids;
 }
 
+SpecialIds CLIPTokenizer::special_ids() const {
+  return {.bos = role_id("bos_token"),
+          .eos = role_id("eos_token"),
+          .pad = role_id("pad_token"),
+          .comma = encoding_.id(",</w>")};
+}
+
 Tokens CLIPTokenizer::encode(const std::string& text) const {
-  require_utf8(text);
   const auto all = text_ids(text);
   const auto room = static_cast<std::size_t>(max_length() - 2);
   const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), room));

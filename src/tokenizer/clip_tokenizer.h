@@ -21,12 +21,13 @@ class CLIPTokenizer final : public Tokenizer {
 
   /// `cut` is decoded from the ids that did not fit: lower case, words apart.
   Tokens encode(const std::string& text) const override;
+  std::vector<std::int64_t> text_ids(const std::string& text) const override;
+  SpecialIds special_ids() const override;
   std::int64_t max_length() const override { return config_.model_max_length; }
 
  private:
   std::int64_t role_id(const std::string& role) const;
   void assign_special_tokens();
-  std::vector<std::int64_t> text_ids(const std::string& text) const;
   void encode_words(std::string_view text, std::vector<std::int64_t>& ids) const;
   std::string normalize(std::string_view text) const;
 

@@ -54,6 +54,7 @@ T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder)
 T5Tokenizer::~T5Tokenizer() = default;
 
 std::vector<T5Tokenizer::Piece> T5Tokenizer::pieces(const std::string& text) const {
+  require_utf8(text);
   std::vector<Piece> pieces;
   const auto spaced = next_lines_to_spaces(text);
   for (const auto& segment : split_at_special_tokens(spaced, special_tokens_, /*normalized=*/false)) {
@@ -71,8 +72,20 @@ std::vector<T5Tokenizer::Piece> T5Tokenizer::pieces(const std::string& text) con
   return pieces;
 }
 
+std::vector<std::int64_t> T5Tokenizer::text_ids(const std::string& text) const {
+  std::vector<std::int64_t> ids;
+  for (const auto& piece : pieces(text)) ids.push_back(piece.id);
+  return ids;
+}
+
+SpecialIds T5Tokenizer::special_ids() const {
+  SpecialIds special{.bos = std::nullopt, .eos = eos_id_, .pad = pad_id_, .comma = std::nullopt};
+  const int comma = processor_->PieceToId(",");
+  if (!processor_->IsUnknown(comma)) special.comma = comma;
+  return special;
+}
+
 Tokens T5Tokenizer::encode(const std::string& text) const {
-  require_utf8(text);
   const auto all = pieces(text);
   const auto kept = std::min(all.size(), static_cast<std::size_t>(max_length_ - 1));
   Tokens tokens;

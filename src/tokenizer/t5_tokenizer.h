@@ -20,6 +20,8 @@ class T5Tokenizer final : public Tokenizer {
   ~T5Tokenizer() override;
 
   Tokens encode(const std::string& text) const override;
+  std::vector<std::int64_t> text_ids(const std::string& text) const override;
+  SpecialIds special_ids() const override;
   std::int64_t max_length() const override { return max_length_; }
 
  private:

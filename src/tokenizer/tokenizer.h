@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,24 @@ struct Tokens {
   std::string cut;
 };
 
+/// Ids of a tokenizer that mean more than their text.
+struct SpecialIds {
+  std::optional<std::int64_t> bos;  ///< before a text; T5 has none
+  std::int64_t eos = 0;             ///< after it
+  std::int64_t pad = 0;             ///< from there to max_length
+  /// A comma that ends a word, where a vocabulary has it.
+  std::optional<std::int64_t> comma;
+};
+
 /// Text to ids, as transformers' tokenizer of the same folder called with padding="max_length", truncation=True.
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   /// Throws std::invalid_argument where `text` is not UTF-8.
   virtual Tokens encode(const std::string& text) const = 0;
+  /// The ids of `text` alone, however many: without special tokens and padding. Throws as encode does.
+  virtual std::vector<std::int64_t> text_ids(const std::string& text) const = 0;
+  virtual SpecialIds special_ids() const = 0;
   /// The tokenizer's model_max_length.
   virtual std::int64_t max_length() const = 0;
 };

@@ -15,6 +15,9 @@ std::string to_nfc(std::string_view text);
 /// Each run of Unicode white space to one space.
 std::string collapse_white_space(std::string_view text);
 
+/// `text` without ASCII white space at both ends.
+std::string_view trim(std::string_view text);
+
 /// Lower case code point by code point, as Rust's char::to_lowercase: no context (capital sigma always becomes σ), and
 /// U+0130 becomes two code points.
 std::string to_lower(std::string_view text);

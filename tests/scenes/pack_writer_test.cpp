@@ -19,6 +19,8 @@ class Letters : public Tokenizer {
     for (std::size_t i = 0; i < text.size() && i < 8; ++i) tokens.ids[i] = text[i];
     return tokens;
   }
+  std::vector<std::int64_t> text_ids(const std::string& text) const override { return {text.begin(), text.end()}; }
+  SpecialIds special_ids() const override { return {}; }
   std::int64_t max_length() const override { return 8; }
 };
 
