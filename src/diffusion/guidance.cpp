@@ -28,4 +28,22 @@ Network classifier_free_guidance(Network network, const GuidanceOptions& options
   };
 }
 
+Network composed_guidance(Network network, std::vector<double> weights, const GuidanceOptions& options) {
+  return [network = std::move(network), weights = std::move(weights), options](const torch::Tensor& x,
+                                                                               const Level& level) {
+    const auto parts = static_cast<std::int64_t>(weights.size());
+    const auto raw = network(torch::cat(std::vector<torch::Tensor>(weights.size() + 1, x)), level).to(torch::kFloat32);
+    const auto rows = raw.chunk(1 + parts);  // each [N, C or 2C, H, W]
+    const auto channels = x.size(1);
+    const auto negative = rows[0].narrow(1, 0, channels);
+    auto direction = torch::zeros_like(negative);
+    for (std::size_t k = 0; k < weights.size(); ++k)
+      direction += weights[k] * (rows[k + 1].narrow(1, 0, channels) - negative);
+    auto guided = negative + options.scale * direction;
+    if (options.rescale > 0) guided = rescale_guidance(guided, negative + direction, options.rescale);
+    if (raw.size(1) == channels) return guided;
+    return torch::cat({guided, rows[1].narrow(1, channels, raw.size(1) - channels)}, 1);
+  };
+}
+
 }  // namespace sfumato

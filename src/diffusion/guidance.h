@@ -19,6 +19,12 @@ bool is_guided(const GuidanceOptions& options);
 /// must take [N, ...] with the prompt alone.
 Network classifier_free_guidance(Network network, const GuidanceOptions& options);
 
+/// Composable diffusion (Liu et al. 2022, eq. 11): several prompts at once, each with its weight. `network` takes
+/// [(1 + K) N, ...], first N pictures with the negative prompt, then the same N with each of the K prompts. The result
+/// takes [N, ...] and gives negative + scale * sum_k weight_k (positive_k - negative) in float32, at any scale; for the
+/// rescaling that sum at scale 1 is the positive half, and a learned variance is the first prompt's.
+Network composed_guidance(Network network, std::vector<double> weights, const GuidanceOptions& options);
+
 /// `guided` with its deviation over all but the first dimension drawn towards that of `positive` by `rescale`
 /// (diffusers' `rescale_noise_cfg`).
 torch::Tensor rescale_guidance(const torch::Tensor& guided, const torch::Tensor& positive, double rescale);
