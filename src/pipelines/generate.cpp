@@ -22,6 +22,7 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
     const bool karras = model.schedule.config().use_karras_sigmas && goes_by_sigma(find_sampler(request.sampler).grid);
     request.schedule = karras ? "karras" : "discrete";
   }
+  if (request.prompt_syntax.empty()) request.prompt_syntax = model.default_prompt_syntax();
   validate(request, model.limits());
   return request;
 }
@@ -45,9 +46,11 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   return Schedule(config);
 }
 
-/// The UNet, told of the prompts: takes and gives as many rows as `told` has.
-Network network_of(const StableDiffusion& model, const Conditioning& told) {
-  return [&model, told](const torch::Tensor& x, const Level& level) {
+/// The UNet, told of the prompts as they are at `step`, which goes on while it is used: a level alone does not say to
+/// which of two steps it belongs. Takes and gives as many rows as `conditioning` has.
+Network network_of(const StableDiffusion& model, const StepwiseConditioning& conditioning, const std::size_t& step) {
+  return [&model, conditioning, &step](const torch::Tensor& x, const Level& level) {
+    const auto& told = conditioning.at(step);
     UNet2DConditionInput input;
     input.sample = x.to(model.placement.dtype);
     input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
@@ -55,14 +58,19 @@ Network network_of(const StableDiffusion& model, const Conditioning& told) {
     input.timestep_cond = told.timestep_cond;
     input.text_embeds = told.text_embeds;
     input.time_ids = told.time_ids;
-    return model.unet->forward(input);  // [N or 2N, C, h, w]
+    return model.unet->forward(input);  // [N, 2N or (1 + K) N, C, h, w]
   };
 }
 
-Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told) {
-  auto network = network_of(model, told);
-  if (is_guided(model, request))
-    network = classifier_free_guidance(network, {.scale = request.guidance_scale, .rescale = request.guidance_rescale});
+Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const StepwiseConditioning& conditioning,
+                         const std::size_t& step) {
+  auto network = network_of(model, conditioning, step);
+  const bool guided = is_guided(model, request);
+  const GuidanceOptions options{.scale = guided ? request.guidance_scale : 1, .rescale = request.guidance_rescale};
+  if (conditioning.is_composed())
+    network = composed_guidance(network, conditioning.weights, options);
+  else if (guided)
+    network = classifier_free_guidance(network, options);
   return make_denoiser(network, Prediction::of(model.schedule.config()));
 }
 
@@ -85,9 +93,11 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 Generated run(const StableDiffusion& model, const Request& request, const torch::Tensor& start,
               const std::vector<Step>& steps, NoiseSource& noise, const OnStep& on_step) {
   Generated generated{.request = request};
-  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings));
+  std::size_t now = 0;
+  const auto denoise = guided_denoiser(model, request, condition(model, request, steps, generated.warnings), now);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
+    now = static_cast<std::size_t>(step) + 1;
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };

@@ -57,6 +57,11 @@ void check_schedule(const Request& request) {
     refuse("schedule", "'karras'", "discrete with the sampler " + request.sampler);
 }
 
+void check_prompt_syntax(const std::string& syntax) {
+  if (!syntax.empty() && syntax != "a1111" && syntax != "plain")
+    refuse("prompt syntax", "'" + syntax + "'", "a1111 or plain");
+}
+
 void check_clip_skip(std::int64_t value, std::int64_t layers) {
   if (layers == 0) refuse("clip skip", std::to_string(value), "1 with this model, whose text encoder is no CLIP");
   check_count("clip skip", value, layers);
@@ -80,6 +85,7 @@ Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
 nlohmann::ordered_json to_json(const Request& request) {
   nlohmann::ordered_json json = {{"prompt", request.prompt}};
   if (request.negative_prompt) json["negative_prompt"] = *request.negative_prompt;
+  if (!request.prompt_syntax.empty()) json["prompt_syntax"] = request.prompt_syntax;
   json.update({{"width", request.width},
                {"height", request.height},
                {"steps", request.steps},
@@ -101,15 +107,16 @@ nlohmann::ordered_json to_json(const Request& request) {
 }
 
 Request request_from_json(const Json& json) {
-  refuse_unknown_keys(json,
-                      {"prompt", "negative_prompt", "width", "height", "steps", "guidance_scale", "guidance_rescale",
-                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength", "clip_skip",
-                       "original_width", "original_height", "crop_left", "crop_top"},
+  refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",     "height",   "steps",
+                             "guidance_scale", "guidance_rescale", "sampler",   "schedule", "eta",
+                             "seed",           "batch_count",      "image",     "strength", "clip_skip",
+                             "original_width", "original_height",  "crop_left", "crop_top", "prompt_syntax"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
   if (const auto text = json.find("negative_prompt"); text != json.end() && !text->is_null())
     request.negative_prompt = value_or(json, "negative_prompt", std::string());
+  request.prompt_syntax = value_or(json, "prompt_syntax", request.prompt_syntax);
   request.width = whole_or(json, "width", request.width);
   request.height = whole_or(json, "height", request.height);
   request.steps = whole_or(json, "steps", request.steps);
@@ -130,6 +137,7 @@ Request request_from_json(const Json& json) {
 void validate(const Request& request, const ModelLimits& limits) {
   check_text("prompt", request.prompt);
   if (request.negative_prompt) check_text("negative prompt", *request.negative_prompt);
+  check_prompt_syntax(request.prompt_syntax);
   check_side("width", request.width, limits.vae_scale_factor);
   check_side("height", request.height, limits.vae_scale_factor);
   check_count("steps", request.steps, limits.num_train_timesteps);

@@ -59,6 +59,10 @@ std::string StableDiffusion::default_sampler() const {
   return found == samplers.end() ? "ddim" : found->second;
 }
 
+std::string StableDiffusion::default_prompt_syntax() const {
+  return limits().clip_layers > 0 ? "a1111" : "plain";
+}
+
 std::int64_t StableDiffusion::default_height() const {
   const auto& size = unet->config().sample_size;
   return (size.empty() ? kDefaultLatentSide : size.front()) * vae->config().downscale_factor();

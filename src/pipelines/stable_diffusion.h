@@ -42,6 +42,8 @@ struct StableDiffusion {
   ModelLimits limits() const;
   /// The sampler that the folder's scheduler is, or comes nearest to.
   std::string default_sampler() const;
+  /// Request::prompt_syntax where it is left open: what most who use CLIP's models write.
+  std::string default_prompt_syntax() const;
   /// Of the pictures it was trained on, in pixels.
   std::int64_t default_height() const;
   std::int64_t default_width() const;

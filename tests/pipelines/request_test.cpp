@@ -11,6 +11,7 @@ namespace {
 Request sample() {
   return {.prompt = "a caf\u00e9 \u732b",
           .negative_prompt = "dogs",
+          .prompt_syntax = "plain",
           .width = 64,
           .height = 72,
           .steps = 30,
@@ -74,6 +75,8 @@ TEST(Request, WhatIsOutOfRangeIsRefusedWithItsValue) {
   EXPECT_NE(complaint([](Request& request) { request.height = -8; }).find("height -8"), std::string::npos);
   EXPECT_NE(complaint([](Request& request) { request.batch_count = 0; }), "");
   EXPECT_NE(complaint([](Request& request) { request.eta = -0.1; }), "");
+  EXPECT_EQ(complaint([](Request& request) { request.prompt_syntax = "poetry"; }),
+            "prompt syntax 'poetry': expected a1111 or plain");
   EXPECT_NE(complaint([](Request& request) { request.sampler = "magic"; }).find("magic"), std::string::npos);
 }
 

@@ -168,6 +168,22 @@ class Makes(Programs):
         self.assertEqual(pixels(self.folder / "2.png"), pixels(self.folder / "f2.png"))
         self.assertNotEqual(pixels(self.folder / "1.png"), pixels(self.folder / "2.png"))
 
+    def test_prompts_with_weights_or_plain(self):
+        picture = lambda *arguments: (self.makes(TXT2IMG, *arguments, "-s", "1", "--force", "-o", "p.png"),
+                                      pixels(self.folder / "p.png"))[1]
+        for prompt in ("a (cat:1.5)", "[a:cat:1]", "a AND cat", "cat BREAK cat"):
+            self.assertNotEqual(picture(prompt), picture(prompt, "--prompt-syntax", "plain"), prompt)
+        self.assertEqual(picture("a cat"), picture("a cat", "--prompt-syntax", "plain"))
+        self.assertEqual(picture("a (cat:1.5)"), picture("a (cat:1.5)", "--prompt-syntax", "a1111"))
+        self.assertNotEqual(picture("a (cat:1.5)"), picture("a cat"))
+
+    def test_unusual_prompts(self):
+        for prompt in ("", "猫坐在沙发上，(红色:1.2)", "?!:;()[]|", "[cat|(sofa:" * 909, "\\"):
+            result = self.run_program(TXT2IMG, "-p", prompt, "--steps", "1", "-o", "u.png", "--force")
+            self.assertEqual((result.returncode, result.stderr), (0, b""), prompt[:40])
+        plain = self.run_program(TXT2IMG, "cat " * 30, "--prompt-syntax", "plain", "--steps", "1", "-o", "v.png")
+        self.assertIn(b"left out", plain.stderr)
+
     def test_latents(self):
         self.makes(TXT2IMG, "a cat", "-b", "2", "-o", "{index}.png", "--save-latents", "l.safetensors")
         data = (self.folder / "l.safetensors").read_bytes()
@@ -245,6 +261,8 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, b"caf\xe9", says=["UTF-8"])
         self.refuses(TXT2IMG, "a cat", "-n", b"\xff", says=["negative prompt", "UTF-8"])
         self.refuses(TXT2IMG, "--prompts-file", "none.txt", says=["none.txt"])
+        self.refuses(TXT2IMG, "a cat", "--prompt-syntax", "poetry", says=["'poetry'", "a1111 or plain"])
+        self.refuses(TXT2IMG, "a cat <lora:style:0.8>", says=["<lora:style", "not supported"])
         self.refuses(TXT2IMG, "--prompts-file", "-", says=["no prompt"], input=b"\n")
 
     def test_models(self):

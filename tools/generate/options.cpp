@@ -45,6 +45,9 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("-n,--negative-prompt", request.negative_prompt, "What it shall not show");
+  app.add_option("--prompt-syntax", request.prompt_syntax,
+                 "a1111: (weights:1.2), BREAK, AND, [changes:by step:0.5], any length; plain: as diffusers reads "
+                 "prompts (default: a1111 with CLIP, plain with T5)");
   app.add_option("-W,--width", request.width, "Pixels; by default the model's own");
   app.add_option("-H,--height", request.height, "Pixels; by default the model's own");
   app.add_option("-b,--batch-count", request.batch_count, "Pictures of each prompt; their seeds count up")

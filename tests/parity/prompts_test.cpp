@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "checkpoints/safetensors.h"
+#include "core/json.h"
+#include "images/read.h"
+#include "parity/compare.h"
+#include "pipelines/conditioning.h"
+#include "pipelines/generate.h"
+
+namespace sfumato {
+namespace {
+
+StableDiffusion load_model(const std::string& name) {
+  at::set_num_threads(1);  // networks this small only wait for each other on more
+  return load_stable_diffusion(parity_folder() / name, {});
+}
+
+/// What the model is told at the only step of a request: the negative prompt's row, then the prompt's.
+Conditioning told_once(const StableDiffusion& model, const Request& request) {
+  const torch::NoGradGuard no_gradients;
+  std::vector<std::string> warnings;
+  return condition(model, request, {Step{}}, warnings).at(0);
+}
+
+class PromptParity : public ::testing::TestWithParam<const char*> {
+ protected:
+  StableDiffusion model_ = load_model(GetParam());
+  SafetensorsFile expected_{parity_folder() / (std::string(GetParam()) + "-states.safetensors")};
+  Json json_ = read_json(parity_folder() / "prompts.json");
+
+  void for_each_prompt(const std::function<void(const std::string& index, Request request)>& check) {
+    const auto& prompts = json_.at("prompts");
+    ASSERT_GE(prompts.size(), 30U);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      SCOPED_TRACE(prompts[i].dump().substr(0, 200));
+      check(std::to_string(i), {.prompt = prompts[i].get<std::string>(),
+                                .negative_prompt = json_.at("negative_prompt").get<std::string>(),
+                                .prompt_syntax = "a1111",
+                                .width = 64,
+                                .height = 64});
+    }
+  }
+};
+
+TEST_P(PromptParity, WeightsBreaksAndChunksAreThoseOfTheWebUi) {
+  for_each_prompt([&](const std::string& index, const Request& request) {
+    const auto told = told_once(model_, request);
+    const auto expected = torch::cat({expected_.tensor("negative." + index), expected_.tensor("a1111." + index)});
+    EXPECT_LT(relative_error(told.states, expected), kNetworkTolerance);
+    if (model_.is_xl()) {
+      EXPECT_LT(relative_error(told.text_embeds, expected_.tensor("pooled." + index)), kNetworkTolerance);
+    }
+  });
+}
+
+TEST_P(PromptParity, LayersAreSkippedBeforeWeighting) {
+  for_each_prompt([&](const std::string& index, Request request) {
+    request.clip_skip = 2;
+    EXPECT_LT(relative_error(told_once(model_, request).states[1], expected_.tensor("skipped." + index)[0]),
+              kNetworkTolerance);
+  });
+}
+
+TEST_P(PromptParity, PlainIsDiffusersEncodePrompt) {
+  for_each_prompt([&](const std::string& index, Request request) {
+    request.prompt_syntax = "plain";
+    const auto told = told_once(model_, request);
+    EXPECT_LT(relative_error(told.states, expected_.tensor("plain." + index)), kNetworkTolerance);
+    if (model_.is_xl()) {
+      EXPECT_LT(relative_error(told.text_embeds, expected_.tensor("plain_pooled." + index)), kNetworkTolerance);
+    }
+  });
+}
+
+TEST_P(PromptParity, ASmallerWeightShows) {
+  Request request{.prompt = "a (cat:1.29) on a sofa", .prompt_syntax = "a1111", .width = 64, .height = 64};
+  const auto told = told_once(model_, request).states[1];
+  EXPECT_GT(relative_error(told, expected_.tensor("a1111.3")[0]), 10 * kNetworkTolerance) << "1.3 there";
+}
+
+INSTANTIATE_TEST_SUITE_P(, PromptParity, ::testing::Values("sd1", "sdxl"), [](const auto& info) { return info.param; });
+
+struct PromptCase {
+  std::string model;
+  Request request;
+  torch::Tensor latents;
+};
+
+PromptCase find_prompt_case(const std::string& name) {
+  for (auto json : read_json(parity_folder() / "cases.json")) {
+    if (json.at("name") != name) continue;
+    const auto model = json.at("model").get<std::string>();
+    json.erase("name");
+    json.erase("model");
+    const SafetensorsFile file(parity_folder() / (name + ".safetensors"));
+    return {model, request_from_json(json), file.tensor("latents").clone()};
+  }
+  throw std::runtime_error("no case " + name);
+}
+
+torch::Tensor final_latents(const PromptCase& test) {
+  const auto model = load_model(test.model);
+  if (test.request.image.empty()) return text_to_image(model, test.request).latents;
+  return image_to_image(model, test.request, read_image(parity_folder() / test.request.image)).latents;
+}
+
+class PromptTrajectoryParity : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(PromptTrajectoryParity, EachStepIsToldWhatTheWebUiTellsIt) {
+  const auto test = find_prompt_case(GetParam());
+  EXPECT_LT(relative_error(final_latents(test), test.latents), kNetworkTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(, PromptTrajectoryParity,
+                         ::testing::Values("from_to", "fraction", "add_and_remove", "nested", "alternating", "negative",
+                                           "longer_later", "heun", "pndm", "unguided", "and", "and_scheduled",
+                                           "and_unguided", "img2img", "xl", "xl_negative"),
+                         [](const auto& info) { return info.param; });
+
+/// How far the latents of a case move with another prompt.
+double moved_by_prompt(const std::string& name, const std::string& prompt) {
+  auto test = find_prompt_case(name);
+  test.request.prompt = prompt;
+  return relative_error(final_latents(test), test.latents);
+}
+
+TEST(PromptTrajectoryCanFail, AStepOffByOneShows) {
+  EXPECT_GT(moved_by_prompt("from_to", "a [cat:dog:2] on a sofa"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("from_to", "a [cat:dog:4] on a sofa"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("alternating", "a [dog|(horse:1.4)|cat] on a sofa"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("pndm", "a [cat:dog:4] on a sofa"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("heun", "a [cat|dog] on a [sofa:tree:3]"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("img2img", "a [cat:dog:2]"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("xl", "a [cat:dog:2] AND (snow:1.3) :0.7"), 10 * kNetworkTolerance);
+}
+
+TEST(PromptTrajectoryCanFail, TheWeightOfAPartShows) {
+  EXPECT_GT(moved_by_prompt("and", "a cat :1.19 AND a dog :0.8"), 10 * kNetworkTolerance);
+  EXPECT_GT(moved_by_prompt("and", "a cat, a dog"), 10 * kNetworkTolerance);
+}
+
+TEST(Prompts, ClipReadsWeightsUnlessToldOtherwise) {
+  auto test = find_prompt_case("from_to");
+  test.request.steps = 1;
+  EXPECT_EQ(text_to_image(load_model("sd1"), test.request).request.prompt_syntax, "a1111");
+}
+
+}  // namespace
+}  // namespace sfumato
