@@ -25,6 +25,7 @@ std::string parameters(const PictureRecord& record) {
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
           ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
           ", Model: " + std::filesystem::path(record.model).filename().string();
+  if (!record.vae.empty()) text += ", VAE: " + std::filesystem::path(record.vae).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
   return text + ", Version: sfumato";
@@ -33,10 +34,9 @@ std::string parameters(const PictureRecord& record) {
 }  // namespace
 
 TextChunks to_text_chunks(const PictureRecord& record) {
-  const nlohmann::ordered_json json = {{"request", to_json(record.request)},
-                                       {"model", record.model},
-                                       {"device", record.device},
-                                       {"dtype", record.dtype}};
+  nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
+  if (!record.vae.empty()) json["vae"] = record.vae;
+  json.update({{"device", record.device}, {"dtype", record.dtype}});
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
@@ -45,7 +45,11 @@ PictureRecord read_record(const std::filesystem::path& path) {
     if (keyword != kKeyword) continue;
     try {
       const auto json = Json::parse(text);
-      return {request_from_json(json.at("request")), json.at("model"), json.at("device"), json.at("dtype")};
+      return {.request = request_from_json(json.at("request")),
+              .model = json.at("model"),
+              .vae = value_or<std::string>(json, "vae", ""),
+              .device = json.at("device"),
+              .dtype = json.at("dtype")};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
     }
