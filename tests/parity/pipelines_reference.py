@@ -105,15 +105,16 @@ def sharpen(pipeline):
             if "attn2.to_v" in name or "attn2.to_out" in name:
                 parameter *= 1.5
     unet.conv_out.weight /= predict(PROMPT).std()
-    picture = vae.decode(x / vae.config.scaling_factor).sample
+    picture = vae.decode(x[:, :4] / vae.config.scaling_factor).sample
     vae.decoder.conv_out.weight *= 0.5 / picture.std()
 
 
-def build(folder, parts):
+def build(folder, parts, in_channels=4):
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(0)
     text_encoder, tokenizer, scheduler = parts(folder)
-    unet = UNet2DConditionModel(sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32, 32),
+    unet = UNet2DConditionModel(sample_size=16, in_channels=in_channels, out_channels=4,
+                                block_out_channels=(16, 32, 32),
                                 down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
                                 up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
                                 layers_per_block=1, cross_attention_dim=32, attention_head_dim=4, norm_num_groups=8)
