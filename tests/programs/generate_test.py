@@ -161,6 +161,24 @@ class Makes(Programs):
         self.assertEqual(pixels(self.folder / "6.png"), pixels(self.folder / "alone.png"))
         self.assertNotEqual(pixels(self.folder / "5.png"), pixels(self.folder / "6.png"))
 
+    def test_pictures_made_at_once_are_those_made_one_by_one(self):
+        arguments = ("a cat", "-s", "5", "-b", "5", "--eta", "0.5")
+        self.makes(TXT2IMG, *arguments, "-o", "one-{seed}.png")
+        result = json.loads(self.makes(TXT2IMG, *arguments, "--batch-size", "3", "--json", "-o", "batch-{seed}.png",
+                                       "--save-latents", "l.safetensors"))
+        self.assertEqual([image["seed"] for image in result["images"]], [5, 6, 7, 8, 9])
+        self.assertEqual({image["request"]["batch_count"] for image in result["images"]}, {1})
+        data = (self.folder / "l.safetensors").read_bytes()
+        header = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+        self.assertEqual(header["latents"]["shape"], [5, 4, 8, 8])
+        for seed in range(5, 10):
+            one, other = (b"".join(decoded(self.folder / f"{kind}-{seed}.png")) for kind in ("one", "batch"))
+            # 50 dB, which rounding in another order stays far above; another seed's picture is below 30.
+            error = sum((a - b) ** 2 for a, b in zip(one, other)) / len(one)
+            self.assertLess(error, 255 ** 2 / 10 ** 5)
+            self.assertEqual(chunks(self.folder / f"one-{seed}.png")[1:3], chunks(self.folder / f"batch-{seed}.png")[1:3])
+        self.refuses(TXT2IMG, "a cat", "--batch-size", "0", says=["batch size 0"])
+
     def test_a_picture_again_from_its_own_file(self):
         self.makes(TXT2IMG, "a cat", "-n", "a dog", "-s", "5", "-W", "40", "--cfg-scale", "3", "--eta", "0.5", "-o", "a.png")
         result = self.run_program(TXT2IMG, "--from-image", "a.png", "-o", "b.png", model=self.model)

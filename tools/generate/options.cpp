@@ -95,6 +95,8 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
+  app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
+      ->capture_default_str();
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--json", options.json, "Print the result as JSON");

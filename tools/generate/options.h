@@ -19,6 +19,8 @@ struct GenerateOptions {
   /// A pattern with {seed} and {index}; "" finds free names.
   std::string output;
   std::string save_latents;
+  /// Pictures that go through the model at once.
+  std::int64_t batch_size = 1;
   bool force = false;
   bool json = false;
   bool verbose = false;
