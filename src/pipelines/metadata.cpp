@@ -14,6 +14,16 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// Of inpainting, in the web UI's words.
+std::string inpaint_parameters(const Request::Inpaint& inpaint) {
+  std::string text;
+  if (inpaint.mask_blur > 0) text += ", Mask blur: " + number(inpaint.mask_blur);
+  if (inpaint.invert_mask) text += ", Mask mode: Inpaint not masked";
+  if (inpaint.only_masked)
+    text += ", Inpaint area: Only masked, Masked area padding: " + std::to_string(inpaint.mask_padding);
+  return text;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -27,6 +37,7 @@ std::string parameters(const PictureRecord& record) {
           ", Model: " + std::filesystem::path(record.model).filename().string();
   if (!record.vae.empty()) text += ", VAE: " + std::filesystem::path(record.vae).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
+  if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
   return text + ", Version: sfumato";
 }

@@ -25,9 +25,10 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
     refuse("addition_embed_type '" + unet.addition_embed_type + "' is not supported by this pipeline");
   if (!unet.class_embed_type.empty() || unet.num_class_embeds != 0)
     refuse("class embeddings are not supported by this pipeline");
-  if (unet.in_channels != vae.latent_channels)
+  const auto channels = vae.latent_channels, with_mask = 2 * channels + 1;
+  if (unet.in_channels != channels && unet.in_channels != with_mask)
     refuse("in_channels " + std::to_string(unet.in_channels) + ", expected the VAE's latent_channels " +
-           std::to_string(vae.latent_channels));
+           std::to_string(channels) + " or, for inpainting, " + std::to_string(with_mask));
 }
 
 /// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once here.

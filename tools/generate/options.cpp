@@ -39,7 +39,24 @@ void add_size_conditions(CLI::App& app, Request& request) {
   app.add_option("--crop-top", request.crop_top, "Likewise")->group(group);
 }
 
-void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) {
+void add_image_options(CLI::App& app, Request& request) {
+  app.add_option("-i,--image", request.image, "The picture to start from");
+  app.add_option("--strength", request.strength, "How much of it to make anew, 0 to 1")->capture_default_str();
+}
+
+void add_mask_options(CLI::App& app, Request::Inpaint& inpaint) {
+  app.add_option("--mask", inpaint.mask, "A picture that is white where the other one is to be made anew");
+  app.add_option("--mask-blur", inpaint.mask_blur, "Softens the mask's edge, in pixels")->capture_default_str();
+  app.add_flag("--invert-mask,!--no-invert-mask", inpaint.invert_mask, "Make anew what is black instead");
+  app.add_flag("--only-masked,!--whole-picture", inpaint.only_masked,
+               "Cut out what is around the mask, make it at full size (-W, -H, by default the model's), put it back");
+  app.add_option("--mask-padding", inpaint.mask_padding, "Pixels around the mask with --only-masked")
+      ->capture_default_str();
+  app.add_flag("--paste,!--no-paste", inpaint.paste,
+               "Keep the rest of the picture to the last bit (default); --no-paste gives what the model makes of it");
+}
+
+void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
@@ -61,9 +78,8 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   add_size_conditions(app, request);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
-  if (!takes_image) return;
-  app.add_option("-i,--image", request.image, "The picture to start from");
-  app.add_option("--strength", request.strength, "How much of it to make anew, 0 to 1")->capture_default_str();
+  if (program.takes_image) add_image_options(app, request);
+  if (program.takes_mask) add_mask_options(app, request.inpaint);
 }
 
 void add_program_options(CLI::App& app, Arguments& arguments) {
@@ -80,6 +96,8 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
+  app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
+      ->capture_default_str();
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--json", options.json, "Print the result as JSON");
@@ -103,11 +121,17 @@ bool parse(CLI::App& app, int argc, char** argv) {
   return true;
 }
 
+/// The program that makes what a request asks for.
+std::string program_for(const Request& request) {
+  if (!request.inpaint.mask.empty()) return "inpaint";
+  return request.image.empty() ? "txt2img" : "img2img";
+}
+
 /// The request of --from-image becomes what the command line's flags change.
-void start_from_record(CLI::App& app, Arguments& arguments, bool takes_image) {
+void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   const auto record = read_record(arguments.from_image);
-  if (record.request.image.empty() == takes_image)
-    throw std::invalid_argument("'" + arguments.from_image + "' was made by " + (takes_image ? "txt2img" : "img2img") +
+  if (const auto maker = program_for(record.request); maker != program.name)
+    throw std::invalid_argument("'" + arguments.from_image + "' was made by " + maker +
                                 ": make it again with that program");
   arguments.request = record.request;
   arguments.seed = std::to_string(record.request.seed);
@@ -144,30 +168,33 @@ std::vector<Request> spread(const Request& first, const std::vector<std::string>
   return requests;
 }
 
-void check_presence(const CLI::App& app, const Arguments& arguments, bool takes_image) {
+void check_presence(const CLI::App& app, const Arguments& arguments, const GenerateProgram& program) {
   const bool rerun = !arguments.from_image.empty();
   const bool prompted = app.get_option("--prompt")->count() > 0;
   if (prompted && !arguments.prompts_file.empty())
     throw std::invalid_argument("a prompt and --prompts-file: expected one of them");
   if (!prompted && arguments.prompts_file.empty() && !rerun)
     throw std::invalid_argument("no prompt: expected one, as in " + app.get_name() + " \"a cat on a sofa\"");
-  if (takes_image && arguments.request.image.empty())
+  if (program.takes_image && arguments.request.image.empty())
     throw std::invalid_argument("no initial image: expected one, as in -i photo.png");
+  if (program.takes_mask && arguments.request.inpaint.mask.empty())
+    throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
 }
 
 }  // namespace
 
 std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int argc, char** argv) {
   Arguments arguments;
+  arguments.request.strength = program.strength;
   CLI::App app(program.description, program.name);
-  add_request_options(app, arguments, program.takes_image);
+  add_request_options(app, arguments, program);
   add_program_options(app, arguments);
   if (!parse(app, argc, argv)) return std::nullopt;
   if (!arguments.from_image.empty()) {
-    start_from_record(app, arguments, program.takes_image);
+    start_from_record(program, arguments);
     parse(app, argc, argv);
   }
-  check_presence(app, arguments, program.takes_image);
+  check_presence(app, arguments, program);
   arguments.request.seed = arguments.seed.empty() ? std::random_device()() : parse_seed(arguments.seed);
   std::vector<std::string> prompts = {arguments.request.prompt};
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);
