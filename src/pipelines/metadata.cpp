@@ -33,10 +33,11 @@ std::string parameters(const PictureRecord& record) {
 }  // namespace
 
 TextChunks to_text_chunks(const PictureRecord& record) {
-  const nlohmann::ordered_json json = {{"request", to_json(record.request)},
-                                       {"model", record.model},
-                                       {"device", record.device},
-                                       {"dtype", record.dtype}};
+  nlohmann::ordered_json json = {{"request", to_json(record.request)},
+                                 {"model", record.model},
+                                 {"device", record.device},
+                                 {"dtype", record.dtype}};
+  json.update(to_json(record.additions));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
@@ -45,7 +46,8 @@ PictureRecord read_record(const std::filesystem::path& path) {
     if (keyword != kKeyword) continue;
     try {
       const auto json = Json::parse(text);
-      return {request_from_json(json.at("request")), json.at("model"), json.at("device"), json.at("dtype")};
+      return {request_from_json(json.at("request")), json.at("model"), json.at("device"), json.at("dtype"),
+              additions_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
     }

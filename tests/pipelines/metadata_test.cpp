@@ -12,7 +12,8 @@ const PictureRecord kRecord{
     .request = {.prompt = "a cat", .negative_prompt = "a dog", .width = 64, .height = 72, .sampler = "ddim", .seed = 5},
     .model = "models/some",
     .device = "cpu",
-    .dtype = "float32"};
+    .dtype = "float32",
+    .additions = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}}};
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
@@ -36,6 +37,10 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   EXPECT_EQ(record.model, "models/some");
   EXPECT_EQ(record.device, "cpu");
   EXPECT_EQ(record.dtype, "float32");
+  EXPECT_EQ(to_json(record.additions),
+            nlohmann::ordered_json::parse(R"({"loras": [{"path": "a.safetensors", "weight": 0.75},
+                                                        {"path": "b.safetensors", "weight": 1.0}],
+                                              "embeddings": ["c.pt"]})"));
 }
 
 TEST(Metadata, APictureWithoutARecordIsRefused) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/additions.h"
 #include "pipelines/request.h"
 
 namespace sfumato {
@@ -14,6 +15,7 @@ struct GenerateOptions {
   /// One a prompt; seeds run on from one to the next.
   std::vector<Request> requests;
   std::string model;
+  Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.

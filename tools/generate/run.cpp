@@ -75,6 +75,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  add_to(run.model, options->additions);
   for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
@@ -86,7 +87,8 @@ PictureRecord record_of(const Run& run, const Request& request) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .device = run.model.placement.device.str(),
-          .dtype = dtype_name(run.model.placement.dtype)};
+          .dtype = dtype_name(run.model.placement.dtype),
+          .additions = run.options.additions};
 }
 
 /// The picture, written; nothing where Ctrl-C ended it.
@@ -118,8 +120,9 @@ void print_json(const Run& run, const std::vector<Made>& pictures) {
                       {"seconds", made.seconds},
                       {"request", to_json(made.generated.request)}});
   const auto record = record_of(run, {});
-  const nlohmann::ordered_json result = {
+  nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
+  result.update(to_json(record.additions));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
