@@ -17,7 +17,7 @@ constexpr std::int64_t kHeadWidth = 64;  // of every transformer but Stable Diff
 /// The keys and shapes under a prefix.
 class Part {
  public:
-  Part(const SafetensorsFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+  Part(const TensorFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
 
   bool has(const std::string& key) const { return file_.contains(prefix_ + key); }
   std::vector<std::int64_t> shape(const std::string& key) const {
@@ -37,7 +37,7 @@ class Part {
   }
 
  private:
-  const SafetensorsFile& file_;
+  const TensorFile& file_;
   std::string prefix_;
 };
 
@@ -154,7 +154,7 @@ std::string without(const std::string& key, const std::string& prefix) {
   return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
 }
 
-OriginalTextEncoder clip_encoder(const SafetensorsFile& file, const std::string& prefix) {
+OriginalTextEncoder clip_encoder(const TensorFile& file, const std::string& prefix) {
   // Some files leave out the level text_model.
   const std::string level = file.contains(prefix + "embeddings.token_embedding.weight") ? "" : "text_model.";
   const auto names = [prefix](const std::string& key) -> std::vector<std::string> {
@@ -165,7 +165,7 @@ OriginalTextEncoder clip_encoder(const SafetensorsFile& file, const std::string&
   return {.config = read_clip(Part(file, prefix + level)), .names = names};
 }
 
-OriginalTextEncoder open_clip_encoder(const SafetensorsFile& file, const std::string& prefix, bool projects) {
+OriginalTextEncoder open_clip_encoder(const TensorFile& file, const std::string& prefix, bool projects) {
   const auto config = read_open_clip(Part(file, prefix), projects);
   const auto names = [prefix, projects, layers = config.num_hidden_layers](const std::string& key) {
     if (!key.starts_with(prefix)) return std::vector<std::string>();
@@ -179,7 +179,7 @@ OriginalTextEncoder open_clip_encoder(const SafetensorsFile& file, const std::st
   return {.config = config, .is_open_clip = true, .projects = projects, .names = names};
 }
 
-std::vector<OriginalTextEncoder> read_text_encoders(const SafetensorsFile& file, bool is_xl) {
+std::vector<OriginalTextEncoder> read_text_encoders(const TensorFile& file, bool is_xl) {
   std::vector<OriginalTextEncoder> encoders;
   for (const std::string place : kTexts) {
     if (file.contains(place + "model.token_embedding.weight"))
@@ -205,7 +205,7 @@ KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefi
   };
 }
 
-void refuse_others(const SafetensorsFile& file) {
+void refuse_others(const TensorFile& file) {
   const auto& names = file.names();
   const auto starts = [&](const std::string& prefix) {
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); });
@@ -223,7 +223,7 @@ KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string
                       [&](const std::string& name) { return original_vae_key(name, config); });
 }
 
-OriginalLayout read_original_layout(const SafetensorsFile& file) {
+OriginalLayout read_original_layout(const TensorFile& file) {
   refuse_others(file);
   OriginalLayout layout;
   layout.unet = read_unet(Part(file, kUnet));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "checkpoints/load.h"
-#include "checkpoints/safetensors.h"
+#include "checkpoints/tensor_file.h"
 #include "models/autoencoder_kl.h"
 #include "models/clip_text_model.h"
 #include "models/unet_2d_condition_model.h"
@@ -42,15 +42,14 @@ struct OriginalLayout {
 KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string& prefix);
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
-OriginalLayout read_original_layout(const SafetensorsFile& file);
+OriginalLayout read_original_layout(const TensorFile& file);
 
 /// Tensors by name.
 using NamedWeights = std::map<std::string, torch::Tensor>;
 
 /// A network's tensors in the file by their names in diffusers and transformers, in the shapes of `network`'s
 /// parameters: views of the file where nothing had to be turned.
-NamedWeights read_original_weights(const SafetensorsFile& file, const torch::nn::Module& network,
-                                   const KeyNames& names);
+NamedWeights read_original_weights(const TensorFile& file, const torch::nn::Module& network, const KeyNames& names);
 
 /// The same tensors under their keys in the original layout, prefix included.
 NamedWeights original_unet_weights(const NamedWeights& weights, const UNet2DConditionModelConfig& config);

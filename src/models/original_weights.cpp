@@ -61,8 +61,7 @@ NamedWeights with_prefix(const NamedWeights& weights, const std::string& prefix)
 
 }  // namespace
 
-NamedWeights read_original_weights(const SafetensorsFile& file, const torch::nn::Module& network,
-                                   const KeyNames& names) {
+NamedWeights read_original_weights(const TensorFile& file, const torch::nn::Module& network, const KeyNames& names) {
   const auto parameters = network.named_parameters();
   NamedWeights weights;
   for (const auto& key : file.names()) {

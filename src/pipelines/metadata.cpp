@@ -48,6 +48,7 @@ TextChunks to_text_chunks(const PictureRecord& record) {
   nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
   if (!record.vae.empty()) json["vae"] = record.vae;
   json.update({{"device", record.device}, {"dtype", record.dtype}});
+  json.update(to_json(record.additions));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
@@ -60,7 +61,8 @@ PictureRecord read_record(const std::filesystem::path& path) {
               .model = json.at("model"),
               .vae = value_or<std::string>(json, "vae", ""),
               .device = json.at("device"),
-              .dtype = json.at("dtype")};
+              .dtype = json.at("dtype"),
+              .additions = additions_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
     }

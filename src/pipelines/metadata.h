@@ -4,6 +4,7 @@
 #include <string>
 
 #include "images/png.h"
+#include "pipelines/additions.h"
 #include "pipelines/request.h"
 
 namespace sfumato {
@@ -18,6 +19,8 @@ struct PictureRecord {
   std::string vae = {};
   std::string device;
   std::string dtype;
+  /// Files by the paths that the user gave.
+  Additions additions{};
 };
 
 /// The text chunks `parameters` (AUTOMATIC1111's form, which other programs read) and `sfumato` (JSON).

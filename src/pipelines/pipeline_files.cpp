@@ -103,7 +103,7 @@ nlohmann::ordered_json index_json(const OriginalLayout& layout, const std::strin
   return index;
 }
 
-PipelineFiles::Network text_network(const SafetensorsFile& file, const OriginalTextEncoder& encoder) {
+PipelineFiles::Network text_network(const TensorFile& file, const OriginalTextEncoder& encoder) {
   if (encoder.projects)
     return {.config = encoder.config.to_json("CLIPTextModelWithProjection"),
             .weights = read_original_weights(file, CLIPTextModelWithProjectionImpl(encoder.config), encoder.names)};
@@ -120,19 +120,19 @@ ScheduleConfig schedule_config_of(const path& path, const OriginalLayout& layout
 
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
   const auto layout = read_single_file_layout(path);
-  const SafetensorsFile file(path);
+  const auto file = open_tensors(path);
   const auto schedule = schedule_config_of(path, layout);
   PipelineFiles files{.index = index_json(layout, schedule.class_name),
                       .networks = {},
                       .scheduler = scheduler_json(schedule),
                       .tokenizers = {}};
   files.networks["unet"] = {layout.unet.to_json(),
-                            read_original_weights(file, UNet2DConditionModelImpl(layout.unet), layout.unet_names)};
+                            read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names)};
   files.networks["vae"] = {layout.vae.to_json(),
-                           read_original_weights(file, AutoencoderKLImpl(layout.vae), layout.vae_names)};
+                           read_original_weights(*file, AutoencoderKLImpl(layout.vae), layout.vae_names)};
   for (std::size_t i = 0; i < layout.text_encoders.size(); ++i) {
     const std::string suffix = i == 1 || layout.is_refiner() ? "_2" : "";
-    files.networks["text_encoder" + suffix] = text_network(file, layout.text_encoders[i]);
+    files.networks["text_encoder" + suffix] = text_network(*file, layout.text_encoders[i]);
     files.tokenizers["tokenizer" + suffix] = shipped_tokenizer(layout.text_encoders[i].is_open_clip, tokenizers);
   }
   return files;

@@ -24,7 +24,7 @@ bool is_version_2(const OriginalLayout& layout) {
 }
 
 TextEncoder load_text_encoder(const path& file, const OriginalTextEncoder& encoder, const Placement& placement,
-                              std::shared_ptr<const Tokenizer> tokenizer, ClipStates states) {
+                              std::shared_ptr<Tokenizer> tokenizer, ClipStates states) {
   if (!encoder.projects)
     return make_text_encoder(
         tokenizer, load_from_single_file<CLIPTextModelImpl>(file, encoder.config, encoder.names, placement), states);
@@ -56,7 +56,7 @@ path shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
 
 OriginalLayout read_single_file_layout(const path& file) {
   try {
-    return read_original_layout(SafetensorsFile(file));
+    return read_original_layout(*open_tensors(file));
   } catch (const std::exception& error) {
     const std::string why = error.what();
     if (why.find(file.string()) != std::string::npos) throw;

@@ -50,9 +50,9 @@ struct StableDiffusion {
 /// Loads a folder or a file. A folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel),
 /// unet, vae and scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2; other parts (safety_checker,
 /// feature_extractor) are not looked at. Throws std::runtime_error naming the folder where a part is missing, of an
-/// unknown class, damaged or has a value that is not supported. A file: a safetensors checkpoint of Stable Diffusion 1,
-/// 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's vocabulary is
-/// taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
+/// unknown class, damaged or has a value that is not supported. A file: a checkpoint (safetensors, .ckpt) of Stable
+/// Diffusion 1, 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's
+/// vocabulary is taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
 StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const Placement& placement,
                                       const std::vector<std::filesystem::path>& tokenizers = {});
 

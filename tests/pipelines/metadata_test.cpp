@@ -13,7 +13,8 @@ const PictureRecord kRecord{
     .model = "models/some",
     .vae = "vaes/other.safetensors",
     .device = "cpu",
-    .dtype = "float32"};
+    .dtype = "float32",
+    .additions = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}}};
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
@@ -38,6 +39,10 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   EXPECT_EQ(record.vae, "vaes/other.safetensors");
   EXPECT_EQ(record.device, "cpu");
   EXPECT_EQ(record.dtype, "float32");
+  EXPECT_EQ(to_json(record.additions),
+            nlohmann::ordered_json::parse(R"({"loras": [{"path": "a.safetensors", "weight": 0.75},
+                                                        {"path": "b.safetensors", "weight": 1.0}],
+                                              "embeddings": ["c.pt"]})"));
 }
 
 TEST(Metadata, APictureWithoutARecordIsRefused) {

@@ -87,6 +87,22 @@ def chunks(path):
     return found
 
 
+def write_safetensors(path, tensors):
+    """float32 tensors: name to (shape, numbers)."""
+    header, data = {}, b""
+    for name, (shape, numbers) in tensors.items():
+        begin = len(data)
+        data += struct.pack(f"<{len(numbers)}f", *numbers)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_lora(path, layer="lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0"):
+    write_safetensors(path, {f"{layer}.lora_down.weight": ([1, 16], [1.0] * 16),
+                             f"{layer}.lora_up.weight": ([16, 1], [0.5 * (-1) ** i for i in range(16)])})
+
+
 def pixels(path):
     return b"".join(data for kind, data in chunks(path) if kind == b"IDAT")
 
@@ -136,6 +152,35 @@ class Programs(unittest.TestCase):
 
 
 class Makes(Programs):
+    def test_a_lora_changes_the_picture_and_is_made_again_from_its_record(self):
+        write_lora(self.folder / "a.safetensors")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "--lora", "a.safetensors:0", "-o", "none.png")
+        self.makes(TXT2IMG, "--lora", "a.safetensors:0.5", "--lora", "a.safetensors:0.25", "a cat", "-s", "1",
+                   "-o", "lora.png")
+        self.makes(TXT2IMG, "--from-image", "lora.png", "-o", "again.png")
+        self.assertEqual(pixels(self.folder / "none.png"), pixels(self.folder / "plain.png"))
+        self.assertNotEqual(pixels(self.folder / "lora.png"), pixels(self.folder / "plain.png"))
+        self.assertEqual(pixels(self.folder / "again.png"), pixels(self.folder / "lora.png"))
+
+    def test_an_embeddings_word_in_the_prompt_counts(self):
+        write_safetensors(self.folder / "sofa.safetensors",
+                          {"emb_params": ([2, 32], [0.3 * (-1) ** i for i in range(64)])})
+        self.makes(TXT2IMG, "a red sofa", "-s", "1", "-o", "plain.png")
+        self.makes(TXT2IMG, "a red sofa", "-s", "1", "--embedding", "sofa.safetensors", "-o", "added.png")
+        self.makes(TXT2IMG, "a red cat", "-s", "1", "-o", "cat.png")
+        self.makes(TXT2IMG, "a red cat", "-s", "1", "--embedding", "sofa.safetensors", "-o", "cat-added.png")
+        self.assertNotEqual(pixels(self.folder / "added.png"), pixels(self.folder / "plain.png"))
+        self.assertEqual(pixels(self.folder / "cat-added.png"), pixels(self.folder / "cat.png"))
+
+    def test_additions_that_do_not_fit_are_refused(self):
+        write_lora(self.folder / "other.safetensors", layer="lora_unet_elsewhere")
+        write_safetensors(self.folder / "wide.safetensors", {"emb_params": ([1, 33], [0.0] * 33)})
+        self.refuses(TXT2IMG, "a cat", "--lora", "other.safetensors",
+                     says=["other.safetensors", '1 unexpected: "lora_unet_elsewhere"'])
+        self.refuses(TXT2IMG, "a cat", "--lora", "missing.safetensors", says=["missing.safetensors"])
+        self.refuses(TXT2IMG, "a cat", "--embedding", "wide.safetensors", says=["wide.safetensors", "33"])
+
     def test_a_picture_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")

@@ -22,6 +22,7 @@ struct Arguments {
   std::string seed;
   std::string prompts_file;
   std::string from_image;
+  std::vector<std::string> loras, embeddings;
 };
 
 std::string sampler_help() {
@@ -82,14 +83,34 @@ void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProg
   if (program.takes_mask) add_mask_options(app, request.inpaint);
 }
 
+void add_additions(CLI::App& app, Arguments& arguments) {
+  const auto all = CLI::MultiOptionPolicy::TakeAll;
+  app.add_option("--lora", arguments.loras, "A LoRA file, FILE or FILE:WEIGHT (1); may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+  app.add_option("--embedding", arguments.embeddings,
+                 "A textual inversion; its file's name is the word for it in prompts; may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+}
+
+/// What the command line names takes the place of what a record named.
+void settle_additions(Arguments& arguments) {
+  auto& additions = arguments.options.additions;
+  if (!arguments.loras.empty()) additions.loras.clear();
+  for (const auto& text : arguments.loras) additions.loras.push_back(parse_lora(text));
+  if (!arguments.embeddings.empty()) additions.embeddings = {arguments.embeddings.begin(), arguments.embeddings.end()};
+}
+
 void add_program_options(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.options;
   app.add_option("-o,--output", options.output,
                  "PNG to write; {seed} and {index} are replaced. By default a free name in out/");
   app.add_option(
       "-m,--model", options.model,
-      std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1, 2, XL), or the "
-                  "name of a folder under models/ (") +
+      std::string(
+          "A diffusers folder, a file (.safetensors, .ckpt) in the original layout (Stable Diffusion 1, 2, XL), or the "
+          "name of a folder under models/ (") +
           kDefaultModel + ")");
   app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -138,6 +159,7 @@ void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   auto& options = arguments.options;
   options.model = record.model;
   options.vae = record.vae;
+  options.additions = record.additions;
   options.dtype = record.dtype;
   // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
   if (record.device == "cpu") options.device = record.device;
@@ -189,12 +211,14 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   CLI::App app(program.description, program.name);
   add_request_options(app, arguments, program);
   add_program_options(app, arguments);
+  add_additions(app, arguments);
   if (!parse(app, argc, argv)) return std::nullopt;
   if (!arguments.from_image.empty()) {
     start_from_record(program, arguments);
     parse(app, argc, argv);
   }
   check_presence(app, arguments, program);
+  settle_additions(arguments);
   arguments.request.seed = arguments.seed.empty() ? std::random_device()() : parse_seed(arguments.seed);
   std::vector<std::string> prompts = {arguments.request.prompt};
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);

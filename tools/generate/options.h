@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/additions.h"
 #include "pipelines/request.h"
 
 namespace sfumato {
@@ -16,6 +17,7 @@ struct GenerateOptions {
   std::string model;
   /// A VAE in place of the model's own; "" for none.
   std::string vae;
+  Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.

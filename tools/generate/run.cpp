@@ -96,6 +96,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto start = Clock::now();
   Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
   if (!options->vae.empty()) use_vae(run.model, options->vae);
+  add_to(run.model, options->additions);
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
@@ -108,7 +109,8 @@ PictureRecord record_of(const Run& run, const Request& request) {
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .vae = run.options.vae,
           .device = run.model.placement.device.str(),
-          .dtype = dtype_name(run.model.placement.dtype)};
+          .dtype = dtype_name(run.model.placement.dtype),
+          .additions = run.options.additions};
 }
 
 /// The k-th picture of a batch, written.
@@ -154,8 +156,9 @@ void print_json(const Run& run, const std::vector<Made>& pictures) {
                       {"seconds", made.seconds},
                       {"request", to_json(made.request)}});
   const auto record = record_of(run, {});
-  const nlohmann::ordered_json result = {
+  nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
+  result.update(to_json(record.additions));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
