@@ -4,6 +4,7 @@
 #include "checkpoints/safetensors.h"
 #include "models/autoencoder_kl.h"
 #include "models/clip_text_model.h"
+#include "models/file_part.h"
 #include "models/unet_2d_condition_model.h"
 
 namespace sfumato {
@@ -35,6 +36,17 @@ struct OriginalLayout {
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const SafetensorsFile& file);
+
+/// A UNet's config but for its way up, from the keys and shapes of its way down: a ControlNet has no more.
+UNet2DConditionModelConfig read_original_way_down(const FilePart& part);
+
+/// No key tells how many heads there are: 8 in Stable Diffusion 1, later as many as make heads of 64 channels.
+void set_heads(UNet2DConditionModelConfig& config);
+
+/// The parameters' names by their keys in the file; a key under the prefix that no parameter has stays as it is, so
+/// that loading reports it.
+KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
+                      const std::function<std::string(const std::string&)>& key_of);
 
 /// The key of the original layout for a parameter of the UNet, by its name in diffusers, without model.diffusion_model.
 std::string original_unet_key(const std::string& name, const UNet2DConditionModelConfig& config);
