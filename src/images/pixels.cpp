@@ -39,6 +39,23 @@ torch::Tensor rounded_to_8_bits(const torch::Tensor& values) {
   return (values + 0.5).floor().clamp(0, 255);
 }
 
+/// pixels [3, H, W] in 0 to 255, whole.
+void resample_rows(torch::Tensor& pixels, std::int64_t width) {
+  if (pixels.size(2) == width) return;
+  pixels = rounded_to_8_bits(torch::matmul(pixels, resampling_matrix(pixels.size(2), width).t()));
+}
+
+void resample_columns(torch::Tensor& pixels, std::int64_t height) {
+  if (pixels.size(1) == height) return;
+  pixels = rounded_to_8_bits(torch::matmul(resampling_matrix(pixels.size(1), height), pixels));
+}
+
+/// Pillow's choice, found by trying it: what is rounded in between depends on it.
+bool shrinks_columns_first(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
+  const auto lower = image.size(2) - height, narrower = image.size(3) - width;
+  return lower > 0 && lower > 2 * narrower;
+}
+
 }  // namespace
 
 torch::Tensor to_bytes(const torch::Tensor& image) {
@@ -56,10 +73,10 @@ torch::Tensor from_bytes(const torch::Tensor& bytes) {
 torch::Tensor resize_lanczos(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
   if (image.size(2) == height && image.size(3) == width) return image;
   auto pixels = to_bytes(image).permute({2, 0, 1}).to(torch::kFloat64);  // [3, H, W]
-  if (image.size(3) != width)
-    pixels = rounded_to_8_bits(torch::matmul(pixels, resampling_matrix(image.size(3), width).t()));
-  if (image.size(2) != height)
-    pixels = rounded_to_8_bits(torch::matmul(resampling_matrix(image.size(2), height), pixels));
+  const bool columns_first = shrinks_columns_first(image, height, width);
+  if (columns_first) resample_columns(pixels, height);
+  resample_rows(pixels, width);
+  if (!columns_first) resample_columns(pixels, height);
   return from_bytes(pixels.permute({1, 2, 0}).to(torch::kUInt8));
 }
 
