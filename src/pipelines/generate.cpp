@@ -45,9 +45,9 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   return Schedule(config);
 }
 
-/// The UNet, told of the prompts: takes and gives as many rows as `told` has.
-Network network_of(const StableDiffusion& model, const Conditioning& told) {
-  return [&model, told](const torch::Tensor& x, const Level& level) {
+/// The UNet, told of the prompts and by the ControlNets: takes and gives as many rows as `told` has.
+Network network_of(const StableDiffusion& model, const Conditioning& told, const Control& control) {
+  return [&model, told, &control](const torch::Tensor& x, const Level& level) {
     UNet2DConditionInput input;
     input.sample = x.to(model.placement.dtype);
     input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
@@ -55,12 +55,14 @@ Network network_of(const StableDiffusion& model, const Conditioning& told) {
     input.timestep_cond = told.timestep_cond;
     input.text_embeds = told.text_embeds;
     input.time_ids = told.time_ids;
+    control.add_residuals(input);
     return model.unet->forward(input);  // [N or 2N, C, h, w]
   };
 }
 
-Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told) {
-  auto network = network_of(model, told);
+Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told,
+                         const Control& control) {
+  auto network = network_of(model, told, control);
   if (is_guided(model, request))
     network = classifier_free_guidance(network, {.scale = request.guidance_scale, .rescale = request.guidance_rescale});
   return make_denoiser(network, Prediction::of(model.schedule.config()));
@@ -85,9 +87,11 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 Generated run(const StableDiffusion& model, const Request& request, const torch::Tensor& start,
               const std::vector<Step>& steps, NoiseSource& noise, const OnStep& on_step) {
   Generated generated{.request = request};
-  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings));
+  Control control(model, request, steps.size());
+  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings), control);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
+    control.begin_step(static_cast<std::size_t>(step) + 1);
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };

@@ -14,6 +14,19 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// As its extension for ControlNet writes them.
+std::string control_parameters(const Request& request) {
+  std::string text;
+  for (std::size_t i = 0; i < request.controls.size(); ++i) {
+    const auto& unit = request.controls[i];
+    text += ", ControlNet " + std::to_string(i) +
+            ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
+            ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number(unit.scale) +
+            ", Guidance Start: " + number(unit.start) + ", Guidance End: " + number(unit.end) + "\"";
+  }
+  return text;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -27,7 +40,7 @@ std::string parameters(const PictureRecord& record) {
           ", Model: " + std::filesystem::path(record.model).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
-  return text + ", Version: sfumato";
+  return text + control_parameters(request) + ", Version: sfumato";
 }
 
 }  // namespace

@@ -97,14 +97,17 @@ nlohmann::ordered_json to_json(const Request& request) {
     json["image"] = request.image;
     json["strength"] = request.strength;
   }
+  for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
+  if (request.control_guess) json["control_guess"] = true;
   return json;
 }
 
 Request request_from_json(const Json& json) {
-  refuse_unknown_keys(json,
-                      {"prompt", "negative_prompt", "width", "height", "steps", "guidance_scale", "guidance_rescale",
-                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength", "clip_skip",
-                       "original_width", "original_height", "crop_left", "crop_top"},
+  refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",     "height",   "steps",
+                             "guidance_scale", "guidance_rescale", "sampler",   "schedule", "eta",
+                             "seed",           "batch_count",      "image",     "strength", "clip_skip",
+                             "original_width", "original_height",  "crop_left", "crop_top", "controls",
+                             "control_guess"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -124,6 +127,10 @@ Request request_from_json(const Json& json) {
   request.strength = value_or(json, "strength", request.strength);
   request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
   for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
+  for (const auto& unit : value_or(json, "controls", std::vector<Json>())) {
+    request.controls.push_back(control_unit_from_json(unit));
+  }
+  request.control_guess = value_or(json, "control_guess", request.control_guess);
   return request;
 }
 
@@ -141,6 +148,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("eta", request.eta, 1);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
+  for (const auto& unit : request.controls) validate(unit);
 }
 
 void validate_batch_count(const Request& request) {

@@ -27,12 +27,6 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
            std::to_string(vae.latent_channels));
 }
 
-/// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once here.
-void make_channels_last(torch::nn::Module& network) {
-  for (auto& parameter : network.parameters())
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-}
-
 }  // namespace
 
 bool StableDiffusion::is_xl() const {
@@ -79,6 +73,11 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
     make_channels_last(*model.vae);
   }
   return model;
+}
+
+void make_channels_last(torch::nn::Module& network) {
+  for (auto& parameter : network.parameters())
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {

@@ -75,6 +75,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
