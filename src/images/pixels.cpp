@@ -45,11 +45,19 @@ torch::Tensor byte_values(const torch::Tensor& image) {
   return (unit * 255).round();
 }
 
+/// Pillow's choice, found by trying it: what is rounded in between depends on it.
+bool shrinks_height_first(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
+  const auto lower = image.size(2) - height, narrower = image.size(3) - width;
+  return lower > 0 && lower > 2 * narrower;
+}
+
 /// Pillow's passes over `image` [N, C, H, W]; each matrix is [to, from], and an undefined one leaves its side alone.
-torch::Tensor resampled(const torch::Tensor& image, const torch::Tensor& rows, const torch::Tensor& columns) {
+torch::Tensor resampled(const torch::Tensor& image, const torch::Tensor& rows, const torch::Tensor& columns,
+                        bool height_first) {
   auto pixels = byte_values(image).to(torch::kFloat64);
+  if (height_first && rows.defined()) pixels = rounded_to_8_bits(torch::matmul(rows, pixels));
   if (columns.defined()) pixels = rounded_to_8_bits(torch::matmul(pixels, columns.t()));
-  if (rows.defined()) pixels = rounded_to_8_bits(torch::matmul(rows, pixels));
+  if (!height_first && rows.defined()) pixels = rounded_to_8_bits(torch::matmul(rows, pixels));
   return pixels.to(torch::kFloat32) / 255 * 2 - 1;
 }
 
@@ -71,7 +79,8 @@ torch::Tensor resize_lanczos(const torch::Tensor& image, std::int64_t height, st
   const auto pass = [](std::int64_t from, std::int64_t to) {
     return from == to ? torch::Tensor() : resampling_matrix(from, to);
   };
-  return resampled(image, pass(image.size(2), height), pass(image.size(3), width));
+  return resampled(image, pass(image.size(2), height), pass(image.size(3), width),
+                   shrinks_height_first(image, height, width));
 }
 
 torch::Tensor image_grid(const torch::Tensor& images, std::int64_t columns, std::int64_t gap) {

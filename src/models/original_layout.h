@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "checkpoints/tensor_file.h"
 #include "models/autoencoder_kl.h"
 #include "models/clip_text_model.h"
+#include "models/file_part.h"
 #include "models/unet_2d_condition_model.h"
 
 namespace sfumato {
@@ -43,6 +45,17 @@ KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const TensorFile& file);
+
+/// A UNet's config but for its way up, from the keys and shapes of its way down: a ControlNet has no more.
+UNet2DConditionModelConfig read_original_way_down(const FilePart& part);
+
+/// No key tells how many heads there are: 8 in Stable Diffusion 1, later as many as make heads of 64 channels.
+void set_heads(UNet2DConditionModelConfig& config);
+
+/// The parameters' names by their keys in the file; a key under the prefix that no parameter has stays as it is, so
+/// that loading reports it.
+KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
+                      const std::function<std::string(const std::string&)>& key_of);
 
 /// Tensors by name.
 using NamedWeights = std::map<std::string, torch::Tensor>;

@@ -9,9 +9,9 @@
 namespace sfumato {
 namespace {
 
-/// The UNet, told of the prompts: takes and gives as many rows as `told` has.
-Network network_of(const StableDiffusion& model, const Conditioning& told) {
-  return [&model, told](const torch::Tensor& x, const Level& level) {
+/// The UNet, told of the prompts and by the ControlNets: takes and gives as many rows as `told` has.
+Network network_of(const StableDiffusion& model, const Conditioning& told, const Control& control) {
+  return [&model, told, &control](const torch::Tensor& x, const Level& level) {
     UNet2DConditionInput input;
     input.sample = x.to(model.placement.dtype);
     input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
@@ -19,6 +19,7 @@ Network network_of(const StableDiffusion& model, const Conditioning& told) {
     input.timestep_cond = told.timestep_cond;
     input.text_embeds = told.text_embeds;
     input.time_ids = told.time_ids;
+    control.add_residuals(input);
     return model.unet->forward(input);  // [N or 2N, C, h, w]
   };
 }
@@ -31,8 +32,8 @@ Network with_channels(const Network& network, const torch::Tensor& beside) {
 }
 
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told,
-                         const torch::Tensor& beside) {
-  auto network = network_of(model, told);
+                         const Control& control, const torch::Tensor& beside) {
+  auto network = network_of(model, told, control);
   if (beside.defined()) network = with_channels(network, beside.to(model.placement.device));
   if (is_guided(model, request))
     network = classifier_free_guidance(network, {.scale = request.guidance_scale, .rescale = request.guidance_rescale});
@@ -72,9 +73,11 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
   const auto told = condition(model, request, generated.warnings);
-  const auto denoiser = guided_denoiser(model, request, told, denoising.beside);
+  Control control(model, request, denoising.steps.size());
+  const auto denoiser = guided_denoiser(model, request, told, control, denoising.beside);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
+    control.begin_step(static_cast<std::size_t>(step) + 1);
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };

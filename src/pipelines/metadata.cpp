@@ -24,6 +24,19 @@ std::string inpaint_parameters(const Request::Inpaint& inpaint) {
   return text;
 }
 
+/// As its extension for ControlNet writes them.
+std::string control_parameters(const Request& request) {
+  std::string text;
+  for (std::size_t i = 0; i < request.controls.size(); ++i) {
+    const auto& unit = request.controls[i];
+    text += ", ControlNet " + std::to_string(i) +
+            ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
+            ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number(unit.scale) +
+            ", Guidance Start: " + number(unit.start) + ", Guidance End: " + number(unit.end) + "\"";
+  }
+  return text;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -39,7 +52,7 @@ std::string parameters(const PictureRecord& record) {
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
-  return text + ", Version: sfumato";
+  return text + control_parameters(request) + ", Version: sfumato";
 }
 
 }  // namespace

@@ -120,6 +120,8 @@ nlohmann::ordered_json to_json(const Request& request) {
     json["strength"] = request.strength;
   }
   if (!request.inpaint.mask.empty()) json["inpaint"] = to_json(request.inpaint);
+  for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
+  if (request.control_guess) json["control_guess"] = true;
   return json;
 }
 
@@ -127,7 +129,7 @@ Request request_from_json(const Json& json) {
   refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",     "height",   "steps",
                              "guidance_scale", "guidance_rescale", "sampler",   "schedule", "eta",
                              "seed",           "batch_count",      "image",     "strength", "clip_skip",
-                             "original_width", "original_height",  "crop_left", "crop_top", "inpaint"},
+                             "original_width", "original_height",  "crop_left", "crop_top", "inpaint", "controls", "control_guess"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -148,6 +150,10 @@ Request request_from_json(const Json& json) {
   request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
   for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
   if (const auto inpaint = json.find("inpaint"); inpaint != json.end()) request.inpaint = inpaint_from_json(*inpaint);
+  for (const auto& unit : value_or(json, "controls", std::vector<Json>())) {
+    request.controls.push_back(control_unit_from_json(unit));
+  }
+  request.control_guess = value_or(json, "control_guess", request.control_guess);
   return request;
 }
 
@@ -167,6 +173,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("strength", request.strength, 1);
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);
   check_pixels("mask padding", request.inpaint.mask_padding);
+  for (const auto& unit : request.controls) validate(unit);
 }
 
 void validate_batch_count(const Request& request) {

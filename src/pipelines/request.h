@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
+#include "pipelines/control_unit.h"
 
 namespace sfumato {
 
@@ -59,6 +61,11 @@ struct Request {
 
     bool operator==(const Inpaint&) const = default;
   } inpaint{};
+  /// ControlNets, whose residuals add up.
+  std::vector<ControlUnit> controls{};
+  /// That they speak for the prompt's half alone and the more the deeper the layer, so that the picture is guessed from
+  /// what they are shown (diffusers' guess_mode).
+  bool control_guess = false;
 
   bool operator==(const Request&) const = default;
 };

@@ -31,12 +31,6 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
            std::to_string(channels) + " or, for inpainting, " + std::to_string(with_mask));
 }
 
-/// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once here.
-void make_channels_last(torch::nn::Module& network) {
-  for (auto& parameter : network.parameters())
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-}
-
 /// An AutoencoderKL of `config` from a file of weights alone, or of a whole checkpoint.
 std::shared_ptr<AutoencoderKLImpl> load_vae_file(const std::filesystem::path& path, const AutoencoderKLConfig& config,
                                                  const Placement& placement) {
@@ -117,6 +111,11 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
     throw std::runtime_error("VAE '" + path.string() + "' has " + std::to_string(model.vae->config().latent_channels) +
                              " latent channels, expected the model's " + std::to_string(channels));
   if (model.vae_placement.device.is_cuda()) make_channels_last(*model.vae);
+}
+
+void make_channels_last(torch::nn::Module& network) {
+  for (auto& parameter : network.parameters())
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {

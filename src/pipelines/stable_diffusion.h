@@ -12,6 +12,7 @@
 #include "diffusion/schedule.h"
 #include "models/autoencoder_kl.h"
 #include "models/unet_2d_condition_model.h"
+#include "pipelines/controlnet.h"
 #include "pipelines/known_things.h"
 #include "pipelines/request.h"
 #include "pipelines/text_encoder.h"
@@ -36,6 +37,8 @@ struct StableDiffusion {
   bool zeros_without_negative_prompt = false;
   /// The refiner's: a score takes the place of the picture's target size.
   bool requires_aesthetics_score = false;
+  /// Those of a request's controls (load_controlnets), in their order.
+  std::vector<ControlNet> controlnets = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;
@@ -63,5 +66,8 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path);
 
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);
+
+/// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once, when a network is loaded.
+void make_channels_last(torch::nn::Module& network);
 
 }  // namespace sfumato

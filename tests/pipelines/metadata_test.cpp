@@ -29,6 +29,17 @@ TEST(Metadata, AnInitialImageHasItsStrength) {
   EXPECT_NE(to_text_chunks(record)[0].second.find(", Denoising strength: 0.65"), std::string::npos);
 }
 
+TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
+  auto record = kRecord;
+  record.request.controls = {{.model = "some/canny", .image = "a.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},
+                             {.model = "depth.safetensors", .image = "b.png"}};
+  EXPECT_NE(to_text_chunks(record)[0].second.find(
+                ", ControlNet 0: \"Module: canny, Model: canny, Weight: 0.8, Guidance Start: 0, Guidance End: 0.5\", "
+                "ControlNet 1: \"Module: none, Model: depth.safetensors, Weight: 1, Guidance Start: 0, "
+                "Guidance End: 1\""),
+            std::string::npos);
+}
+
 TEST(Metadata, TheRecordComesBackFromTheFile) {
   const auto path = std::filesystem::temp_directory_path() / ("sfumato-record-" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(kRecord));

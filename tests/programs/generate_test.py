@@ -351,6 +351,35 @@ class Makes(Programs):
                                 env=environment, capture_output=True)
         self.assertEqual(result.returncode, 0, result.stderr)
 
+    def controls(self, *names):
+        """The arguments for the model's ControlNets, each shown a picture of its own."""
+        arguments = []
+        for name in names:
+            (self.folder / f"{name}.png").write_bytes(png(30, 20))
+            arguments += ["--control", str(self.model / name), "--control-image", f"{name}.png"]
+        return arguments
+
+    def test_a_picture_by_controlnets_and_again(self):
+        self.makes(TXT2IMG, "a cat", "-s", "3", "-o", "plain.png")
+        self.makes(TXT2IMG, "a cat", "-s", "3", *self.controls("control_rgb"), "-o", "one.png")
+        two = [*self.controls("control_rgb", "control_bgr"), "--control-scale", "0.8", "--control-scale", "1.5",
+               "--control-end", "0.5", "--control-guess"]
+        self.makes(TXT2IMG, "a cat", "-s", "3", *two, "-o", "two.png")
+        self.assertEqual(len({pixels(self.folder / f"{name}.png") for name in ("plain", "one", "two")}), 3)
+        self.makes(TXT2IMG, "--from-image", "two.png", "-o", "again.png")
+        self.assertEqual(chunks(self.folder / "two.png"), chunks(self.folder / "again.png"))
+        self.makes(TXT2IMG, "--from-image", "two.png", "--control-scale", "0", "-o", "zero.png")
+        self.assertEqual(pixels(self.folder / "zero.png"), pixels(self.folder / "plain.png"))
+
+    def test_img2img_by_a_controlnet_that_sees_edges(self):
+        (self.folder / "i.png").write_bytes(png(24, 16))
+        arguments = ["a cat", "-i", "i.png", "-s", "3", *self.controls("control_rgb")]
+        self.makes(IMG2IMG, *arguments, "-o", "grey.png")
+        self.makes(IMG2IMG, *arguments, "--control-preprocess", "canny", "-o", "edges.png")
+        self.assertNotEqual(pixels(self.folder / "grey.png"), pixels(self.folder / "edges.png"))
+        self.makes(IMG2IMG, "--from-image", "edges.png", "-o", "again.png")
+        self.assertEqual(chunks(self.folder / "edges.png"), chunks(self.folder / "again.png"))
+
     def test_ctrl_c_ends_it_and_leaves_whole_files(self):
         process = subprocess.Popen([TXT2IMG, "a cat", "-m", self.model, "--device", "cpu", "--steps", "20", "-b", "5000",
                                     "-o", "{index}.png"], cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE,
@@ -454,6 +483,31 @@ class Refuses(Programs):
                      says=["white.png", "inverted"])
         for option, value in (("--mask-blur", "-1"), ("--mask-blur", "nan"), ("--mask-padding", "-1")):
             self.refuses(INPAINT, "a cat", "-i", "i.png", "--mask", "white.png", option, value, says=["mask"])
+
+    def test_controlnets(self):
+        (self.folder / "c.png").write_bytes(png(16, 16))
+        control, image = ["--control", str(self.model / "control_rgb")], ["--control-image", "c.png"]
+        for arguments, words in [
+                (control, ["0 times --control-image", "one for each --control"]),
+                ([*control, *image, *image], ["2 times --control-image", "1 ControlNets"]),
+                (image, ["1 times --control-image", "0 ControlNets"]),
+                ([*control, "--control-image", "none.png"], ["none.png"]),
+                ([*control, *image, "--control-scale", "-1"], ["control scale -1", "0 to 10"]),
+                ([*control, *image, "--control-scale", "11"], ["control scale 11", "0 to 10"]),
+                ([*control, *image, "--control-scale", "nan"], ["control scale", "0 to 10"]),
+                ([*control, *image, "--control-scale", "1", "--control-scale", "2"], ["2 times --control-scale"]),
+                ([*control, *image, "--control-start", "0.5", "--control-end", "0.5"], ["control start 0.5", "end"]),
+                ([*control, *image, "--control-end", "1.5"], ["control end 1.5", "0 to 1"]),
+                ([*control, *image, "--control-preprocess", "magic"], ["magic", "canny"]),
+                (["--control-scale", "1"], ["--control-scale without --control"]),
+                (["--control-guess"], ["--control-guess without --control"]),
+                (["--control", "no/such", *image], ["ControlNet 'no/such'", "no such folder or file"]),
+                (["--control", str(self.folder), *image], [str(self.folder), "no config.json"]),
+                (["--control", str(self.model / "unet"), *image], ["unet", "expected a diffusers ControlNetModel"]),
+                (["--control", str(self.model / "control_other"), *image],
+                 ["control_other", "cross_attention_dim is 48", "the model's 32"])]:
+            with self.subTest(arguments):
+                self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
     def test_outputs(self):
         (self.folder / "mine.png").write_text("mine")

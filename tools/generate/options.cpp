@@ -9,6 +9,7 @@
 
 #include "core/files.h"
 #include "diffusion/samplers.h"
+#include "generate/control_options.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
 
@@ -19,6 +20,7 @@ namespace {
 struct Arguments {
   GenerateOptions options;
   Request request;
+  ControlArguments control;
   std::string seed;
   std::string prompts_file;
   std::string from_image;
@@ -78,6 +80,7 @@ void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProg
   app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   add_size_conditions(app, request);
+  add_control_options(app, arguments.control);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
   if (program.takes_image) add_image_options(app, request);
   if (program.takes_mask) add_mask_options(app, request.inpaint);
@@ -219,6 +222,7 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   }
   check_presence(app, arguments, program);
   settle_additions(arguments);
+  set_controls(arguments.request, arguments.control);
   arguments.request.seed = arguments.seed.empty() ? std::random_device()() : parse_seed(arguments.seed);
   std::vector<std::string> prompts = {arguments.request.prompt};
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);

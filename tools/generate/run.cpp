@@ -97,6 +97,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
   if (!options->vae.empty()) use_vae(run.model, options->vae);
   add_to(run.model, options->additions);
+  run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
