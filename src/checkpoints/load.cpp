@@ -1,12 +1,12 @@
 #include "checkpoints/load.h"
 
-#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "checkpoints/dtype.h"
+#include "checkpoints/key_faults.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/weight_files.h"
 
@@ -49,7 +49,7 @@ std::vector<std::int64_t> part_shape(std::vector<std::int64_t> shape, std::int64
 
 /// Why the checkpoint's tensor cannot fill `target`, or "". Integers in place of floating-point weights are a
 /// quantised checkpoint's, which means nothing without its scales.
-std::string misfit(const SafetensorsFile& file, const Plan::Fill& fill) {
+std::string misfit(const TensorFile& file, const Plan::Fill& fill) {
   const auto& [key, target, part, parts] = fill;
   const auto shape = file.shape(key);
   if (target.sizes() != at::IntArrayRef(part_shape(shape, parts, target)))
@@ -69,7 +69,7 @@ class Planner {
     wanted_ = {tensors_.begin(), tensors_.end()};
   }
 
-  void add(const std::string& key, const SafetensorsFile& file, const std::vector<std::string>& names) {
+  void add(const std::string& key, const TensorFile& file, const std::vector<std::string>& names) {
     const auto parts = static_cast<std::int64_t>(names.size());
     for (std::int64_t part = 0; part < parts; ++part) {
       const auto& name = names[static_cast<std::size_t>(part)];
@@ -91,7 +91,7 @@ class Planner {
   }
 
  private:
-  void fill(const Plan::Fill& fill, const SafetensorsFile& file) {
+  void fill(const Plan::Fill& fill, const TensorFile& file) {
     filled_.insert(fill.target.unsafeGetTensorImpl());
     if (const auto fault = misfit(file, fill); !fault.empty()) {
       plan_.misshapen.push_back(fault);
@@ -114,13 +114,6 @@ Plan make_plan(const torch::nn::Module& module, const WeightFiles& files, const 
   return planner.finished();
 }
 
-std::string list(const std::string& kind, const std::vector<std::string>& keys) {
-  constexpr std::size_t kShown = 20;
-  auto text = std::to_string(keys.size()) + " " + kind + ": ";
-  for (std::size_t i = 0; i < std::min(keys.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + keys[i];
-  return text + (keys.size() > kShown ? ", ..." : "");
-}
-
 std::string class_name(const torch::nn::Module& module) {
   auto name = module.name();
   if (const auto colon = name.rfind("::"); colon != name.npos) name.erase(0, colon + 2);
@@ -130,11 +123,12 @@ std::string class_name(const torch::nn::Module& module) {
 
 /// Throws where the plan does not fill the module exactly.
 void check(const Plan& plan, const torch::nn::Module& module, const std::filesystem::path& path) {
-  std::string faults;
-  for (const auto& [kind, keys] : {std::pair("missing", &plan.missing), std::pair("unexpected", &plan.unexpected),
-                                   std::pair("misshapen", &plan.misshapen)})
-    if (!keys->empty()) faults += (faults.empty() ? ": " : "; ") + list(kind, *keys);
-  if (!faults.empty()) throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) + faults);
+  KeyFaults faults;
+  faults.add("missing", plan.missing);
+  faults.add("unexpected", plan.unexpected);
+  faults.add("misshapen", plan.misshapen);
+  if (!faults.empty())
+    throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) + ": " + faults.text());
 }
 
 /// The checkpoint's tensor as `fill.target` is to hold it. Copies go to the device first: fewer bytes travel.

@@ -27,11 +27,12 @@ struct LoadOptions {
 };
 
 /// Fills `module`'s parameters and buffers, by name, from a diffusers/transformers folder (the basenames
-/// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json) or from one safetensors file, by
-/// set_data. A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's [out, in]. Floating-point ones get
-/// `placement`'s dtype, others keep their own; all get its device. Of a module that is registered under two names, one
-/// name suffices. Throws std::runtime_error where the file cannot be read or does not fit: one line that lists every
-/// missing, unexpected and misshapen key (20 of each kind, and their number). The module is then unchanged.
+/// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json; older: pytorch_model.bin) or from
+/// one file, safetensors or torch.save's, by set_data. A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's
+/// [out, in]. Floating-point ones get `placement`'s dtype, others keep their own; all get its device. Of a module that
+/// is registered under two names, one name suffices. Throws std::runtime_error where the file cannot be read or does
+/// not fit: one line that lists every missing, unexpected and misshapen key (20 of each kind, and their number). The
+/// module is then unchanged.
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
                   const KeyRename& rename = {}, const LoadOptions& options = {});
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,

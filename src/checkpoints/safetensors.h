@@ -8,31 +8,29 @@
 #include <string>
 #include <vector>
 
+#include "checkpoints/tensor_file.h"
+
 namespace sfumato {
 
 /// A memory-mapped safetensors file (format: https://github.com/huggingface/safetensors). Everything in the header is
 /// validated before a tensor is made: throws std::runtime_error naming the path and the fault.
-class SafetensorsFile {
+class SafetensorsFile final : public TensorFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
-  ~SafetensorsFile();
+  ~SafetensorsFile() override;
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
 
-  /// Names in the order of the header.
-  const std::vector<std::string>& names() const;
-  bool contains(const std::string& name) const;
-  std::vector<std::int64_t> shape(const std::string& name) const;
-  torch::Dtype dtype(const std::string& name) const;
-  /// A view of the mapped bytes on the CPU, which it keeps alive; never write to it: the memory is read-only.
-  /// A copy where a view cannot be had: bytes that are not aligned for the dtype, and booleans, of which a file may
-  /// hold more than two. Throws std::out_of_range.
-  torch::Tensor tensor(const std::string& name) const;
-  /// Gives back the memory that holds a tensor's mapped bytes; a view of it stays valid and reads the file again.
-  /// Throws std::out_of_range.
-  void release(const std::string& name) const;
+  const std::vector<std::string>& names() const override;
+  bool contains(const std::string& name) const override;
+  std::vector<std::int64_t> shape(const std::string& name) const override;
+  torch::Dtype dtype(const std::string& name) const override;
+  /// A view; a copy where the bytes are not aligned for the dtype, and of booleans, of which a file may hold more than
+  /// two.
+  torch::Tensor tensor(const std::string& name) const override;
+  void release(const std::string& name) const override;
   /// The header's __metadata__.
-  const std::map<std::string, std::string>& metadata() const;
+  const std::map<std::string, std::string>& metadata() const override;
 
  private:
   struct Impl;

@@ -10,29 +10,25 @@ namespace sfumato {
 namespace {
 
 /// What a folder's weights may be called, the preferred name first. diffusers writes `.index.fp16.json`, older
-/// folders have `.fp16.safetensors.index.json`.
+/// folders have `.fp16.safetensors.index.json`, and the oldest pickles.
 std::vector<std::string> candidates() {
   std::vector<std::string> names;
   for (const std::string base : {"diffusion_pytorch_model", "model"})
     for (const char* end : {".safetensors", ".safetensors.index.json", ".fp16.safetensors",
                             ".safetensors.index.fp16.json", ".fp16.safetensors.index.json"})
       names.push_back(base + end);
+  for (const std::string base : {"diffusion_pytorch_model", "pytorch_model"})
+    for (const char* end : {".bin", ".bin.index.json", ".fp16.bin"}) names.push_back(base + end);
   return names;
-}
-
-bool holds_pickles(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".bin" || entry.path().extension() == ".ckpt") return true;
-  return false;
 }
 
 std::filesystem::path find_weights(const std::filesystem::path& folder) {
   for (const auto& name : candidates())
     if (std::filesystem::exists(folder / name)) return folder / name;
-  throw std::runtime_error("'" + folder.string() +
-                           "' holds no weights: expected diffusion_pytorch_model.safetensors or " +
-                           "model.safetensors, plain, with .fp16, or sharded with .index.json" +
-                           (holds_pickles(folder) ? "; pickled weights (.bin, .ckpt) are not read" : ""));
+  throw std::runtime_error(
+      "'" + folder.string() +
+      "' holds no weights: expected diffusion_pytorch_model.safetensors or model.safetensors (older: " +
+      "diffusion_pytorch_model.bin or pytorch_model.bin), plain, with .fp16, or sharded with " + ".index.json");
 }
 
 /// The index's weight_map, tensor name to shard, each shard a plain file name.
@@ -65,8 +61,8 @@ WeightFiles::WeightFiles(const std::filesystem::path& path) {
 }
 
 void WeightFiles::add_file(const std::filesystem::path& path) {
-  files_.emplace_back(path);
-  for (const auto& name : files_.back().names()) {
+  files_.push_back(open_tensors(path));
+  for (const auto& name : files_.back()->names()) {
     if (!file_of_.emplace(name, files_.size() - 1).second)
       throw std::runtime_error("'" + path.string() + "': tensor " + in_quotes(name) +
                                " is in an earlier shard as well");

@@ -2,32 +2,33 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "checkpoints/safetensors.h"
+#include "checkpoints/tensor_file.h"
 
 namespace sfumato {
 
 /// The tensors of a checkpoint, whether it is one file or shards.
 class WeightFiles {
  public:
-  /// `path` is a safetensors file, or a folder as load_weights takes it: of plain weights, shards with an index.json
-  /// and the fp16 variant the first that is there. Throws std::runtime_error where there is none, a file is not valid,
-  /// a shard is missing or lies outside the folder, or index and shards disagree.
+  /// `path` is a file that open_tensors takes, or a folder as load_weights takes it: of plain weights, shards with an
+  /// index.json, the fp16 variant and pickles (.bin) the first that is there. Throws std::runtime_error where there is
+  /// none, a file is not valid, a shard is missing or lies outside the folder, or index and shards disagree.
   explicit WeightFiles(const std::filesystem::path& path);
 
   /// In the order of the shards and, within one, of its header.
   const std::vector<std::string>& names() const { return names_; }
   /// The file that holds `name`. Throws std::out_of_range.
-  const SafetensorsFile& file_of(const std::string& name) const { return files_[file_of_.at(name)]; }
+  const TensorFile& file_of(const std::string& name) const { return *files_[file_of_.at(name)]; }
 
  private:
   void add_file(const std::filesystem::path& path);
   void add_shards(const std::filesystem::path& index);
 
-  std::vector<SafetensorsFile> files_;
+  std::vector<std::unique_ptr<TensorFile>> files_;
   std::vector<std::string> names_;
   std::unordered_map<std::string, std::size_t> file_of_;
 };

@@ -32,7 +32,8 @@ const Sampler& find_sampler(const std::string& name) {
   throw std::invalid_argument("sampler is '" + name + "', expected one of " + known);
 }
 
-bool report_step(const SampleArgs& args, std::size_t step, const torch::Tensor& x) {
+bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x) {
+  if (args.adjust) x = args.adjust(step, x);
   return !args.on_step || args.on_step(static_cast<int>(step), static_cast<int>(args.steps.size()), x);
 }
 

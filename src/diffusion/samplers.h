@@ -14,6 +14,9 @@ struct SamplerOptions {
   std::string variance_type = "fixed_small";  ///< DDPM's; ScheduleConfig::variance_type
 };
 
+/// What becomes of the latents x after step `step`, before anyone else sees them: where part of the picture is known.
+using AdjustStep = std::function<torch::Tensor(std::size_t step, const torch::Tensor& x)>;
+
 /// All that a sampler integrates with.
 struct SampleArgs {
   const Denoiser& denoise;
@@ -21,7 +24,8 @@ struct SampleArgs {
   const std::vector<Step>& steps;  ///< from make_steps with the sampler's own grid, or the last of them
   NoiseSource& noise;
   SamplerOptions options;
-  OnStep on_step;  ///< may be empty
+  OnStep on_step;          ///< may be empty
+  AdjustStep adjust = {};  ///< may be empty
 };
 
 using SampleFunction = torch::Tensor (*)(const SampleArgs& args);
@@ -75,7 +79,8 @@ torch::Tensor sample_pndm(const SampleArgs& args);
 /// each step corrected once x0 at its end is known, which costs no further evaluation.
 torch::Tensor sample_unipc(const SampleArgs& args);
 
-/// Tells on_step, if there is one; false where the sampling shall end.
-bool report_step(const SampleArgs& args, std::size_t step, const torch::Tensor& x);
+/// Ends a step: adjusts x, if that is asked for, and tells on_step, if there is one; false where the sampling shall
+/// end.
+bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x);
 
 }  // namespace sfumato

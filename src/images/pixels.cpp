@@ -39,13 +39,34 @@ torch::Tensor rounded_to_8_bits(const torch::Tensor& values) {
   return (values + 0.5).floor().clamp(0, 255);
 }
 
+/// Floats in [-1, 1] as whole numbers from 0 to 255, in float32.
+torch::Tensor byte_values(const torch::Tensor& image) {
+  const auto unit = (image.detach().cpu().to(torch::kFloat32) * 0.5 + 0.5).clamp(0, 1);
+  return (unit * 255).round();
+}
+
+/// Pillow's choice, found by trying it: what is rounded in between depends on it.
+bool shrinks_height_first(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
+  const auto lower = image.size(2) - height, narrower = image.size(3) - width;
+  return lower > 0 && lower > 2 * narrower;
+}
+
+/// Pillow's passes over `image` [N, C, H, W]; each matrix is [to, from], and an undefined one leaves its side alone.
+torch::Tensor resampled(const torch::Tensor& image, const torch::Tensor& rows, const torch::Tensor& columns,
+                        bool height_first) {
+  auto pixels = byte_values(image).to(torch::kFloat64);
+  if (height_first && rows.defined()) pixels = rounded_to_8_bits(torch::matmul(rows, pixels));
+  if (columns.defined()) pixels = rounded_to_8_bits(torch::matmul(pixels, columns.t()));
+  if (!height_first && rows.defined()) pixels = rounded_to_8_bits(torch::matmul(rows, pixels));
+  return pixels.to(torch::kFloat32) / 255 * 2 - 1;
+}
+
 }  // namespace
 
 torch::Tensor to_bytes(const torch::Tensor& image) {
   const auto chw = image.dim() == 4 ? image.squeeze(0) : image;
   TORCH_CHECK(chw.dim() == 3 && chw.size(0) == 3, "expected one picture [1, 3, H, W], got ", image.sizes());
-  const auto unit = (chw.detach().cpu().to(torch::kFloat32) * 0.5 + 0.5).clamp(0, 1);
-  return (unit * 255).round().to(torch::kUInt8).permute({1, 2, 0}).contiguous();  // [H, W, 3]
+  return byte_values(chw).to(torch::kUInt8).permute({1, 2, 0}).contiguous();  // [H, W, 3]
 }
 
 torch::Tensor from_bytes(const torch::Tensor& bytes) {
@@ -55,12 +76,11 @@ torch::Tensor from_bytes(const torch::Tensor& bytes) {
 
 torch::Tensor resize_lanczos(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
   if (image.size(2) == height && image.size(3) == width) return image;
-  auto pixels = to_bytes(image).permute({2, 0, 1}).to(torch::kFloat64);  // [3, H, W]
-  if (image.size(3) != width)
-    pixels = rounded_to_8_bits(torch::matmul(pixels, resampling_matrix(image.size(3), width).t()));
-  if (image.size(2) != height)
-    pixels = rounded_to_8_bits(torch::matmul(resampling_matrix(image.size(2), height), pixels));
-  return from_bytes(pixels.permute({1, 2, 0}).to(torch::kUInt8));
+  const auto pass = [](std::int64_t from, std::int64_t to) {
+    return from == to ? torch::Tensor() : resampling_matrix(from, to);
+  };
+  return resampled(image, pass(image.size(2), height), pass(image.size(3), width),
+                   shrinks_height_first(image, height, width));
 }
 
 torch::Tensor image_grid(const torch::Tensor& images, std::int64_t columns, std::int64_t gap) {

@@ -13,9 +13,10 @@ torch::Tensor to_bytes(const torch::Tensor& image);
 /// The inverse: uint8 [H, W, 3] to float32 [1, 3, H, W] in [-1, 1].
 torch::Tensor from_bytes(const torch::Tensor& bytes);
 
-/// Resamples float32 [1, 3, H, W] in [-1, 1] to `height` x `width` exactly as Pillow's Image.resize(LANCZOS) does
+/// Resamples float32 [N, C, H, W] in [-1, 1] to `height` x `width` exactly as Pillow's Image.resize(LANCZOS) does
 /// with 8-bit pictures (what diffusers' VaeImageProcessor calls): a Lanczos window of three lobes that widens when
-/// shrinking, rows first, rounded to 8 bits after each pass. The same size returns the picture unrounded.
+/// shrinking; rows first or, as Pillow 13 does where the height shrinks by more than twice what the width does, columns
+/// first; rounded to 8 bits after each pass. The same size returns the picture unrounded.
 torch::Tensor resize_lanczos(const torch::Tensor& image, std::int64_t height, std::int64_t width);
 
 /// Pictures [N, 3, H, W] in [-1, 1] in rows of `columns`, `gap` white pixels between: [1, 3, H', W'].

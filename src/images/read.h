@@ -11,4 +11,8 @@ namespace sfumato {
 /// white behind them. Throws std::runtime_error naming `path` where it cannot be read, is no picture or is truncated.
 torch::Tensor read_image(const std::filesystem::path& path);
 
+/// Reads a mask likewise, as float32 [1, 1, H, W] in [0, 1]: colours as grey (ITU-R 601, rounded to 8 bits as Pillow
+/// does), transparent parts as black, so that paint on a transparent ground is a mask too.
+torch::Tensor read_mask(const std::filesystem::path& path);
+
 }  // namespace sfumato

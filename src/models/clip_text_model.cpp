@@ -1,5 +1,6 @@
 #include "models/clip_text_model.h"
 
+#include <stdexcept>
 #include <utility>
 
 #include "models/config.h"
@@ -164,7 +165,9 @@ torch::Tensor CLIPTextModelImpl::embed(const torch::Tensor& ids) {
 }
 
 torch::Tensor CLIPTextModelImpl::pool(const torch::Tensor& last_hidden_state, const torch::Tensor& ids) const {
-  const auto ends = config_.eos_token_id == 2 ? ids : (ids == config_.eos_token_id).to(torch::kInt32);
+  // Added tokens have higher ids than the end of the text, and are none.
+  const auto known = ids.masked_fill(ids >= config_.vocab_size, 0);
+  const auto ends = config_.eos_token_id == 2 ? known : (ids == config_.eos_token_id).to(torch::kInt32);
   const auto rows = torch::arange(ids.size(0), ids.options().dtype(torch::kInt64));
   return last_hidden_state.index({rows, ends.argmax(-1)});  // the first of equal ones
 }
@@ -180,6 +183,17 @@ CLIPTextModelOutput CLIPTextModelImpl::forward(const torch::Tensor& ids) {
 
 torch::Tensor CLIPTextModelImpl::normalize(const torch::Tensor& hidden_state) {
   return final_layer_norm_(hidden_state);
+}
+
+std::int64_t CLIPTextModelImpl::add_token_embeddings(const torch::Tensor& rows) {
+  auto& weight = token_embedding_->weight;
+  if (rows.dim() != 2 || rows.size(1) != weight.size(1))
+    throw std::invalid_argument("the text encoder's embeddings have " + std::to_string(weight.size(1)) +
+                                " numbers each, these have " + std::to_string(rows.dim() == 2 ? rows.size(1) : 0));
+  const torch::NoGradGuard no_gradients;
+  const auto first = weight.size(0);
+  weight.set_data(torch::cat({weight, rows.to(weight.options())}));
+  return first;
 }
 
 std::string CLIPTextModelImpl::rename_key(const std::string& key) {

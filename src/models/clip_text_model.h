@@ -59,6 +59,10 @@ class CLIPTextModelImpl : public torch::nn::Module {
   /// final_layer_norm of a hidden state [N, L, hidden_size], as clip skip applies it to an inner layer's.
   torch::Tensor normalize(const torch::Tensor& hidden_state);
 
+  /// Gives `rows` [n, hidden_size] the n ids after the last that has an embedding, and returns the first of them. The
+  /// config stays the folder's. Throws std::invalid_argument for rows of another width.
+  std::int64_t add_token_embeddings(const torch::Tensor& rows);
+
   /// Strips the older prefix; "" for position_ids.
   static std::string rename_key(const std::string& key);
 
@@ -85,6 +89,7 @@ class CLIPTextModelWithProjectionImpl : public torch::nn::Module {
   CLIPTextModelOutput forward(const torch::Tensor& ids);
 
   torch::Tensor normalize(const torch::Tensor& hidden_state) { return text_model_->normalize(hidden_state); }
+  std::int64_t add_token_embeddings(const torch::Tensor& rows) { return text_model_->add_token_embeddings(rows); }
 
   /// "" for position_ids.
   static std::string rename_key(const std::string& key);

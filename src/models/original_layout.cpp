@@ -5,41 +5,18 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "models/file_part.h"
+
 namespace sfumato {
 namespace {
+
+using Part = FilePart;
 
 constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
 // Where text encoders stand: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
 constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
 constexpr std::int64_t kHeadWidth = 64;  // of every transformer but Stable Diffusion 1's UNet
-
-/// The keys and shapes under a prefix.
-class Part {
- public:
-  Part(const SafetensorsFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
-
-  bool has(const std::string& key) const { return file_.contains(prefix_ + key); }
-  std::vector<std::int64_t> shape(const std::string& key) const {
-    if (!has(key)) throw std::runtime_error("no \"" + prefix_ + key + "\" in it");
-    return file_.shape(prefix_ + key);
-  }
-  std::int64_t size(const std::string& key, std::size_t dimension) const {
-    const auto shape = this->shape(key);
-    if (dimension >= shape.size()) throw std::runtime_error("\"" + prefix_ + key + "\" has too few dimensions");
-    return shape[dimension];
-  }
-  /// How many of start0end, start1end, ... there are.
-  std::int64_t count(const std::string& start, const std::string& end) const {
-    std::int64_t count = 0;
-    while (has(start + std::to_string(count) + end)) ++count;
-    return count;
-  }
-
- private:
-  const SafetensorsFile& file_;
-  std::string prefix_;
-};
 
 std::int64_t transformer_depth(const Part& part, const std::string& attention) {
   return part.count(attention + "transformer_blocks.", ".norm1.weight");
@@ -97,16 +74,8 @@ void read_additions(const Part& part, UNet2DConditionModelConfig& config) {
 }
 
 UNet2DConditionModelConfig read_unet(const Part& part) {
-  UNet2DConditionModelConfig config;
-  config.in_channels = part.size("input_blocks.0.0.weight", 1);
+  auto config = read_original_way_down(part);
   config.out_channels = part.size("out.2.weight", 0);
-  read_unet_blocks(part, config);
-  config.attention_head_dim = {8};
-  if (config.use_linear_projection) {
-    config.attention_head_dim.clear();
-    for (const auto channels : config.block_out_channels) config.attention_head_dim.push_back(channels / kHeadWidth);
-  }
-  read_additions(part, config);
   config.sample_size = {!config.addition_embed_type.empty() ? 128 : config.use_linear_projection ? 96 : 64};
   config.validate();
   return config;
@@ -154,7 +123,7 @@ std::string without(const std::string& key, const std::string& prefix) {
   return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
 }
 
-OriginalTextEncoder clip_encoder(const SafetensorsFile& file, const std::string& prefix) {
+OriginalTextEncoder clip_encoder(const TensorFile& file, const std::string& prefix) {
   // Some files leave out the level text_model.
   const std::string level = file.contains(prefix + "embeddings.token_embedding.weight") ? "" : "text_model.";
   const auto names = [prefix](const std::string& key) -> std::vector<std::string> {
@@ -165,7 +134,7 @@ OriginalTextEncoder clip_encoder(const SafetensorsFile& file, const std::string&
   return {.config = read_clip(Part(file, prefix + level)), .names = names};
 }
 
-OriginalTextEncoder open_clip_encoder(const SafetensorsFile& file, const std::string& prefix, bool projects) {
+OriginalTextEncoder open_clip_encoder(const TensorFile& file, const std::string& prefix, bool projects) {
   const auto config = read_open_clip(Part(file, prefix), projects);
   const auto names = [prefix, projects, layers = config.num_hidden_layers](const std::string& key) {
     if (!key.starts_with(prefix)) return std::vector<std::string>();
@@ -179,7 +148,7 @@ OriginalTextEncoder open_clip_encoder(const SafetensorsFile& file, const std::st
   return {.config = config, .is_open_clip = true, .projects = projects, .names = names};
 }
 
-std::vector<OriginalTextEncoder> read_text_encoders(const SafetensorsFile& file, bool is_xl) {
+std::vector<OriginalTextEncoder> read_text_encoders(const TensorFile& file, bool is_xl) {
   std::vector<OriginalTextEncoder> encoders;
   for (const std::string place : kTexts) {
     if (file.contains(place + "model.token_embedding.weight"))
@@ -192,20 +161,7 @@ std::vector<OriginalTextEncoder> read_text_encoders(const SafetensorsFile& file,
   return encoders;
 }
 
-/// The parameters' names by their keys in the file; a key under the prefix that no parameter has stays as it is, so
-/// that loading reports it.
-KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
-                      const std::function<std::string(const std::string&)>& key_of) {
-  auto names = std::make_shared<std::unordered_map<std::string, std::string>>();
-  for (const auto& item : network.named_parameters()) (*names)[prefix + key_of(item.key())] = item.key();
-  return [names, prefix](const std::string& key) -> std::vector<std::string> {
-    if (!key.starts_with(prefix)) return {};
-    const auto found = names->find(key);
-    return {found == names->end() ? key : found->second};
-  };
-}
-
-void refuse_others(const SafetensorsFile& file) {
+void refuse_others(const TensorFile& file) {
   const auto& names = file.names();
   const auto starts = [&](const std::string& prefix) {
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); });
@@ -218,7 +174,39 @@ void refuse_others(const SafetensorsFile& file) {
 
 }  // namespace
 
-OriginalLayout read_original_layout(const SafetensorsFile& file) {
+UNet2DConditionModelConfig read_original_way_down(const FilePart& part) {
+  UNet2DConditionModelConfig config;
+  config.in_channels = part.size("input_blocks.0.0.weight", 1);
+  read_unet_blocks(part, config);
+  set_heads(config);
+  read_additions(part, config);
+  return config;
+}
+
+void set_heads(UNet2DConditionModelConfig& config) {
+  config.attention_head_dim = {8};
+  if (!config.use_linear_projection) return;
+  config.attention_head_dim.clear();
+  for (const auto channels : config.block_out_channels) config.attention_head_dim.push_back(channels / kHeadWidth);
+}
+
+KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
+                      const std::function<std::string(const std::string&)>& key_of) {
+  auto names = std::make_shared<std::unordered_map<std::string, std::string>>();
+  for (const auto& item : network.named_parameters()) (*names)[prefix + key_of(item.key())] = item.key();
+  return [names, prefix](const std::string& key) -> std::vector<std::string> {
+    if (!key.starts_with(prefix)) return {};
+    const auto found = names->find(key);
+    return {found == names->end() ? key : found->second};
+  };
+}
+
+KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string& prefix) {
+  return names_by_key(AutoencoderKLImpl(config), prefix,
+                      [&](const std::string& name) { return original_vae_key(name, config); });
+}
+
+OriginalLayout read_original_layout(const TensorFile& file) {
   refuse_others(file);
   OriginalLayout layout;
   layout.unet = read_unet(Part(file, kUnet));
@@ -226,8 +214,7 @@ OriginalLayout read_original_layout(const SafetensorsFile& file) {
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });
-  layout.vae_names = names_by_key(AutoencoderKLImpl(layout.vae), kVae,
-                                  [&](const std::string& name) { return original_vae_key(name, layout.vae); });
+  layout.vae_names = original_vae_names(layout.vae, kVae);
   return layout;
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <sstream>
 
+#include "models/controlnet_file.h"
 #include "models/original_layout.h"
 
 namespace sfumato {
@@ -81,6 +82,17 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
   if (words[2] != "upsamplers") return unet_member(place, words, 2);
   const bool attends = config.up_block_types[static_cast<std::size_t>(block)] == "CrossAttnUpBlock2D";
   return "output_blocks." + std::to_string(block * (layers + 1) + layers) + (attends ? ".2" : ".1") + join(words, 4);
+}
+
+std::string original_controlnet_key(const std::string& name, const ControlNetModelConfig& config) {
+  const auto words = split(name);
+  if (words[0] == "controlnet_down_blocks") return "zero_convs." + words[1] + ".0" + join(words, 2);
+  if (words[0] == "controlnet_mid_block") return "middle_block_out.0" + join(words, 1);
+  if (words[0] != "controlnet_cond_embedding") return original_unet_key(name, config.unet);
+  const auto hint = [](std::size_t convolution) { return "input_hint_block." + std::to_string(2 * convolution); };
+  if (words[1] == "conv_in") return hint(0) + join(words, 2);
+  if (words[1] == "blocks") return hint(1 + std::stoull(words[2])) + join(words, 3);
+  return hint(2 * config.conditioning_embedding_out_channels.size() - 1) + join(words, 2);  // conv_out
 }
 
 std::string original_vae_key(const std::string& name, const AutoencoderKLConfig& config) {

@@ -1,6 +1,6 @@
-#include <stdexcept>
+#include "models/unet_2d_condition_config.h"
 
-#include "models/unet_2d_condition_model.h"
+#include <stdexcept>
 
 namespace sfumato {
 namespace {

@@ -1,5 +1,7 @@
 #include "nn/unet_blocks.h"
 
+#include <utility>
+
 namespace sfumato {
 namespace {
 
@@ -134,16 +136,25 @@ void place_up_block(UNetBlockOptions& options, const std::vector<std::int64_t>& 
   options.resample = mirrored > 0 ? resample : BlockResample::kNone;
 }
 
-torch::Tensor UNetBlocks::forward(torch::Tensor x, const BlockConditions& conditions) {
+UNetFeatures UNetBlocks::encode(torch::Tensor x, const BlockConditions& conditions) {
   std::vector<torch::Tensor> skips{x};
   for (std::size_t i = 0; i < down_blocks->size(); ++i) {
     x = down_blocks->at<UNetDownBlockImpl>(i).forward(x, conditions, skips);
   }
   if (mid_block) x = mid_block(x, conditions);
+  return {.down_block_res_samples = std::move(skips), .mid_block_res_sample = x};
+}
+
+torch::Tensor UNetBlocks::decode(UNetFeatures features, const BlockConditions& conditions) {
+  auto x = std::move(features.mid_block_res_sample);
   for (std::size_t i = 0; i < up_blocks->size(); ++i) {
-    x = up_blocks->at<UNetUpBlockImpl>(i).forward(x, conditions, skips);
+    x = up_blocks->at<UNetUpBlockImpl>(i).forward(x, conditions, features.down_block_res_samples);
   }
   return x;
+}
+
+torch::Tensor UNetBlocks::forward(torch::Tensor x, const BlockConditions& conditions) {
+  return decode(encode(std::move(x), conditions), conditions);
 }
 
 }  // namespace sfumato

@@ -94,12 +94,25 @@ void place_down_block(UNetBlockOptions& options, const std::vector<std::int64_t>
 void place_up_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
                     BlockResample resample);
 
+/// What a UNet's way down leaves for its way up, and a ControlNet adds to; names are those of diffusers'
+/// ControlNetOutput.
+struct UNetFeatures {
+  /// conv_in's output, then each layer's of the way down.
+  std::vector<torch::Tensor> down_block_res_samples;
+  /// The middle block's output; without one the way down's.
+  torch::Tensor mid_block_res_sample;
+};
+
 /// The blocks of a UNet, which registers them under its own names.
 struct UNetBlocks {
   torch::nn::ModuleList down_blocks, up_blocks;
   UNetMidBlock mid_block{nullptr};
 
-  /// x [N, C, H, W] as conv_in puts it out, to what conv_norm_out takes, of the same shape.
+  /// The way down and the middle: x [N, C, H, W] as conv_in puts it out.
+  UNetFeatures encode(torch::Tensor x, const BlockConditions& conditions);
+  /// The way up, to what conv_norm_out takes: [N, C, H, W].
+  torch::Tensor decode(UNetFeatures features, const BlockConditions& conditions);
+  /// Both.
   torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions);
 };
 

@@ -94,7 +94,7 @@ TextEncoder load_text_encoder(const Folder& folder, const Index& index, const st
   const auto name = index.class_of(part, {"CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel"});
   if (value_or(read_json(folder / part / "config.json"), "use_attention_mask", false))
     refuse(folder, part + ": use_attention_mask true is not supported");
-  std::shared_ptr<const Tokenizer> tokenizer = load_part(folder, "tokenizer" + suffix, load_tokenizer);
+  std::shared_ptr<Tokenizer> tokenizer = load_part(folder, "tokenizer" + suffix, load_tokenizer);
   const auto states = index.is_xl() ? ClipStates::penultimate : ClipStates::last;
   if (name == "T5EncoderModel")
     return make_text_encoder(tokenizer, load_network<T5EncoderModelImpl>(folder, part, placement));

@@ -24,7 +24,8 @@ struct Generated {
 };
 
 /// A picture from noise: diffusers' StableDiffusionPipeline with a list of CPU generators seeded seed + k.
-/// Throws std::invalid_argument for a request that does not validate.
+/// With the model's ControlNets StableDiffusionControlNetPipeline. Throws std::invalid_argument for a request that does
+/// not validate, or whose controls are not the model's ControlNets.
 Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {});
 
 /// A picture from `image` [1, 3, H, W] in [-1, 1]: diffusers' StableDiffusionImg2ImgPipeline, likewise. `image` is
@@ -32,5 +33,20 @@ Generated text_to_image(const StableDiffusion& model, const Request& request, co
 /// strength) steps; where that is 0, the VAE's reconstruction.
 Generated image_to_image(const StableDiffusion& model, const Request& request, const torch::Tensor& image,
                          const OnStep& on_step = {});
+
+/// A picture, and which part of it is to be made anew.
+struct MaskedImage {
+  torch::Tensor image;  ///< [1, 3, H, W] in [-1, 1]
+  torch::Tensor mask;   ///< [1, 1, H', W'] in [0, 1], of any size, 1 where it is made anew
+};
+
+/// The masked part of a picture made anew: diffusers' StableDiffusionInpaintPipeline, given as many copies of picture
+/// and mask as the request has pictures, so that each draws from its own generator. A UNet for inpainting is told mask
+/// and masked picture; for any other, after each step, what is outside of the mask is the picture, noised. The
+/// request's size is the one it is made at and, where 0, the picture's own or, with `only_masked`, the model's; laid
+/// over the picture by `paste`, the result has the picture's. Without a step, the VAE's reconstruction. Throws
+/// std::invalid_argument also for a mask of which nothing is left in the latents' size.
+Generated inpaint(const StableDiffusion& model, const Request& request, const MaskedImage& masked,
+                  const OnStep& on_step = {});
 
 }  // namespace sfumato

@@ -14,6 +14,29 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// Of inpainting, in the web UI's words.
+std::string inpaint_parameters(const Request::Inpaint& inpaint) {
+  std::string text;
+  if (inpaint.mask_blur > 0) text += ", Mask blur: " + number(inpaint.mask_blur);
+  if (inpaint.invert_mask) text += ", Mask mode: Inpaint not masked";
+  if (inpaint.only_masked)
+    text += ", Inpaint area: Only masked, Masked area padding: " + std::to_string(inpaint.mask_padding);
+  return text;
+}
+
+/// As its extension for ControlNet writes them.
+std::string control_parameters(const Request& request) {
+  std::string text;
+  for (std::size_t i = 0; i < request.controls.size(); ++i) {
+    const auto& unit = request.controls[i];
+    text += ", ControlNet " + std::to_string(i) +
+            ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
+            ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number(unit.scale) +
+            ", Guidance Start: " + number(unit.start) + ", Guidance End: " + number(unit.end) + "\"";
+  }
+  return text;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -25,18 +48,20 @@ std::string parameters(const PictureRecord& record) {
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
           ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
           ", Model: " + std::filesystem::path(record.model).filename().string();
+  if (!record.vae.empty()) text += ", VAE: " + std::filesystem::path(record.vae).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
+  if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
-  return text + ", Version: sfumato";
+  return text + control_parameters(request) + ", Version: sfumato";
 }
 
 }  // namespace
 
 TextChunks to_text_chunks(const PictureRecord& record) {
-  const nlohmann::ordered_json json = {{"request", to_json(record.request)},
-                                       {"model", record.model},
-                                       {"device", record.device},
-                                       {"dtype", record.dtype}};
+  nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
+  if (!record.vae.empty()) json["vae"] = record.vae;
+  json.update({{"device", record.device}, {"dtype", record.dtype}});
+  json.update(to_json(record.additions));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
@@ -45,7 +70,12 @@ PictureRecord read_record(const std::filesystem::path& path) {
     if (keyword != kKeyword) continue;
     try {
       const auto json = Json::parse(text);
-      return {request_from_json(json.at("request")), json.at("model"), json.at("device"), json.at("dtype")};
+      return {.request = request_from_json(json.at("request")),
+              .model = json.at("model"),
+              .vae = value_or<std::string>(json, "vae", ""),
+              .device = json.at("device"),
+              .dtype = json.at("dtype"),
+              .additions = additions_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
     }

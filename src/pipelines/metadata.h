@@ -4,6 +4,7 @@
 #include <string>
 
 #include "images/png.h"
+#include "pipelines/additions.h"
 #include "pipelines/request.h"
 
 namespace sfumato {
@@ -14,8 +15,12 @@ struct PictureRecord {
   Request request;
   /// As the user named it: a path, or a name under models/.
   std::string model;
+  /// The VAE in place of the model's own, likewise; "" for none.
+  std::string vae = {};
   std::string device;
   std::string dtype;
+  /// Files by the paths that the user gave.
+  Additions additions{};
 };
 
 /// The text chunks `parameters` (AUTOMATIC1111's form, which other programs read) and `sfumato` (JSON).

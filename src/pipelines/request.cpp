@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kLargestSide = 16384;
 constexpr std::int64_t kLargestBatch = 10000;
 constexpr double kLargestGuidance = 1000;
+constexpr double kLargestBlur = 1000;
 
 /// Stable Diffusion XL's, by their keys.
 constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
@@ -80,6 +81,27 @@ Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
   return found->template get<Integer>();
 }
 
+nlohmann::ordered_json to_json(const Request::Inpaint& inpaint) {
+  return {{"mask", inpaint.mask},
+          {"mask_blur", inpaint.mask_blur},
+          {"invert_mask", inpaint.invert_mask},
+          {"only_masked", inpaint.only_masked},
+          {"mask_padding", inpaint.mask_padding},
+          {"paste", inpaint.paste}};
+}
+
+Request::Inpaint inpaint_from_json(const Json& json) {
+  refuse_unknown_keys(json, {"mask", "mask_blur", "invert_mask", "only_masked", "mask_padding", "paste"}, "inpaint");
+  Request::Inpaint inpaint;
+  inpaint.mask = value_or(json, "mask", inpaint.mask);
+  inpaint.mask_blur = value_or(json, "mask_blur", inpaint.mask_blur);
+  inpaint.invert_mask = value_or(json, "invert_mask", inpaint.invert_mask);
+  inpaint.only_masked = value_or(json, "only_masked", inpaint.only_masked);
+  inpaint.mask_padding = whole_or(json, "mask_padding", inpaint.mask_padding);
+  inpaint.paste = value_or(json, "paste", inpaint.paste);
+  return inpaint;
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const Request& request) {
@@ -103,14 +125,18 @@ nlohmann::ordered_json to_json(const Request& request) {
     json["image"] = request.image;
     json["strength"] = request.strength;
   }
+  if (!request.inpaint.mask.empty()) json["inpaint"] = to_json(request.inpaint);
+  for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
+  if (request.control_guess) json["control_guess"] = true;
   return json;
 }
 
 Request request_from_json(const Json& json) {
-  refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",     "height",   "steps",
-                             "guidance_scale", "guidance_rescale", "sampler",   "schedule", "eta",
-                             "seed",           "batch_count",      "image",     "strength", "clip_skip",
-                             "original_width", "original_height",  "crop_left", "crop_top", "prompt_syntax"},
+  refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",        "height",   "steps",
+                             "guidance_scale", "guidance_rescale", "sampler",      "schedule", "eta",
+                             "seed",           "batch_count",      "image",        "strength", "clip_skip",
+                             "original_width", "original_height",  "crop_left",    "crop_top", "prompt_syntax",
+                             "inpaint",        "controls",         "control_guess"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -131,6 +157,11 @@ Request request_from_json(const Json& json) {
   request.strength = value_or(json, "strength", request.strength);
   request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
   for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
+  if (const auto inpaint = json.find("inpaint"); inpaint != json.end()) request.inpaint = inpaint_from_json(*inpaint);
+  for (const auto& unit : value_or(json, "controls", std::vector<Json>())) {
+    request.controls.push_back(control_unit_from_json(unit));
+  }
+  request.control_guess = value_or(json, "control_guess", request.control_guess);
   return request;
 }
 
@@ -149,6 +180,9 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("eta", request.eta, 1);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
+  check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);
+  check_pixels("mask padding", request.inpaint.mask_padding);
+  for (const auto& unit : request.controls) validate(unit);
 }
 
 void validate_batch_count(const Request& request) {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
+#include "pipelines/control_unit.h"
 
 namespace sfumato {
 
@@ -46,6 +48,27 @@ struct Request {
   std::string image{};
   /// How much of the initial image is made anew, 0 to 1.
   double strength = 0.8;
+  /// What of the initial image is made anew.
+  struct Inpaint {
+    /// Path of the mask, white where it is; "" is all of it, as image to image does.
+    std::string mask{};
+    /// Deviation of the Gaussian that the mask is blurred with, in its pixels.
+    double mask_blur = 4;
+    /// Black takes the place of white.
+    bool invert_mask = false;
+    /// Only what is around the mask, enlarged to the request's size, with this many pixels around it.
+    bool only_masked = false;
+    std::int64_t mask_padding = 32;
+    /// Lay the result over the initial image by the mask, so that the rest stays as it was to the last bit.
+    bool paste = true;
+
+    bool operator==(const Inpaint&) const = default;
+  } inpaint{};
+  /// ControlNets, whose residuals add up.
+  std::vector<ControlUnit> controls{};
+  /// That they speak for the prompt's half alone and the more the deeper the layer, so that the picture is guessed from
+  /// what they are shown (diffusers' guess_mode).
+  bool control_guess = false;
 
   bool operator==(const Request&) const = default;
 };

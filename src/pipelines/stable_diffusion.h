@@ -12,6 +12,7 @@
 #include "diffusion/schedule.h"
 #include "models/autoencoder_kl.h"
 #include "models/unet_2d_condition_model.h"
+#include "pipelines/controlnet.h"
 #include "pipelines/known_things.h"
 #include "pipelines/request.h"
 #include "pipelines/text_encoder.h"
@@ -36,6 +37,8 @@ struct StableDiffusion {
   bool zeros_without_negative_prompt = false;
   /// The refiner's: a score takes the place of the picture's target size.
   bool requires_aesthetics_score = false;
+  /// Those of a request's controls (load_controlnets), in their order.
+  std::vector<ControlNet> controlnets = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;
@@ -52,13 +55,21 @@ struct StableDiffusion {
 /// Loads a folder or a file. A folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel),
 /// unet, vae and scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2; other parts (safety_checker,
 /// feature_extractor) are not looked at. Throws std::runtime_error naming the folder where a part is missing, of an
-/// unknown class, damaged or has a value that is not supported. A file: a safetensors checkpoint of Stable Diffusion 1,
-/// 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's vocabulary is
-/// taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
+/// unknown class, damaged or has a value that is not supported. A file: a checkpoint (safetensors, .ckpt) of Stable
+/// Diffusion 1, 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's
+/// vocabulary is taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
 StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const Placement& placement,
                                       const std::vector<std::filesystem::path>& tokenizers = {});
 
+/// Replaces the model's VAE by another: an AutoencoderKL folder, or the one in a pipeline's folder; or a safetensors file
+/// with the names of diffusers or of the original layout, built and scaled as the model's own. Throws
+/// std::runtime_error naming the path.
+void use_vae(StableDiffusion& model, const std::filesystem::path& path);
+
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);
+
+/// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once, when a network is loaded.
+void make_channels_last(torch::nn::Module& network);
 
 }  // namespace sfumato

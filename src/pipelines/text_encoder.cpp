@@ -18,7 +18,7 @@ torch::Tensor picked(Clip& model, const CLIPTextModelOutput& output, ClipStates 
 }
 
 template <class Clip>
-TextEncoder clip_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<Clip> model, ClipStates states,
+TextEncoder clip_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<Clip> model, ClipStates states,
                          bool projects) {
   const auto encode = [model, states, projects](const torch::Tensor& ids, std::int64_t clip_skip) -> EncodedText {
     const auto output = model->forward(ids);
@@ -30,19 +30,19 @@ TextEncoder clip_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared
 
 }  // namespace
 
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model) {
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model) {
   const auto encode = [model](const torch::Tensor& ids, std::int64_t) -> EncodedText {
     return {model->forward(ids), {}};
   };
   return {std::move(tokenizer), model, encode, 0};
 }
 
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,
                               ClipStates states) {
   return clip_encoder(std::move(tokenizer), std::move(model), states, /*projects=*/false);
 }
 
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer,
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer,
                               std::shared_ptr<CLIPTextModelWithProjectionImpl> model, ClipStates states) {
   return clip_encoder(std::move(tokenizer), std::move(model), states, /*projects=*/true);
 }

@@ -20,7 +20,7 @@ struct EncodedText {
 
 /// A text encoder of a pipeline, with the tokenizer that belongs to it.
 struct TextEncoder {
-  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<Tokenizer> tokenizer;
   /// The network itself: CLIPTextModelImpl, CLIPTextModelWithProjectionImpl or T5EncoderModelImpl.
   std::shared_ptr<torch::nn::Module> module;
   /// ids [N, L] int64 on the model's device. `clip_skip` layers of CLIP are left out at the end, 0 or more.
@@ -35,10 +35,10 @@ enum class ClipStates {
   penultimate,  ///< Stable Diffusion XL: the last but one layer's, as they are
 };
 
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model);
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model);
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,
                               ClipStates states);
-TextEncoder make_text_encoder(std::shared_ptr<const Tokenizer> tokenizer,
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer,
                               std::shared_ptr<CLIPTextModelWithProjectionImpl> model, ClipStates states);
 
 }  // namespace sfumato

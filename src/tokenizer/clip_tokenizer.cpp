@@ -54,6 +54,16 @@ void CLIPTokenizer::assign_special_tokens() {
   }
 }
 
+void CLIPTokenizer::add_word(const std::string& word, std::int64_t first_id, std::int64_t count) {
+  require_utf8(word);
+  const auto content = normalize(word);
+  const auto is_known = [&](const SpecialToken& token) { return token.content == content; };
+  if (content.empty() || std::any_of(special_tokens_.begin(), special_tokens_.end(), is_known))
+    throw std::invalid_argument("the word '" + word + "' has a meaning already");
+  special_tokens_.push_back(
+      {.content = content, .normalized = true, .id = first_id, .count = count, .single_word = true});
+}
+
 std::int64_t CLIPTokenizer::role_id(const std::string& role) const {
   return config_.roles.at(role).id;
 }
@@ -72,17 +82,12 @@ std::vector<std::int64_t> CLIPTokenizer::text_ids(const std::string& text) const
   require_utf8(text);
   std::vector<std::int64_t> ids;
   for (const auto& segment : split_at_special_tokens(text, special_tokens_, /*normalized=*/false)) {
-    if (segment.id >= 0) {
-      ids.push_back(segment.id);
-      continue;
-    }
+    segment.append_to(ids);
+    if (segment.id >= 0) continue;
     const auto normal = normalize(segment.text);
     for (const auto& part : split_at_special_tokens(normal, special_tokens_, /*normalized=*/true)) {
-      if (part.id >= 0) {
-        ids.push_back(part.id);
-      } else {
-        encode_words(part.text, ids);
-      }
+      part.append_to(ids);
+      if (part.id < 0) encode_words(part.text, ids);
     }
   }
   return ids;

@@ -1,5 +1,6 @@
 #include "tokenizer/special_tokens.h"
 
+#include <cctype>
 #include <stdexcept>
 
 #include "core/json.h"
@@ -50,11 +51,27 @@ std::vector<SpecialToken> read_added(const Json& decoder, const std::filesystem:
   return added;
 }
 
-const SpecialToken* longest_match(std::string_view rest, const std::vector<SpecialToken>& tokens, bool normalized) {
+/// Beyond ASCII every character counts as a letter.
+bool is_word_byte(char byte) {
+  const auto value = static_cast<unsigned char>(byte);
+  return value >= 0x80 || std::isalnum(value) != 0 || byte == '_';
+}
+
+/// Does a longer word begin before `begin` or end after `end`?
+bool lies_within_a_word(std::string_view text, std::size_t begin, std::size_t end) {
+  const bool before = begin > 0 && is_word_byte(text[begin - 1]) && is_word_byte(text[begin]);
+  const bool after = end < text.size() && is_word_byte(text[end - 1]) && is_word_byte(text[end]);
+  return before || after;
+}
+
+const SpecialToken* longest_match(std::string_view text, std::size_t at, const std::vector<SpecialToken>& tokens,
+                                  bool normalized) {
   const SpecialToken* longest = nullptr;
   for (const auto& token : tokens) {
-    if (token.normalized != normalized || token.content.empty() || !rest.starts_with(token.content)) continue;
-    if (longest == nullptr || token.content.size() > longest->content.size()) longest = &token;
+    const auto& content = token.content;
+    if (token.normalized != normalized || content.empty() || !text.substr(at).starts_with(content)) continue;
+    if (token.single_word && lies_within_a_word(text, at, at + content.size())) continue;
+    if (longest == nullptr || content.size() > longest->content.size()) longest = &token;
   }
   return longest;
 }
@@ -90,13 +107,13 @@ std::vector<Segment> split_at_special_tokens(std::string_view text, const std::v
   std::vector<Segment> segments;
   std::size_t start = 0;
   for (std::size_t i = 0; i < text.size();) {
-    const auto* token = longest_match(text.substr(i), tokens, normalized);
+    const auto* token = longest_match(text, i, tokens, normalized);
     if (token == nullptr) {
       ++i;
       continue;
     }
     if (i > start) segments.push_back({.text = text.substr(start, i - start)});
-    segments.push_back({.text = text.substr(i, token->content.size()), .id = token->id});
+    segments.push_back({.text = text.substr(i, token->content.size()), .id = token->id, .count = token->count});
     start = i += token->content.size();
   }
   if (start < text.size()) segments.push_back({.text = text.substr(start)});

@@ -15,6 +15,10 @@ struct SpecialToken {
   /// Looked for in the normalised text (in any case, for CLIP) instead of in the text as given.
   bool normalized = false;
   std::int64_t id = -1;
+  /// How many ids it stands for: `id` and those after it.
+  std::int64_t count = 1;
+  /// Not found within a longer word.
+  bool single_word = false;
 };
 
 /// What tokenizer_config.json and special_tokens_map.json of a folder say, merged as transformers 5 merges them: with
@@ -36,6 +40,12 @@ TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder,
 struct Segment {
   std::string_view text;
   std::int64_t id = -1;
+  std::int64_t count = 0;
+
+  /// Its ids, where it is a token, at the end of `ids`.
+  void append_to(std::vector<std::int64_t>& ids) const {
+    for (std::int64_t i = 0; i < count; ++i) ids.push_back(id + i);
+  }
 };
 
 /// Cuts `text` at the leftmost, then longest, special tokens whose `normalized` flag is as asked. Empty stretches are

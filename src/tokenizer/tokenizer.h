@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,11 @@ class Tokenizer {
   virtual SpecialIds special_ids() const = 0;
   /// The tokenizer's model_max_length.
   virtual std::int64_t max_length() const = 0;
+  /// From now on `word` in a text stands for the ids first_id, ..., first_id + count - 1. Throws std::invalid_argument
+  /// for a word that has a meaning already, and where the tokenizer takes no words.
+  virtual void add_word(const std::string& word, std::int64_t first_id, std::int64_t count) {
+    throw std::invalid_argument("the word '" + word + "' cannot be added: only CLIP's tokenizer takes words");
+  }
 };
 
 /// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt,

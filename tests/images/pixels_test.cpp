@@ -37,6 +37,17 @@ TEST(Pixels, EnlargesAsPillowDoes) {
             (std::vector<std::int64_t>{0, 29, 150, 255, 229, 149, 99}));
 }
 
+// Expected from Pillow 13, of white diagonals on black, 8 high and 6 wide. Both orders of the passes occur: rows first,
+// the first case would begin with 91.
+TEST(Pixels, ResizesBothSidesInPillowsOrder) {
+  const auto sums = torch::arange(8).view({8, 1}) + torch::arange(6);
+  const auto bytes = ((sums % 3 == 0) * 255).to(torch::kUInt8).unsqueeze(2).expand({8, 6, 3});
+  EXPECT_EQ(bytes_of(resize_lanczos(from_bytes(bytes), 3, 4)),
+            (std::vector<std::int64_t>{85, 83, 89, 77, 87, 85, 85, 87, 77, 89, 83, 85}));
+  EXPECT_EQ(bytes_of(resize_lanczos(from_bytes(bytes), 4, 3)),
+            (std::vector<std::int64_t>{77, 90, 79, 89, 84, 85, 85, 84, 89, 79, 90, 77}));
+}
+
 TEST(Pixels, AGridIsWhiteBetweenThePictures) {
   const auto grid = image_grid(torch::zeros({3, 3, 2, 2}), 2, 1);
   EXPECT_EQ(grid.sizes(), (std::vector<std::int64_t>{1, 3, 5, 5}));

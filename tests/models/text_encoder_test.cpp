@@ -102,5 +102,28 @@ TEST(Clip, MoreTokensThanPositionsAreRefused) {
   EXPECT_THROW(model(torch::zeros({1, 4}, torch::kInt64)), c10::Error);
 }
 
+TEST(Clip, AddedEmbeddingsActAsTheRowsTheyAreAndAreNoEndOfText) {
+  const torch::NoGradGuard no_grad;
+  for (const std::int64_t eos : {2, 19}) {  // 2 stands for "the highest id"
+    CLIPTextModel model(CLIPTextModelConfig{.vocab_size = 20,
+                                            .hidden_size = 16,
+                                            .intermediate_size = 24,
+                                            .projection_dim = 16,
+                                            .num_hidden_layers = 2,
+                                            .num_attention_heads = 2,
+                                            .max_position_embeddings = 8,
+                                            .eos_token_id = eos});
+    std::uint64_t seed = 1;
+    for (auto& parameter : model->parameters()) parameter.normal_(0, 1, seeded_generator(seed++));
+    const auto table = model->named_parameters()["embeddings.token_embedding.weight"];
+    const auto plain = model(torch::tensor({{3, 7, 8, 19}}));
+    EXPECT_EQ(model->add_token_embeddings(table.narrow(0, 7, 2).clone()), 20);
+    const auto added = model(torch::tensor({{3, 20, 21, 19}}));
+    EXPECT_TRUE(torch::equal(added.last_hidden_state, plain.last_hidden_state));
+    EXPECT_TRUE(torch::equal(added.pooler_output, plain.pooler_output));
+    EXPECT_THROW(model->add_token_embeddings(torch::ones({1, 15})), std::invalid_argument);
+  }
+}
+
 }  // namespace
 }  // namespace sfumato

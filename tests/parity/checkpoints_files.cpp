@@ -4,6 +4,7 @@
 
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
+#include "checkpoints/tensor_file.h"
 #include "checkpoints/weight_files.h"
 #include "core/files.h"
 
@@ -58,6 +59,27 @@ TEST(SafetensorsParity, ReadsTheValuesThatPythonWrote) {
   EXPECT_EQ(file.tensor("scalar").item<double>(), 2.5);
   EXPECT_TRUE(
       torch::equal(file.tensor("quote \" back \\ tab \t ü 猫"), torch::arange(6, torch::kFloat32).view({2, 3})));
+}
+
+TEST(PickleParity, ReadsTheValuesThatTorchSaved) {
+  const auto saved = open_tensors(golden() / "saved.ckpt");
+  const SafetensorsFile expected(golden() / "saved.safetensors");
+  EXPECT_EQ(saved->names().size(), expected.names().size());
+  for (const auto& name : expected.names()) {
+    EXPECT_EQ(saved->dtype(name), expected.dtype(name)) << name;
+    EXPECT_EQ(saved->shape(name), expected.shape(name)) << name;
+    EXPECT_TRUE(torch::equal(saved->tensor(name), expected.tensor(name))) << name;
+  }
+}
+
+TEST(PickleParity, RefusesAFileThatWouldRunACommandInPython) {
+  try {
+    open_tensors(golden() / "hostile.pt");
+    FAIL() << "it was read";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find(".system\", which no weights need"), std::string::npos) << error.what();
+  }
+  EXPECT_FALSE(fs::exists(golden() / "ran"));
 }
 
 TEST(WeightFilesParity, ReadsAShardedDiffusersFolder) {

@@ -1,9 +1,10 @@
 """What Python's safetensors and diffusers write and read.
 
-OUT_DIR gets {one,kinds}.safetensors for the reader, sharded, a diffusers folder, and python, the path of this
-interpreter. Called with `check FILE`, this reads a file that C++ wrote and compares.
+OUT_DIR gets {one,kinds}.safetensors for the reader, sharded, a diffusers folder, saved.ckpt, which torch.save wrote,
+with saved.safetensors, hostile.pt, which would make a file named ran, and python, the path of this interpreter. Called with `check FILE`, this reads a file that C++ wrote and compares.
 """
 
+import os
 import pathlib
 import sys
 
@@ -39,6 +40,38 @@ def write(out):
     vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=2, latent_channels=2)
     vae.save_pretrained(out / "sharded", max_shard_size="4KB")
     save_file(vae.state_dict(), out / "sharded_whole.safetensors")
+    write_pickles(out)
+
+
+class Hostile:
+    """Unpickling it runs a command."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.mark}'",)
+
+
+def write_pickles(out):
+    """What state_dict, a trainer's checkpoint and views of one storage come to in a pickle."""
+    torch.manual_seed(1)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    base = torch.randn(6, 8)
+    tensors = {"transposed": base.T, "row": base[2], "step": base[::2, 1::3], "scalar": torch.tensor(2.5),
+               "empty": torch.empty(0, 3), "expanded": torch.arange(5).expand(1, -1)}
+    for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16,
+                  torch.bfloat16, torch.float64):
+        tensors[str(dtype)[6:]] = torch.tensor([[1, 0, 2]]).to(dtype)
+    state_dict = network.state_dict()  # an OrderedDict with attributes
+    state_dict.update(tensors)
+    state_dict["parameter"] = torch.nn.Parameter(torch.randn(3))
+    adam = torch.optim.Adam(network.parameters()).state_dict()
+    torch.save({"epoch": 3, "global_step": 10**12, "lr": 1e-4, "done": False, "note": None, "optimizer": adam,
+                "state_dict": state_dict, "betas": (0.9, 0.999), "path": "ü"}, out / "saved.ckpt")
+    save_file({name: value.detach().clone().contiguous() for name, value in state_dict.items()},
+              out / "saved.safetensors")
+    torch.save({"weight": torch.ones(1), "more": Hostile(out / "ran")}, out / "hostile.pt")
 
 
 def check(path):

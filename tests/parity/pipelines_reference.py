@@ -123,13 +123,13 @@ def sharpen(pipeline):
             if "attn2.to_v" in name or "attn2.to_out" in name:
                 parameter *= 1.5
     unet.conv_out.weight /= predict(PROMPT).std()
-    picture = vae.decode(x / vae.config.scaling_factor).sample
+    picture = vae.decode(x[:, :4] / vae.config.scaling_factor).sample
     vae.decoder.conv_out.weight *= 0.5 / picture.std()
 
 
 def networks(**options):
-    options = dict(cross_attention_dim=32) | options
-    unet = UNet2DConditionModel(sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32, 32),
+    options = dict(in_channels=4, cross_attention_dim=32) | options
+    unet = UNet2DConditionModel(sample_size=16, out_channels=4, block_out_channels=(16, 32, 32),
                                 down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
                                 up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
                                 layers_per_block=1, attention_head_dim=4, norm_num_groups=8, **options)
@@ -170,11 +170,11 @@ def build_xl(folder, is_refiner):
     pipeline.save_pretrained(folder)
 
 
-def build(folder, parts):
+def build(folder, parts, in_channels=4):
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(0)
     text_encoder, tokenizer, scheduler = parts(folder)
-    unet, vae = networks(time_cond_proj_dim=12 if parts is distilled else None)
+    unet, vae = networks(in_channels=in_channels, time_cond_proj_dim=12 if parts is distilled else None)
     pipeline = StableDiffusionPipeline(vae=vae.eval(), text_encoder=text_encoder.eval(), tokenizer=tokenizer,
                                        unet=unet.eval(), scheduler=scheduler, safety_checker=None,
                                        feature_extractor=None, requires_safety_checker=False)

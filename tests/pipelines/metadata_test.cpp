@@ -8,16 +8,29 @@
 namespace sfumato {
 namespace {
 
-const PictureRecord kRecord{
-    .request = {.prompt = "a cat", .negative_prompt = "a dog", .width = 64, .height = 72, .sampler = "ddim", .seed = 5},
-    .model = "models/some",
-    .device = "cpu",
-    .dtype = "float32"};
+/// Set member by member: g++ 12 takes the request's empty texts in an initialiser for uninitialised ones.
+PictureRecord sample_record() {
+  PictureRecord record;
+  record.request.prompt = "a cat";
+  record.request.negative_prompt = "a dog";
+  record.request.width = 64;
+  record.request.height = 72;
+  record.request.sampler = "ddim";
+  record.request.seed = 5;
+  record.model = "models/some";
+  record.vae = "vaes/other.safetensors";
+  record.device = "cpu";
+  record.dtype = "float32";
+  record.additions = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}};
+  return record;
+}
+
+const PictureRecord kRecord = sample_record();
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
             "a cat\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 64x72, "
-            "Model: some, Version: sfumato");
+            "Model: some, VAE: other.safetensors, Version: sfumato");
 }
 
 TEST(Metadata, AnInitialImageHasItsStrength) {
@@ -27,6 +40,17 @@ TEST(Metadata, AnInitialImageHasItsStrength) {
   EXPECT_NE(to_text_chunks(record)[0].second.find(", Denoising strength: 0.65"), std::string::npos);
 }
 
+TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
+  auto record = kRecord;
+  record.request.controls = {{.model = "some/canny", .image = "a.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},
+                             {.model = "depth.safetensors", .image = "b.png"}};
+  EXPECT_NE(to_text_chunks(record)[0].second.find(
+                ", ControlNet 0: \"Module: canny, Model: canny, Weight: 0.8, Guidance Start: 0, Guidance End: 0.5\", "
+                "ControlNet 1: \"Module: none, Model: depth.safetensors, Weight: 1, Guidance Start: 0, "
+                "Guidance End: 1\""),
+            std::string::npos);
+}
+
 TEST(Metadata, TheRecordComesBackFromTheFile) {
   const auto path = std::filesystem::temp_directory_path() / ("sfumato-record-" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(kRecord));
@@ -34,8 +58,13 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   std::filesystem::remove(path);
   EXPECT_EQ(record.request, kRecord.request);
   EXPECT_EQ(record.model, "models/some");
+  EXPECT_EQ(record.vae, "vaes/other.safetensors");
   EXPECT_EQ(record.device, "cpu");
   EXPECT_EQ(record.dtype, "float32");
+  EXPECT_EQ(to_json(record.additions),
+            nlohmann::ordered_json::parse(R"({"loras": [{"path": "a.safetensors", "weight": 0.75},
+                                                        {"path": "b.safetensors", "weight": 1.0}],
+                                              "embeddings": ["c.pt"]})"));
 }
 
 TEST(Metadata, APictureWithoutARecordIsRefused) {

@@ -22,7 +22,10 @@ Request sample() {
           .seed = std::numeric_limits<std::uint64_t>::max(),
           .batch_count = 3,
           .image = "a.png",
-          .strength = 0.6};
+          .strength = 0.6,
+          .controls = {{.model = "canny", .image = "b.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},
+                       {.model = "depth.safetensors", .image = "c.png", .start = 0.25}},
+          .control_guess = true};
 }
 
 /// What validate throws of the sample after `change`; "" where nothing.
@@ -78,6 +81,27 @@ TEST(Request, WhatIsOutOfRangeIsRefusedWithItsValue) {
   EXPECT_EQ(complaint([](Request& request) { request.prompt_syntax = "poetry"; }),
             "prompt syntax 'poetry': expected a1111 or plain");
   EXPECT_NE(complaint([](Request& request) { request.sampler = "magic"; }).find("magic"), std::string::npos);
+}
+
+TEST(Request, AControlThatIsOutOfRangeIsRefusedWithItsValue) {
+  const auto of_unit = [](const std::function<void(ControlUnit&)>& change) {
+    return complaint([&](Request& request) { change(request.controls[1]); });
+  };
+  EXPECT_EQ(of_unit([](ControlUnit& unit) { unit.scale = 10.5; }), "control scale 10.5: expected 0 to 10");
+  EXPECT_EQ(of_unit([](ControlUnit& unit) { unit.start = -0.5; }), "control start -0.5: expected 0 to 1");
+  EXPECT_EQ(of_unit([](ControlUnit& unit) { unit.end = 0.25; }),
+            "control start 0.25: expected less than its end, 0.25");
+  EXPECT_EQ(of_unit([](ControlUnit& unit) { unit.preprocess = "depth"; }),
+            "control preprocess 'depth': expected canny, or none");
+  EXPECT_NE(of_unit([](ControlUnit& unit) { unit.image = ""; }), "");
+  EXPECT_NE(of_unit([](ControlUnit& unit) { unit.model = ""; }), "");
+}
+
+TEST(Request, ControlsAreAListOfKnownKeys) {
+  EXPECT_EQ(request_from_json(Json::parse(R"({"controls": [{"model": "m", "image": "i"}]})")).controls,
+            (std::vector<ControlUnit>{{.model = "m", .image = "i"}}));
+  for (const auto* text : {R"({"controls": {}})", R"({"controls": [{"weight": 1}]})", R"({"controls": ["a"]})"})
+    EXPECT_THROW(request_from_json(Json::parse(text)), std::invalid_argument) << text;
 }
 
 TEST(Request, ATextThatIsNotUtf8IsRefused) {

@@ -1,4 +1,4 @@
-"""Runs txt2img and img2img as a user does, with a small random model: what they write, and what they refuse."""
+"""Runs txt2img, img2img and inpaint as a user does, with a small random model: what they write, and what they refuse."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 BUILD = Path(os.environ["SFUMATO_BUILD_DIR"])
-TXT2IMG, IMG2IMG = BUILD / "tools" / "txt2img", BUILD / "tools" / "img2img"
+TXT2IMG, IMG2IMG, INPAINT = (BUILD / "tools" / name for name in ("txt2img", "img2img", "inpaint"))
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2"}
 
 
@@ -46,10 +46,35 @@ def write_model(folder):
 def png(width, height, color_type=2, depth=8):
     """A valid PNG of one value; color_type 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
+    return png_of(width, height, color_type, depth, (b"\x50" * (width * channels * depth // 8),) * height)
+
+
+def png_of(width, height, color_type, depth, rows):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = (b"\0" + b"\x50" * (width * channels * depth // 8)) * height
+    rows = b"".join(b"\0" + row for row in rows)
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def mask_png(width, height, white):
+    """Grey, with the columns of the range `white` at 255."""
+    return png_of(width, height, 0, 8, (bytes(255 * (x in white) for x in range(width)),) * height)
+
+
+def decoded(path):
+    """The rows of an 8-bit RGB PNG: bytes."""
+    found = dict(chunks(path))
+    width, height = struct.unpack(">II", found[b"IHDR"][:8])
+    data, rows, above = zlib.decompress(pixels(path)), [], bytes(width * 3)
+    for y in range(height):
+        kind, *row = data[y * (width * 3 + 1):(y + 1) * (width * 3 + 1)]
+        for x, value in enumerate(row):
+            left, up, corner = (row[x - 3], above[x], above[x - 3]) if x >= 3 else (0, above[x], 0)
+            paeth = min((left, up, corner), key=lambda p: abs(left + up - corner - p))
+            row[x] = (value + (0, left, up, (left + up) // 2, paeth)[kind]) % 256
+        rows.append(bytes(row))
+        above = row
+    return rows
 
 
 def chunks(path):
@@ -60,6 +85,22 @@ def chunks(path):
         found.append((data[at + 4:at + 8], data[at + 8:at + 8 + size]))
         at += 12 + size
     return found
+
+
+def write_safetensors(path, tensors):
+    """float32 tensors: name to (shape, numbers)."""
+    header, data = {}, b""
+    for name, (shape, numbers) in tensors.items():
+        begin = len(data)
+        data += struct.pack(f"<{len(numbers)}f", *numbers)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_lora(path, layer="lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0"):
+    write_safetensors(path, {f"{layer}.lora_down.weight": ([1, 16], [1.0] * 16),
+                             f"{layer}.lora_up.weight": ([16, 1], [0.5 * (-1) ** i for i in range(16)])})
 
 
 def pixels(path):
@@ -111,6 +152,35 @@ class Programs(unittest.TestCase):
 
 
 class Makes(Programs):
+    def test_a_lora_changes_the_picture_and_is_made_again_from_its_record(self):
+        write_lora(self.folder / "a.safetensors")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "--lora", "a.safetensors:0", "-o", "none.png")
+        self.makes(TXT2IMG, "--lora", "a.safetensors:0.5", "--lora", "a.safetensors:0.25", "a cat", "-s", "1",
+                   "-o", "lora.png")
+        self.makes(TXT2IMG, "--from-image", "lora.png", "-o", "again.png")
+        self.assertEqual(pixels(self.folder / "none.png"), pixels(self.folder / "plain.png"))
+        self.assertNotEqual(pixels(self.folder / "lora.png"), pixels(self.folder / "plain.png"))
+        self.assertEqual(pixels(self.folder / "again.png"), pixels(self.folder / "lora.png"))
+
+    def test_an_embeddings_word_in_the_prompt_counts(self):
+        write_safetensors(self.folder / "sofa.safetensors",
+                          {"emb_params": ([2, 32], [0.3 * (-1) ** i for i in range(64)])})
+        self.makes(TXT2IMG, "a red sofa", "-s", "1", "-o", "plain.png")
+        self.makes(TXT2IMG, "a red sofa", "-s", "1", "--embedding", "sofa.safetensors", "-o", "added.png")
+        self.makes(TXT2IMG, "a red cat", "-s", "1", "-o", "cat.png")
+        self.makes(TXT2IMG, "a red cat", "-s", "1", "--embedding", "sofa.safetensors", "-o", "cat-added.png")
+        self.assertNotEqual(pixels(self.folder / "added.png"), pixels(self.folder / "plain.png"))
+        self.assertEqual(pixels(self.folder / "cat-added.png"), pixels(self.folder / "cat.png"))
+
+    def test_additions_that_do_not_fit_are_refused(self):
+        write_lora(self.folder / "other.safetensors", layer="lora_unet_elsewhere")
+        write_safetensors(self.folder / "wide.safetensors", {"emb_params": ([1, 33], [0.0] * 33)})
+        self.refuses(TXT2IMG, "a cat", "--lora", "other.safetensors",
+                     says=["other.safetensors", '1 unexpected: "lora_unet_elsewhere"'])
+        self.refuses(TXT2IMG, "a cat", "--lora", "missing.safetensors", says=["missing.safetensors"])
+        self.refuses(TXT2IMG, "a cat", "--embedding", "wide.safetensors", says=["wide.safetensors", "33"])
+
     def test_a_picture_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")
@@ -135,6 +205,24 @@ class Makes(Programs):
         self.makes(TXT2IMG, "a cat", "-s", "6", "-o", "alone.png")
         self.assertEqual(pixels(self.folder / "6.png"), pixels(self.folder / "alone.png"))
         self.assertNotEqual(pixels(self.folder / "5.png"), pixels(self.folder / "6.png"))
+
+    def test_pictures_made_at_once_are_those_made_one_by_one(self):
+        arguments = ("a cat", "-s", "5", "-b", "5", "--eta", "0.5")
+        self.makes(TXT2IMG, *arguments, "-o", "one-{seed}.png")
+        result = json.loads(self.makes(TXT2IMG, *arguments, "--batch-size", "3", "--json", "-o", "batch-{seed}.png",
+                                       "--save-latents", "l.safetensors"))
+        self.assertEqual([image["seed"] for image in result["images"]], [5, 6, 7, 8, 9])
+        self.assertEqual({image["request"]["batch_count"] for image in result["images"]}, {1})
+        data = (self.folder / "l.safetensors").read_bytes()
+        header = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+        self.assertEqual(header["latents"]["shape"], [5, 4, 8, 8])
+        for seed in range(5, 10):
+            one, other = (b"".join(decoded(self.folder / f"{kind}-{seed}.png")) for kind in ("one", "batch"))
+            # 50 dB, which rounding in another order stays far above; another seed's picture is below 30.
+            error = sum((a - b) ** 2 for a, b in zip(one, other)) / len(one)
+            self.assertLess(error, 255 ** 2 / 10 ** 5)
+            self.assertEqual(chunks(self.folder / f"one-{seed}.png")[1:3], chunks(self.folder / f"batch-{seed}.png")[1:3])
+        self.refuses(TXT2IMG, "a cat", "--batch-size", "0", says=["batch size 0"])
 
     def test_a_picture_again_from_its_own_file(self):
         self.makes(TXT2IMG, "a cat", "-n", "a dog", "-s", "5", "-W", "40", "--cfg-scale", "3", "--eta", "0.5", "-o", "a.png")
@@ -215,11 +303,98 @@ class Makes(Programs):
         self.makes(IMG2IMG, "--from-image", "a.png", "-o", "b.png")
         self.assertEqual(pixels(self.folder / "a.png"), pixels(self.folder / "b.png"))
 
+    def write_masked(self, width=40, height=24, white=range(20, 40)):
+        (self.folder / "i.png").write_bytes(png(width, height))
+        (self.folder / "m.png").write_bytes(mask_png(width, height, white))
+
+    def test_part_of_a_picture_anew_and_the_rest_as_it_was(self):
+        self.write_masked(43, 26)
+        self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "-s", "3", "-o", "a.png")
+        rows = decoded(self.folder / "a.png")
+        self.assertEqual((len(rows), len(rows[0])), (26, 43 * 3))
+        for row in rows:
+            self.assertEqual(row[:20 * 3] + row[40 * 3:], b"\x50" * (23 * 3))
+        self.assertNotEqual({row[20 * 3:40 * 3] for row in rows}, {b"\x50" * 60})
+        self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--no-paste", "-s", "3", "-o", "b.png")
+        rows = decoded(self.folder / "b.png")
+        self.assertEqual((len(rows), len(rows[0])), (24, 40 * 3))
+        self.assertNotEqual({row[:60] for row in rows}, {b"\x50" * 60})
+
+    def test_the_other_part_of_a_picture_anew(self):
+        self.write_masked()
+        self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "--invert-mask", "-o", "a.png")
+        rows = decoded(self.folder / "a.png")
+        self.assertEqual({row[20 * 3:] for row in rows}, {b"\x50" * 60})
+        self.assertNotEqual({row[:20 * 3] for row in rows}, {b"\x50" * 60})
+
+    def test_a_small_part_at_full_size(self):
+        self.write_masked(200, 120, range(150, 170))
+        result = self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "--only-masked",
+                            "--mask-padding", "4", "--json", "-o", "a.png")
+        request = json.loads(result)["images"][0]["request"]
+        self.assertEqual((request["width"], request["height"]), (64, 64), "the model's size")
+        rows = decoded(self.folder / "a.png")
+        self.assertEqual((len(rows), len(rows[0])), (120, 200 * 3))
+        self.assertEqual({row[:150 * 3] + row[170 * 3:] for row in rows}, {b"\x50" * (180 * 3)})
+
+    def test_a_mask_of_another_size_or_kind(self):
+        self.write_masked()
+        (self.folder / "small.png").write_bytes(mask_png(10, 6, range(5, 10)))
+        # White paint on a transparent ground, as drawing programs save it.
+        rows = (bytes(255 if x >= 20 else 0 for x in range(40) for _ in range(2)),) * 24
+        (self.folder / "alpha.png").write_bytes(png_of(40, 24, 4, 8, rows))
+        for name in ("small.png", "alpha.png"):
+            self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", name, "--mask-blur", "0", "-o", f"of_{name}")
+            rows = decoded(self.folder / f"of_{name}")
+            # Enlarging the small one by 4 rings over three of its pixels.
+            self.assertEqual({row[:8 * 3] for row in rows}, {b"\x50" * 24}, name)
+            self.assertNotEqual({row[25 * 3:] for row in rows}, {b"\x50" * 45}, name)
+
+    def test_part_of_a_picture_again_from_its_own_file(self):
+        self.write_masked()
+        self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "-s", "3", "--mask-blur", "2.5", "--strength",
+                   "0.7", "--invert-mask", "--only-masked", "--mask-padding", "5", "-o", "a.png")
+        self.makes(INPAINT, "--from-image", "a.png", "-o", "b.png")
+        self.assertEqual(chunks(self.folder / "a.png"), chunks(self.folder / "b.png"))
+        text = chunks(self.folder / "a.png")[1][1].decode()
+        self.assertIn("Denoising strength: 0.7, Mask blur: 2.5, Mask mode: Inpaint not masked, Inpaint area: Only "
+                      "masked, Masked area padding: 5", text)
+        self.refuses(IMG2IMG, "--from-image", "a.png", says=["a.png", "inpaint"])
+
     def test_a_model_by_name(self):
         environment = {**ENVIRONMENT, "SFUMATO_MODELS": str(self.root)}
         result = subprocess.run([TXT2IMG, "a cat", "-m", "model", "--steps", "1", "-o", self.folder / "a.png"],
                                 env=environment, capture_output=True)
         self.assertEqual(result.returncode, 0, result.stderr)
+
+    def controls(self, *names):
+        """The arguments for the model's ControlNets, each shown a picture of its own."""
+        arguments = []
+        for name in names:
+            (self.folder / f"{name}.png").write_bytes(png(30, 20))
+            arguments += ["--control", str(self.model / name), "--control-image", f"{name}.png"]
+        return arguments
+
+    def test_a_picture_by_controlnets_and_again(self):
+        self.makes(TXT2IMG, "a cat", "-s", "3", "-o", "plain.png")
+        self.makes(TXT2IMG, "a cat", "-s", "3", *self.controls("control_rgb"), "-o", "one.png")
+        two = [*self.controls("control_rgb", "control_bgr"), "--control-scale", "0.8", "--control-scale", "1.5",
+               "--control-end", "0.5", "--control-guess"]
+        self.makes(TXT2IMG, "a cat", "-s", "3", *two, "-o", "two.png")
+        self.assertEqual(len({pixels(self.folder / f"{name}.png") for name in ("plain", "one", "two")}), 3)
+        self.makes(TXT2IMG, "--from-image", "two.png", "-o", "again.png")
+        self.assertEqual(chunks(self.folder / "two.png"), chunks(self.folder / "again.png"))
+        self.makes(TXT2IMG, "--from-image", "two.png", "--control-scale", "0", "-o", "zero.png")
+        self.assertEqual(pixels(self.folder / "zero.png"), pixels(self.folder / "plain.png"))
+
+    def test_img2img_by_a_controlnet_that_sees_edges(self):
+        (self.folder / "i.png").write_bytes(png(24, 16))
+        arguments = ["a cat", "-i", "i.png", "-s", "3", *self.controls("control_rgb")]
+        self.makes(IMG2IMG, *arguments, "-o", "grey.png")
+        self.makes(IMG2IMG, *arguments, "--control-preprocess", "canny", "-o", "edges.png")
+        self.assertNotEqual(pixels(self.folder / "grey.png"), pixels(self.folder / "edges.png"))
+        self.makes(IMG2IMG, "--from-image", "edges.png", "-o", "again.png")
+        self.assertEqual(chunks(self.folder / "edges.png"), chunks(self.folder / "again.png"))
 
     def test_ctrl_c_ends_it_and_leaves_whole_files(self):
         process = subprocess.Popen([TXT2IMG, "a cat", "-m", self.model, "--device", "cpu", "--steps", "20", "-b", "5000",
@@ -309,6 +484,48 @@ class Refuses(Programs):
         for strength in ("-0.1", "1.1", "nan"):
             self.refuses(IMG2IMG, "a cat", "-i", "whole.png", "--strength", strength, says=["strength"])
         self.refuses(IMG2IMG, "a cat", says=["-i"])
+
+    def test_masks(self):
+        (self.folder / "i.png").write_bytes(png(40, 24))
+        (self.folder / "white.png").write_bytes(mask_png(40, 24, range(40)))
+        (self.folder / "black.png").write_bytes(mask_png(40, 24, range(0)))
+        (self.folder / "thin.png").write_bytes(mask_png(40, 24, range(17, 18)))
+        (self.folder / "text.png").write_text("not a picture")
+        self.refuses(INPAINT, "a cat", "-i", "i.png", says=["--mask"])
+        self.refuses(INPAINT, "a cat", "--mask", "white.png", says=["-i"])
+        for name in ("text.png", "none.png"):
+            self.refuses(INPAINT, "a cat", "-i", "i.png", "--mask", name, says=[name])
+        for name in ("black.png", "thin.png"):
+            self.refuses(INPAINT, "a cat", "-i", "i.png", "--mask", name, says=[name, "white"])
+        self.refuses(INPAINT, "a cat", "-i", "i.png", "--mask", "white.png", "--invert-mask", "--only-masked",
+                     says=["white.png", "inverted"])
+        for option, value in (("--mask-blur", "-1"), ("--mask-blur", "nan"), ("--mask-padding", "-1")):
+            self.refuses(INPAINT, "a cat", "-i", "i.png", "--mask", "white.png", option, value, says=["mask"])
+
+    def test_controlnets(self):
+        (self.folder / "c.png").write_bytes(png(16, 16))
+        control, image = ["--control", str(self.model / "control_rgb")], ["--control-image", "c.png"]
+        for arguments, words in [
+                (control, ["0 times --control-image", "one for each --control"]),
+                ([*control, *image, *image], ["2 times --control-image", "1 ControlNets"]),
+                (image, ["1 times --control-image", "0 ControlNets"]),
+                ([*control, "--control-image", "none.png"], ["none.png"]),
+                ([*control, *image, "--control-scale", "-1"], ["control scale -1", "0 to 10"]),
+                ([*control, *image, "--control-scale", "11"], ["control scale 11", "0 to 10"]),
+                ([*control, *image, "--control-scale", "nan"], ["control scale", "0 to 10"]),
+                ([*control, *image, "--control-scale", "1", "--control-scale", "2"], ["2 times --control-scale"]),
+                ([*control, *image, "--control-start", "0.5", "--control-end", "0.5"], ["control start 0.5", "end"]),
+                ([*control, *image, "--control-end", "1.5"], ["control end 1.5", "0 to 1"]),
+                ([*control, *image, "--control-preprocess", "magic"], ["magic", "canny"]),
+                (["--control-scale", "1"], ["--control-scale without --control"]),
+                (["--control-guess"], ["--control-guess without --control"]),
+                (["--control", "no/such", *image], ["ControlNet 'no/such'", "no such folder or file"]),
+                (["--control", str(self.folder), *image], [str(self.folder), "no config.json"]),
+                (["--control", str(self.model / "unet"), *image], ["unet", "expected a diffusers ControlNetModel"]),
+                (["--control", str(self.model / "control_other"), *image],
+                 ["control_other", "cross_attention_dim is 48", "the model's 32"])]:
+            with self.subTest(arguments):
+                self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
     def test_outputs(self):
         (self.folder / "mine.png").write_text("mine")

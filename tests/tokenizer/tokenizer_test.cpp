@@ -43,6 +43,28 @@ TEST(ClipTokenizer, CaseAndWhiteSpaceDoNotMatter) {
   EXPECT_EQ(tokenizer->encode("  A\tCAT\n").ids, tokenizer->encode("a cat").ids);
 }
 
+TEST(ClipTokenizer, AnAddedWordStandsForItsIdsInAnyCaseAndAmongPunctuation) {
+  const auto tokenizer = load_tokenizer(kClip);
+  tokenizer->add_word("my-Style_2", 50000, 3);
+  const std::vector<std::int64_t> expected = {49406, 320, 2368, 267, 50000, 50001, 50002, 267, 320, 2368, 49407};
+  EXPECT_EQ(head(tokenizer->encode("a cat, MY-style_2, a cat"), 11), expected);
+}
+
+TEST(ClipTokenizer, AnAddedWordIsNotFoundWithinALongerOne) {
+  const auto tokenizer = load_tokenizer(kClip), plain = load_tokenizer(kClip);
+  tokenizer->add_word("cat", 50000, 1);
+  EXPECT_EQ(tokenizer->encode("cats concat catä 2cat").ids, plain->encode("cats concat catä 2cat").ids);
+  EXPECT_EQ(head(tokenizer->encode("(cat)"), 4)[2], 50000);
+}
+
+TEST(ClipTokenizer, RefusesAWordThatHasAMeaningAlready) {
+  const auto tokenizer = load_tokenizer(kClip);
+  tokenizer->add_word("style", 50000, 1);
+  for (const auto* word : {"style", "STYLE", "<|endoftext|>", ""})
+    EXPECT_NE(message_of([&] { tokenizer->add_word(word, 50001, 1); }).find("has a meaning already"), std::string::npos)
+        << word;
+}
+
 TEST(ClipTokenizer, CutTellsWhatDidNotFit) {
   const auto tokenizer = load_tokenizer(kClip);
   std::string text;

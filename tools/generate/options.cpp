@@ -9,6 +9,7 @@
 
 #include "core/files.h"
 #include "diffusion/samplers.h"
+#include "generate/control_options.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
 
@@ -19,9 +20,11 @@ namespace {
 struct Arguments {
   GenerateOptions options;
   Request request;
+  ControlArguments control;
   std::string seed;
   std::string prompts_file;
   std::string from_image;
+  std::vector<std::string> loras, embeddings;
 };
 
 std::string sampler_help() {
@@ -39,7 +42,24 @@ void add_size_conditions(CLI::App& app, Request& request) {
   app.add_option("--crop-top", request.crop_top, "Likewise")->group(group);
 }
 
-void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) {
+void add_image_options(CLI::App& app, Request& request) {
+  app.add_option("-i,--image", request.image, "The picture to start from");
+  app.add_option("--strength", request.strength, "How much of it to make anew, 0 to 1")->capture_default_str();
+}
+
+void add_mask_options(CLI::App& app, Request::Inpaint& inpaint) {
+  app.add_option("--mask", inpaint.mask, "A picture that is white where the other one is to be made anew");
+  app.add_option("--mask-blur", inpaint.mask_blur, "Softens the mask's edge, in pixels")->capture_default_str();
+  app.add_flag("--invert-mask,!--no-invert-mask", inpaint.invert_mask, "Make anew what is black instead");
+  app.add_flag("--only-masked,!--whole-picture", inpaint.only_masked,
+               "Cut out what is around the mask, make it at full size (-W, -H, by default the model's), put it back");
+  app.add_option("--mask-padding", inpaint.mask_padding, "Pixels around the mask with --only-masked")
+      ->capture_default_str();
+  app.add_flag("--paste,!--no-paste", inpaint.paste,
+               "Keep the rest of the picture to the last bit (default); --no-paste gives what the model makes of it");
+}
+
+void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
@@ -63,10 +83,29 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
   app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   add_size_conditions(app, request);
+  add_control_options(app, arguments.control);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
-  if (!takes_image) return;
-  app.add_option("-i,--image", request.image, "The picture to start from");
-  app.add_option("--strength", request.strength, "How much of it to make anew, 0 to 1")->capture_default_str();
+  if (program.takes_image) add_image_options(app, request);
+  if (program.takes_mask) add_mask_options(app, request.inpaint);
+}
+
+void add_additions(CLI::App& app, Arguments& arguments) {
+  const auto all = CLI::MultiOptionPolicy::TakeAll;
+  app.add_option("--lora", arguments.loras, "A LoRA file, FILE or FILE:WEIGHT (1); may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+  app.add_option("--embedding", arguments.embeddings,
+                 "A textual inversion; its file's name is the word for it in prompts; may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+}
+
+/// What the command line names takes the place of what a record named.
+void settle_additions(Arguments& arguments) {
+  auto& additions = arguments.options.additions;
+  if (!arguments.loras.empty()) additions.loras.clear();
+  for (const auto& text : arguments.loras) additions.loras.push_back(parse_lora(text));
+  if (!arguments.embeddings.empty()) additions.embeddings = {arguments.embeddings.begin(), arguments.embeddings.end()};
 }
 
 void add_program_options(CLI::App& app, Arguments& arguments) {
@@ -75,13 +114,17 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
                  "PNG to write; {seed} and {index} are replaced. By default a free name in out/");
   app.add_option(
       "-m,--model", options.model,
-      std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1, 2, XL), or the "
-                  "name of a folder under models/ (") +
+      std::string(
+          "A diffusers folder, a file (.safetensors, .ckpt) in the original layout (Stable Diffusion 1, 2, XL), or the "
+          "name of a folder under models/ (") +
           kDefaultModel + ")");
+  app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
+  app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
+      ->capture_default_str();
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--json", options.json, "Print the result as JSON");
@@ -105,16 +148,24 @@ bool parse(CLI::App& app, int argc, char** argv) {
   return true;
 }
 
+/// The program that makes what a request asks for.
+std::string program_for(const Request& request) {
+  if (!request.inpaint.mask.empty()) return "inpaint";
+  return request.image.empty() ? "txt2img" : "img2img";
+}
+
 /// The request of --from-image becomes what the command line's flags change.
-void start_from_record(CLI::App& app, Arguments& arguments, bool takes_image) {
+void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   const auto record = read_record(arguments.from_image);
-  if (record.request.image.empty() == takes_image)
-    throw std::invalid_argument("'" + arguments.from_image + "' was made by " + (takes_image ? "txt2img" : "img2img") +
+  if (const auto maker = program_for(record.request); maker != program.name)
+    throw std::invalid_argument("'" + arguments.from_image + "' was made by " + maker +
                                 ": make it again with that program");
   arguments.request = record.request;
   arguments.seed = std::to_string(record.request.seed);
   auto& options = arguments.options;
   options.model = record.model;
+  options.vae = record.vae;
+  options.additions = record.additions;
   options.dtype = record.dtype;
   // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
   if (record.device == "cpu") options.device = record.device;
@@ -145,30 +196,36 @@ std::vector<Request> spread(const Request& first, const std::vector<std::string>
   return requests;
 }
 
-void check_presence(const CLI::App& app, const Arguments& arguments, bool takes_image) {
+void check_presence(const CLI::App& app, const Arguments& arguments, const GenerateProgram& program) {
   const bool rerun = !arguments.from_image.empty();
   const bool prompted = app.get_option("--prompt")->count() > 0;
   if (prompted && !arguments.prompts_file.empty())
     throw std::invalid_argument("a prompt and --prompts-file: expected one of them");
   if (!prompted && arguments.prompts_file.empty() && !rerun)
     throw std::invalid_argument("no prompt: expected one, as in " + app.get_name() + " \"a cat on a sofa\"");
-  if (takes_image && arguments.request.image.empty())
+  if (program.takes_image && arguments.request.image.empty())
     throw std::invalid_argument("no initial image: expected one, as in -i photo.png");
+  if (program.takes_mask && arguments.request.inpaint.mask.empty())
+    throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
 }
 
 }  // namespace
 
 std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int argc, char** argv) {
   Arguments arguments;
+  arguments.request.strength = program.strength;
   CLI::App app(program.description, program.name);
-  add_request_options(app, arguments, program.takes_image);
+  add_request_options(app, arguments, program);
   add_program_options(app, arguments);
+  add_additions(app, arguments);
   if (!parse(app, argc, argv)) return std::nullopt;
   if (!arguments.from_image.empty()) {
-    start_from_record(app, arguments, program.takes_image);
+    start_from_record(program, arguments);
     parse(app, argc, argv);
   }
-  check_presence(app, arguments, program.takes_image);
+  check_presence(app, arguments, program);
+  settle_additions(arguments);
+  set_controls(arguments.request, arguments.control);
   arguments.request.seed = arguments.seed.empty() ? std::random_device()() : parse_seed(arguments.seed);
   std::vector<std::string> prompts = {arguments.request.prompt};
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);

@@ -5,31 +5,39 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/additions.h"
 #include "pipelines/request.h"
 
 namespace sfumato {
 
-/// What txt2img and img2img are told on their command line.
+/// What txt2img, img2img and inpaint are told on their command line.
 struct GenerateOptions {
   /// One a prompt; seeds run on from one to the next.
   std::vector<Request> requests;
   std::string model;
+  /// A VAE in place of the model's own; "" for none.
+  std::string vae;
+  Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.
   std::string output;
   std::string save_latents;
+  /// Pictures that go through the model at once.
+  std::int64_t batch_size = 1;
   bool force = false;
   bool json = false;
   bool verbose = false;
   bool quiet = false;
 };
 
-/// What distinguishes the two programs.
+/// What distinguishes the programs.
 struct GenerateProgram {
   std::string name;
   std::string description;
   bool takes_image = false;
+  bool takes_mask = false;
+  double strength = Request().strength;  ///< where the command line names none
 };
 
 /// The options, or nothing where --help was asked for and printed. Throws std::invalid_argument for a wrong argument

@@ -24,58 +24,81 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kAutomatic = Progress::Style::kAutomatic;
 constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
 
-/// One picture to make.
+/// Pictures that go through the model together, and where each is written.
 struct Planned {
   Request request;
-  std::filesystem::path output;
+  std::vector<std::filesystem::path> outputs;
 };
 
 /// One that was made.
 struct Made {
   std::filesystem::path path;
-  Generated generated;
-  double seconds = 0;
+  Request request;
+  torch::Tensor latents;  ///< [1, C, h, w]
+  double seconds = 0;     ///< its share of the batch's
+};
+
+/// Those that were made together.
+struct Batch {
+  std::vector<Made> pictures;
+  std::vector<std::string> warnings;
 };
 
 /// All that a run needs, checked, before anything is computed.
 struct Run {
   GenerateOptions options;
-  std::vector<Planned> pictures;
+  std::vector<Planned> batches;
   StableDiffusion model;
   Pipeline pipeline;
 };
 
-/// Every picture by itself, so that a picture does not depend on what else is asked for, not even in its last bit.
-std::vector<Planned> plan(const GenerateOptions& options) {
-  std::vector<Planned> pictures;
-  for (const auto& request : options.requests) {
+/// A request's pictures, `batch_size` at a time. By itself, as it is by default, a picture does not depend on what else
+/// is asked for, not even in its last bit.
+std::vector<Planned> split(const std::vector<Request>& requests, std::int64_t batch_size) {
+  std::vector<Planned> batches;
+  for (const auto& request : requests) {
     validate_batch_count(request);
-    for (std::int64_t k = 0; k < request.batch_count; ++k) {
-      auto single = request;
-      single.batch_count = 1;
-      single.seed += static_cast<std::uint64_t>(k);
-      pictures.push_back({single, {}});
+    for (std::int64_t k = 0; k < request.batch_count; k += batch_size) {
+      auto part = request;
+      part.batch_count = std::min(batch_size, request.batch_count - k);
+      part.seed += static_cast<std::uint64_t>(k);
+      batches.push_back({part, {}});
     }
   }
-  const OutputNames names(options.output, pictures.size());
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    pictures[i].output = names.name(i, pictures[i].request.seed);
-    check_writable(pictures[i].output, options.force);
+  return batches;
+}
+
+std::vector<Planned> plan(const GenerateOptions& options) {
+  if (options.batch_size < 1)
+    throw std::invalid_argument("batch size " + std::to_string(options.batch_size) + ": expected 1 or more");
+  auto batches = split(options.requests, options.batch_size);
+  std::int64_t pictures = 0, index = 0;
+  for (const auto& batch : batches) pictures += batch.request.batch_count;
+  const OutputNames names(options.output, static_cast<std::size_t>(pictures));
+  for (auto& batch : batches) {
+    for (std::int64_t k = 0; k < batch.request.batch_count; ++k, ++index) {
+      batch.outputs.push_back(
+          names.name(static_cast<std::size_t>(index), batch.request.seed + static_cast<std::uint64_t>(k)));
+      check_writable(batch.outputs.back(), options.force);
+    }
   }
   if (!options.save_latents.empty()) check_writable(options.save_latents, options.force);
-  return pictures;
+  return batches;
 }
 
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
   const auto placement = parse_placement(options->device, options->dtype);
-  auto pictures = plan(*options);
+  auto batches = plan(*options);
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
-  Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
-  for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
+  Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  if (!options->vae.empty()) use_vae(run.model, options->vae);
+  add_to(run.model, options->additions);
+  run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
+  for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
               << ", loaded in " << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
@@ -85,12 +108,25 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
 PictureRecord record_of(const Run& run, const Request& request) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
+          .vae = run.options.vae,
           .device = run.model.placement.device.str(),
-          .dtype = dtype_name(run.model.placement.dtype)};
+          .dtype = dtype_name(run.model.placement.dtype),
+          .additions = run.options.additions};
 }
 
-/// The picture, written; nothing where Ctrl-C ended it.
-std::optional<Made> make(const Run& run, const Planned& picture) {
+/// The k-th picture of a batch, written.
+Made write(const Run& run, const Planned& planned, const Generated& generated, std::int64_t k) {
+  Made made{.path = planned.outputs[static_cast<std::size_t>(k)],
+            .request = generated.request,
+            .latents = generated.latents.slice(0, k, k + 1).cpu()};
+  made.request.batch_count = 1;
+  made.request.seed += static_cast<std::uint64_t>(k);
+  write_png(made.path, generated.images[k], to_text_chunks(record_of(run, made.request)));
+  return made;
+}
+
+/// The pictures, written; nothing where Ctrl-C ended it.
+std::optional<Batch> make(const Run& run, const Planned& planned) {
   const auto start = Clock::now();
   std::optional<Progress> progress;
   const OnStep on_step = [&](int step, int steps, const torch::Tensor&) {
@@ -98,34 +134,38 @@ std::optional<Made> make(const Run& run, const Planned& picture) {
     progress->update(step + 1);
     return !interrupted();
   };
-  auto generated = run.pipeline(run.model, picture.request, on_step);
+  const auto generated = run.pipeline(run.model, planned.request, on_step);
   if (!generated.images.defined() || interrupted()) return std::nullopt;
-  write_png(picture.output, generated.images, to_text_chunks(record_of(run, generated.request)));
-  generated.images = torch::Tensor();
-  return Made{picture.output, generated, std::chrono::duration<double>(Clock::now() - start).count()};
+  Batch batch{.pictures = {}, .warnings = generated.warnings};
+  const auto count = planned.request.batch_count;
+  for (std::int64_t k = 0; k < count; ++k) batch.pictures.push_back(write(run, planned, generated, k));
+  const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  for (auto& made : batch.pictures) made.seconds = seconds / static_cast<double>(count);
+  return batch;
 }
 
 void print_line(const Made& made) {
-  std::cout << made.path.string() << "  seed " << made.generated.request.seed << "  " << std::fixed
-            << std::setprecision(2) << made.seconds << " s" << std::endl;
+  std::cout << made.path.string() << "  seed " << made.request.seed << "  " << std::fixed << std::setprecision(2)
+            << made.seconds << " s" << std::endl;
 }
 
 void print_json(const Run& run, const std::vector<Made>& pictures) {
   nlohmann::ordered_json images = nlohmann::ordered_json::array();
   for (const auto& made : pictures)
     images.push_back({{"path", made.path.string()},
-                      {"seed", made.generated.request.seed},
+                      {"seed", made.request.seed},
                       {"seconds", made.seconds},
-                      {"request", to_json(made.generated.request)}});
+                      {"request", to_json(made.request)}});
   const auto record = record_of(run, {});
-  const nlohmann::ordered_json result = {
+  nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
+  result.update(to_json(record.additions));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
 void save_latents(const std::filesystem::path& path, const std::vector<Made>& pictures) {
   std::vector<torch::Tensor> latents;
-  for (const auto& made : pictures) latents.push_back(made.generated.latents.cpu());
+  for (const auto& made : pictures) latents.push_back(made.latents);
   write_safetensors(path, {{"latents", torch::cat(latents)}});  // [N, C, h, w]
 }
 
@@ -133,14 +173,16 @@ int compute(const GenerateProgram& program, const Run& run) {
   watch_interrupts();
   std::vector<Made> pictures;
   std::set<std::string> warned;
-  for (const auto& picture : run.pictures) {
-    auto made = make(run, picture);
-    if (!made) return kInterrupted;
-    for (const auto& warning : made->generated.warnings)
+  for (const auto& planned : run.batches) {
+    auto batch = make(run, planned);
+    if (!batch) return kInterrupted;
+    for (const auto& warning : batch->warnings)
       if (!run.options.quiet && warned.insert(warning).second)
         std::cerr << program.name << ": warning: " << warning << '\n';
-    if (!run.options.quiet && !run.options.json) print_line(*made);
-    pictures.push_back(std::move(*made));
+    for (auto& made : batch->pictures) {
+      if (!run.options.quiet && !run.options.json) print_line(made);
+      pictures.push_back(std::move(made));
+    }
   }
   if (!run.options.save_latents.empty()) save_latents(run.options.save_latents, pictures);
   if (run.options.json) print_json(run, pictures);

@@ -7,7 +7,7 @@
 
 namespace sfumato {
 
-/// text_to_image, or image_to_image with its picture.
+/// text_to_image, or another with its picture.
 using Pipeline = std::function<Generated(const StableDiffusion& model, const Request& request, const OnStep& on_step)>;
 
 /// Reads what the program needs besides the model before anything is computed.

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "models/unet_2d_condition_config.h"
+#include "nn/embeddings.h"
+#include "nn/layers.h"
+#include "nn/unet_blocks.h"
+
+namespace sfumato {
+
+/// What UNet2DConditionModel and ControlNetModel are told. Tensors are on the network's device; any floating dtype.
+struct UNet2DConditionInput {
+  /// Noisy latents [N, in_channels, H, W].
+  torch::Tensor sample;
+  /// Real-valued or integer timesteps [N], or one for all, [] or [1].
+  torch::Tensor timestep;
+  /// The text encoder's states [N, L, cross_attention_dim (or encoder_hid_dim)].
+  torch::Tensor encoder_hidden_states;
+  /// [N, L], 1 (or true) keeps a state, 0 hides it; undefined keeps all.
+  torch::Tensor encoder_attention_mask;
+  /// Class ids [N], or what class_embed_type asks for.
+  torch::Tensor class_labels;
+  /// [N, time_cond_proj_dim], as a guidance embedding of a distilled model.
+  torch::Tensor timestep_cond;
+  /// SDXL's pooled text [N, P] and sizes [N, 6].
+  torch::Tensor text_embeds, time_ids;
+  /// What ControlNets add to the features of the way down and of the middle (a UNet's only); none or undefined for
+  /// nothing. Each is of its feature's shape or broadcasts to it.
+  std::vector<torch::Tensor> down_block_additional_residuals;
+  torch::Tensor mid_block_additional_residual;
+};
+
+/// What UNet2DConditionModel and ControlNetModel have in common: the embeddings of time, class and text, conv_in, the
+/// way down and the middle, under diffusers' names.
+class UNet2DConditionEncoder : public torch::nn::Module {
+ public:
+  const UNet2DConditionModelConfig& unet_config() const { return config_; }
+
+  Conv2d conv_in{nullptr};
+
+ protected:
+  /// Throws std::invalid_argument as the config's validate does.
+  explicit UNet2DConditionEncoder(UNet2DConditionModelConfig config);
+
+  /// The noisy latents as conv_in takes them, in the weights' dtype.
+  torch::Tensor conv_input(const torch::Tensor& sample) const;
+  BlockConditions conditions(const UNet2DConditionInput& input, torch::Dtype dtype);
+  /// Of the blocks with block_out_channels[block], but for what depends on the way.
+  UNetBlockOptions block_options(std::size_t block) const;
+
+  /// Without up_blocks.
+  UNetBlocks blocks_;
+
+ private:
+  void add_class_embedding(std::int64_t time_embed_dim);
+  void add_down_blocks();
+  void add_mid_block();
+  torch::Tensor time_embedding(const UNet2DConditionInput& input, torch::Dtype dtype);
+  torch::Tensor class_embedding(const torch::Tensor& class_labels, torch::Dtype dtype) const;
+  torch::Tensor text_time_embedding(const UNet2DConditionInput& input, torch::Dtype dtype);
+  CrossAttention cross_attention(const UNet2DConditionInput& input, torch::Dtype dtype);
+
+  UNet2DConditionModelConfig config_;
+  std::int64_t temb_channels_ = 0;
+  TimestepEmbedding time_embedding_{nullptr}, add_embedding_{nullptr};
+  std::function<torch::Tensor(const torch::Tensor&)> embed_class_;
+  Linear encoder_hid_proj_{nullptr};
+};
+
+/// A square convolution that keeps height and width.
+Conv2d same_size_conv(std::int64_t in, std::int64_t out, std::int64_t kernel);
+
+/// What follows the resnets of a block of this type.
+BlockAttention attention_of(const std::string& block_type);
+
+}  // namespace sfumato

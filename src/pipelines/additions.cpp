@@ -1,0 +1,96 @@
+#include "pipelines/additions.h"
+
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+
+#include "checkpoints/textual_inversion.h"
+#include "models/lora_names.h"
+
+namespace sfumato {
+namespace {
+
+/// The refiner of Stable Diffusion XL has its second text encoder alone.
+LoraWeights lora_weights_of(StableDiffusion& model) {
+  LoraWeights weights;
+  add_lora_weights(*model.unet, weights);
+  int number = model.is_xl() && model.text_encoders.size() == 1 ? 2 : 1;
+  for (const auto& encoder : model.text_encoders) add_lora_weights(*encoder.module, number++, weights);
+  return weights;
+}
+
+/// The vectors for text encoder `index`: the file's of that place where its width is the encoder's, or any of it.
+torch::Tensor embedding_for(const TextualInversion& inversion, std::size_t index, std::int64_t width) {
+  const auto& embeddings = inversion.embeddings;
+  if (index < embeddings.size() && embeddings[index].size(1) == width) return embeddings[index];
+  for (const auto& embedding : embeddings)
+    if (embedding.size(1) == width) return embedding;
+  throw std::invalid_argument("text encoder " + std::to_string(index + 1) + " of the model takes vectors of " +
+                              std::to_string(width) + " numbers, those of the file have " +
+                              std::to_string(embeddings.front().size(1)));
+}
+
+template <class Clip>
+std::int64_t add_rows(Clip& clip, const TextualInversion& inversion, std::size_t index) {
+  return clip.add_token_embeddings(embedding_for(inversion, index, clip.config().hidden_size));
+}
+
+/// The first of the ids that the vectors get in text encoder `index`.
+std::int64_t add_rows(const TextEncoder& encoder, const TextualInversion& inversion, std::size_t index) {
+  if (auto* clip = encoder.module->as<CLIPTextModelImpl>()) return add_rows(*clip, inversion, index);
+  if (auto* clip = encoder.module->as<CLIPTextModelWithProjectionImpl>()) return add_rows(*clip, inversion, index);
+  throw std::invalid_argument("only CLIP's text encoders take embeddings");
+}
+
+void add_embedding(StableDiffusion& model, const std::filesystem::path& path) {
+  const auto inversion = read_textual_inversion(path);
+  try {
+    for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
+      const auto& encoder = model.text_encoders[i];
+      const auto first = add_rows(encoder, inversion, i);
+      for (const auto& word : inversion.words)
+        encoder.tokenizer->add_word(word, first, inversion.embeddings.front().size(0));
+    }
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error("embedding '" + path.string() + "': " + error.what());
+  }
+}
+
+}  // namespace
+
+void add_to(StableDiffusion& model, const Additions& additions) {
+  if (!additions.loras.empty()) apply_loras(additions.loras, lora_weights_of(model));
+  for (const auto& path : additions.embeddings) add_embedding(model, path);
+}
+
+Lora parse_lora(const std::string& text) {
+  Lora lora{.path = text};
+  if (const auto colon = text.rfind(':'); colon != std::string::npos) {
+    const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
+    double weight = 0;
+    const auto [rest, error] = std::from_chars(begin, end, weight);
+    if (error == std::errc() && rest == end) lora = {text.substr(0, colon), weight};
+  }
+  if (lora.path.empty() || !std::isfinite(lora.weight))
+    throw std::invalid_argument("lora '" + text + "': expected FILE or FILE:WEIGHT");
+  return lora;
+}
+
+nlohmann::ordered_json to_json(const Additions& additions) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& lora : additions.loras)
+    json["loras"].push_back({{"path", lora.path.string()}, {"weight", lora.weight}});
+  for (const auto& path : additions.embeddings) json["embeddings"].push_back(path.string());
+  return json;
+}
+
+Additions additions_from_json(const Json& json) {
+  Additions additions;
+  for (const auto& lora : value_or(json, "loras", Json::array()))
+    additions.loras.push_back({lora.at("path").get<std::string>(), lora.at("weight").get<double>()});
+  for (const auto& path : value_or(json, "embeddings", Json::array()))
+    additions.embeddings.emplace_back(path.get<std::string>());
+  return additions;
+}
+
+}  // namespace sfumato

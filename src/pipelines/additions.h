@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "checkpoints/lora.h"
+#include "core/json.h"
+#include "pipelines/stable_diffusion.h"
+
+namespace sfumato {
+
+/// What a user adds to a model: LoRA files, and embeddings (textual inversions).
+struct Additions {
+  std::vector<Lora> loras{};
+  std::vector<std::filesystem::path> embeddings{};
+
+  bool empty() const { return loras.empty() && embeddings.empty(); }
+};
+
+/// Merges the LoRA files into the model's networks, and adds the embeddings' vectors to its text encoders and their
+/// words to its tokenizers. Throws std::runtime_error naming the file that does not fit the model.
+void add_to(StableDiffusion& model, const Additions& additions);
+
+/// "FILE" or "FILE:WEIGHT" (a number after the last colon; none is 1) as the command line has it. Throws
+/// std::invalid_argument where no file is named or the weight is not finite.
+Lora parse_lora(const std::string& text);
+
+/// {"loras": [{"path", "weight"}], "embeddings": [path]}: lists that are empty are left out.
+nlohmann::ordered_json to_json(const Additions& additions);
+/// Throws std::invalid_argument or Json::exception for values of another type.
+Additions additions_from_json(const Json& json);
+
+}  // namespace sfumato

@@ -1,0 +1,178 @@
+#include "pipelines/controlnet.h"
+
+#include <optional>
+#include <stdexcept>
+
+#include "images/canny.h"
+#include "images/pixels.h"
+#include "images/read.h"
+#include "models/controlnet_file.h"
+#include "pipelines/conditioning.h"
+#include "pipelines/stable_diffusion.h"
+
+namespace sfumato {
+namespace {
+
+using std::filesystem::path;
+
+[[noreturn]] void refuse_controlnet(const path& where, const std::string& why) {
+  throw std::runtime_error("ControlNet '" + where.string() + "': " + why);
+}
+
+/// A folder's config.json; that beside a file, where it is a ControlNet's.
+std::optional<Json> find_config(const path& where) {
+  const bool is_folder = std::filesystem::is_directory(where);
+  const auto config = (is_folder ? where : where.parent_path()) / "config.json";
+  const auto wanted = std::string("expected a diffusers ControlNetModel folder");
+  if (!std::filesystem::exists(config)) {
+    if (is_folder) refuse_controlnet(where, "no config.json in it: " + wanted);
+    return std::nullopt;
+  }
+  const auto json = read_json(config);
+  const auto name = json.is_object() ? value_or<std::string>(json, "_class_name", "") : "";
+  if (name == "ControlNetModel") return json;
+  if (is_folder) refuse_controlnet(where, "its _class_name is '" + name + "': " + wanted);
+  return std::nullopt;
+}
+
+std::shared_ptr<ControlNetModelImpl> read_network(const path& where, const Placement& placement) {
+  const auto config = find_config(where);
+  auto file = config ? ControlNetFile{.config = ControlNetModelConfig::from_json(*config), .names = {}}
+                     : read_controlnet_file(*open_tensors(where));
+  auto network = std::make_shared<ControlNetModelImpl>(file.config);
+  if (config) {
+    load_weights(*network, where, placement, ControlNetModelImpl::rename_key);
+  } else {
+    load_weights(*network, where, placement, file.names);
+  }
+  network->eval();
+  return network;
+}
+
+std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const Placement& placement) {
+  if (!std::filesystem::exists(where)) refuse_controlnet(where, "no such folder or file");
+  try {
+    auto network = read_network(where, placement);
+    if (placement.device.is_cuda()) make_channels_last(*network);
+    return network;
+  } catch (const std::exception& error) {
+    const std::string why = error.what();
+    if (why.find(where.string()) != std::string::npos) throw;
+    refuse_controlnet(where, why);
+  }
+}
+
+std::string text_of(const OneOrMany& values) {
+  return to_json_value(values).dump();
+}
+
+/// That its residuals are those of the model's features, and that it reads the model's text.
+void check_fits(const path& where, const ControlNetModelConfig& config, const StableDiffusion& model) {
+  const auto& unet = model.unet->config();
+  const auto require = [&](const std::string& key, const std::string& has, const std::string& expected) {
+    if (has != expected) refuse_controlnet(where, "its " + key + " is " + has + ", expected the model's " + expected);
+  };
+  require("in_channels", std::to_string(config.unet.in_channels), std::to_string(unet.in_channels));
+  require("block_out_channels", text_of(config.unet.block_out_channels), text_of(unet.block_out_channels));
+  require("layers_per_block", text_of(config.unet.layers_per_block), text_of(unet.layers_per_block));
+  const auto reads_text = [](const UNet2DConditionModelConfig& part) {
+    for (const auto& type : part.down_block_types)
+      if (attention_of(type) == BlockAttention::kCross) return true;
+    return part.mid_block_type == "UNetMidBlock2DCrossAttn";
+  };
+  if (reads_text(config.unet) && reads_text(unet))
+    require("cross_attention_dim", text_of(config.unet.cross_attention_dim), text_of(unet.cross_attention_dim));
+  require("addition_embed_type", "'" + config.unet.addition_embed_type + "'", "'" + unet.addition_embed_type + "'");
+  require("factor from pixels to latents", std::to_string(config.downscale_factor()),
+          std::to_string(model.vae->config().downscale_factor()));
+  if (config.conditioning_channels != 3)
+    refuse_controlnet(where, "its conditioning_channels is " + std::to_string(config.conditioning_channels) +
+                                 ", expected 3 (a picture's)");
+  if (!config.unet.class_embed_type.empty() || config.unet.num_class_embeds != 0)
+    refuse_controlnet(where, "class embeddings are not supported by this pipeline");
+}
+
+/// The picture as diffusers' prepare_image makes it, [1, 3, H, W] in [0, 1]. Edges are those at the picture's own size,
+/// so that lines are one pixel wide.
+torch::Tensor prepare_image(const ControlNet& control, const ControlUnit& unit, const Request& request) {
+  auto image = resize_lanczos(control.image, request.height, request.width);
+  if (unit.preprocess == "canny") image = canny_edges(image);
+  return image * 0.5 + 0.5;
+}
+
+/// The rows behind the first `count`, which are the negative prompt's.
+torch::Tensor positive_rows(const torch::Tensor& rows, std::int64_t count) {
+  return rows.defined() ? rows.slice(0, count) : rows;
+}
+
+UNet2DConditionInput positive_rows(const UNet2DConditionInput& input, std::int64_t count) {
+  auto positive = input;
+  positive.sample = positive_rows(input.sample, count);
+  positive.encoder_hidden_states = positive_rows(input.encoder_hidden_states, count);
+  positive.text_embeds = positive_rows(input.text_embeds, count);
+  positive.time_ids = positive_rows(input.time_ids, count);
+  return positive;
+}
+
+void add(torch::Tensor& sum, const torch::Tensor& residual) {
+  sum = sum.defined() ? sum + residual : residual;
+}
+
+/// Nothing for the `count` rows of the negative prompt, which come first.
+torch::Tensor behind_zeros(const torch::Tensor& residual, std::int64_t count) {
+  return torch::constant_pad_nd(residual, {0, 0, 0, 0, 0, 0, count, 0});
+}
+
+}  // namespace
+
+std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, const StableDiffusion& model) {
+  std::vector<ControlNet> controlnets;
+  for (const auto& unit : units) {
+    validate(unit);
+    auto image = read_image(unit.image);
+    auto network = load_controlnet(unit.model, model.placement);
+    check_fits(unit.model, network->config(), model);
+    controlnets.push_back({.network = std::move(network), .image = std::move(image)});
+  }
+  return controlnets;
+}
+
+Control::Control(const StableDiffusion& model, const Request& request, std::size_t steps)
+    : steps_(steps), count_(request.batch_count) {
+  if (request.controls.size() != model.controlnets.size())
+    throw std::invalid_argument("a request with " + std::to_string(request.controls.size()) +
+                                " controls: expected one for each of the " + std::to_string(model.controlnets.size()) +
+                                " ControlNets that are loaded");
+  for (std::size_t i = 0; i < request.controls.size(); ++i) {
+    const auto& control = model.controlnets[i];
+    const auto image = prepare_image(control, request.controls[i], request).to(model.placement.device);
+    shown_.push_back({control.network, control.network->embed(image), request.controls[i]});
+  }
+  // As diffusers has it, the first one decides whether all of them speak for the prompt's half alone.
+  guess_mode_ = request.control_guess || (!shown_.empty() && shown_[0].network->config().global_pool_conditions);
+}
+
+bool Control::takes_part(const ControlUnit& unit) const {
+  const auto i = static_cast<double>(step_), n = static_cast<double>(steps_);
+  return unit.scale != 0 && i / n >= unit.start && (i + 1) / n <= unit.end;
+}
+
+void Control::add_residuals(UNet2DConditionInput& input) const {
+  const bool positive_alone = guess_mode_ && input.sample.size(0) > count_;
+  auto told = positive_alone && !shown_.empty() ? positive_rows(input, count_) : input;
+  told.timestep_cond = torch::Tensor();  // a distilled UNet's own
+  auto& down = input.down_block_additional_residuals;
+  for (const auto& [network, embedding, unit] : shown_) {
+    if (!takes_part(unit)) continue;
+    const auto residuals =
+        network->forward(told, embedding, {.conditioning_scale = unit.scale, .guess_mode = guess_mode_});
+    down.resize(residuals.down_block_res_samples.size());
+    for (std::size_t i = 0; i < down.size(); ++i) add(down[i], residuals.down_block_res_samples[i]);
+    add(input.mid_block_additional_residual, residuals.mid_block_res_sample);
+  }
+  if (!positive_alone || down.empty()) return;
+  for (auto& residual : down) residual = behind_zeros(residual, count_);
+  input.mid_block_additional_residual = behind_zeros(input.mid_block_additional_residual, count_);
+}
+
+}  // namespace sfumato

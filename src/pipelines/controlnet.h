@@ -1,0 +1,61 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "models/controlnet_model.h"
+#include "pipelines/control_unit.h"
+
+namespace sfumato {
+
+struct StableDiffusion;
+struct Request;
+
+/// A ControlNet and the picture it is shown.
+struct ControlNet {
+  std::shared_ptr<ControlNetModelImpl> network;
+  /// As it was read, before its preprocessing: [1, 3, H, W] in [-1, 1].
+  torch::Tensor image;
+};
+
+/// A request's ControlNets for StableDiffusion::controlnets, in its order, at the model's placement. Each is a
+/// diffusers ControlNetModel folder (config.json and safetensors), a safetensors file beside such a config.json, or one
+/// by itself in diffusers' names or in the original layout. Throws std::runtime_error that names the ControlNet or
+/// picture where it cannot be read or does not fit the model's UNet, std::invalid_argument for a unit that does not
+/// validate.
+std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, const StableDiffusion& model);
+
+/// What the ControlNets add to the UNet's features in the course of one picture: diffusers'
+/// StableDiffusionControlNetPipeline with MultiControlNetModel. Pictures are resized to the request's size and shown in
+/// [0, 1].
+class Control {
+ public:
+  /// `steps` is how many there are. Throws std::invalid_argument where the request does not have one unit for each of
+  /// the model's ControlNets.
+  Control(const StableDiffusion& model, const Request& request, std::size_t steps);
+
+  /// Of the step that begins, from 0.
+  void begin_step(std::size_t step) { step_ = step; }
+
+  /// Sets the residuals of `input`, which has everything else. Its rows are with guidance first the negative
+  /// prompt's, one a picture.
+  void add_residuals(UNet2DConditionInput& input) const;
+
+ private:
+  struct Shown {
+    std::shared_ptr<ControlNetModelImpl> network;
+    torch::Tensor embedding;  ///< [1, C, h, w]
+    ControlUnit unit;
+  };
+  bool takes_part(const ControlUnit& unit) const;
+
+  std::vector<Shown> shown_;
+  std::size_t steps_, step_ = 0;
+  std::int64_t count_;  // pictures
+  bool guess_mode_ = false;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,138 @@
+#include "pipelines/denoise.h"
+
+#include <algorithm>
+
+#include "diffusion/guidance.h"
+#include "diffusion/prediction.h"
+#include "pipelines/conditioning.h"
+
+namespace sfumato {
+namespace {
+
+/// The prompts, and the step that they are at: a level alone does not say to which of two steps it belongs.
+struct Telling {
+  StepwiseConditioning conditioning;
+  std::size_t step = 0;
+
+  const Conditioning& now() const { return conditioning.at(step); }
+};
+
+/// The UNet, told of the prompts and by the ControlNets: takes and gives as many rows as `telling` has.
+Network network_of(const StableDiffusion& model, const Telling& telling, const Control& control) {
+  return [&model, &telling, &control](const torch::Tensor& x, const Level& level) {
+    const auto& told = telling.now();
+    UNet2DConditionInput input;
+    input.sample = x.to(model.placement.dtype);
+    input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
+    input.encoder_hidden_states = told.states;
+    input.timestep_cond = told.timestep_cond;
+    input.text_embeds = told.text_embeds;
+    input.time_ids = told.time_ids;
+    control.add_residuals(input);
+    return model.unet->forward(input);  // [N, 2N or (1 + K) N, C, h, w]
+  };
+}
+
+/// `network` with `beside` [N, E, h, w] after the latents' own channels, for each N of the batch's rows.
+Network with_channels(const Network& network, const torch::Tensor& beside) {
+  return [network, beside](const torch::Tensor& x, const Level& level) {
+    return network(torch::cat({x, beside.repeat({x.size(0) / beside.size(0), 1, 1, 1})}, 1), level);
+  };
+}
+
+Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Telling& telling,
+                         const Control& control, const torch::Tensor& beside) {
+  auto network = network_of(model, telling, control);
+  if (beside.defined()) network = with_channels(network, beside.to(model.placement.device));
+  const bool guided = is_guided(model, request);
+  const GuidanceOptions options{.scale = guided ? request.guidance_scale : 1, .rescale = request.guidance_rescale};
+  if (telling.conditioning.is_composed())
+    network = composed_guidance(network, telling.conditioning.weights, options);
+  else if (guided)
+    network = classifier_free_guidance(network, options);
+  return make_denoiser(network, Prediction::of(model.schedule.config()));
+}
+
+}  // namespace
+
+Request completed(const StableDiffusion& model, Request request, std::int64_t height, std::int64_t width) {
+  if (request.height == 0) request.height = height;
+  if (request.width == 0) request.width = width;
+  if (request.sampler.empty()) request.sampler = model.default_sampler();
+  if (request.schedule.empty()) {
+    const bool karras = model.schedule.config().use_karras_sigmas && goes_by_sigma(find_sampler(request.sampler).grid);
+    request.schedule = karras ? "karras" : "discrete";
+  }
+  if (request.prompt_syntax.empty()) request.prompt_syntax = model.default_prompt_syntax();
+  validate(request, model.limits());
+  return request;
+}
+
+std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
+  return std::max(pixels - pixels % factor, factor);
+}
+
+NoiseSource noise_of(const Request& request) {
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t k = 0; k < request.batch_count; ++k) seeds.push_back(request.seed + static_cast<std::uint64_t>(k));
+  return NoiseSource(seeds);
+}
+
+Schedule schedule_of(const StableDiffusion& model, const Request& request) {
+  auto config = model.schedule.config();
+  config.use_karras_sigmas = request.schedule == "karras";
+  return Schedule(config);
+}
+
+bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
+  const auto& request = generated.request;
+  Telling telling{condition(model, request, denoising.steps, generated.warnings)};
+  Control control(model, request, denoising.steps.size());
+  const auto denoiser = guided_denoiser(model, request, telling, control, denoising.beside);
+  bool ended = false;
+  const OnStep report = [&](int step, int count, const torch::Tensor& x) {
+    telling.step = static_cast<std::size_t>(step) + 1;
+    control.begin_step(telling.step);
+    ended = on_step && !on_step(step, count, x);
+    return !ended;
+  };
+  generated.latents =
+      find_sampler(request.sampler)
+          .sample({.denoise = denoiser,
+                   .x = denoising.start.to(model.placement.device),
+                   .steps = denoising.steps,
+                   .noise = denoising.noise,
+                   .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
+                   .on_step = report,
+                   .adjust = denoising.adjust});
+  return !ended;
+}
+
+torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, NoiseSource& noise) {
+  const auto posterior = model.vae->encode(image.to(model.vae_placement.device, model.vae_placement.dtype));
+  const auto drawn = noise.draw(posterior.mean.sizes().slice(1)).to(posterior.mean);
+  return model.vae->scale(posterior.sample(drawn)).to(torch::kFloat32);
+}
+
+torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents) {
+  std::vector<torch::Tensor> images;
+  for (const auto& latent : model.vae->unscale(latents.to(model.vae_placement.dtype)).split(1))
+    images.push_back(model.vae->decode(latent).to(torch::kCPU, torch::kFloat32));
+  return torch::cat(images);  // [N, 3, H, W]
+}
+
+bool takes_mask(const StableDiffusion& model) {
+  return model.unet->config().in_channels == 2 * model.vae->config().latent_channels + 1;
+}
+
+torch::Tensor beside_without_mask(const StableDiffusion& model, const torch::Tensor& latents) {
+  if (!takes_mask(model)) return {};
+  const auto count = latents.size(0), height = latents.size(2), width = latents.size(3);
+  const auto factor = model.vae->config().downscale_factor();
+  const auto grey = torch::zeros({1, 3, height * factor, width * factor},
+                                 torch::dtype(model.vae_placement.dtype).device(model.vae_placement.device));
+  const auto of_grey = model.vae->scale(model.vae->encode(grey).mean).to(torch::kFloat32);  // [1, C, h, w]
+  return torch::cat({torch::ones({1, 1, height, width}, of_grey.options()), of_grey}, 1).repeat({count, 1, 1, 1});
+}
+
+}  // namespace sfumato

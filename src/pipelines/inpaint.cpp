@@ -1,0 +1,133 @@
+#include <stdexcept>
+
+#include "images/mask.h"
+#include "images/pixels.h"
+#include "pipelines/denoise.h"
+
+namespace sfumato {
+namespace {
+
+/// The picture at the size it is made at.
+struct Canvas {
+  torch::Tensor image;   ///< [1, 3, H, W] in [-1, 1]
+  torch::Tensor mask;    ///< [1, 1, H, W], 1 where it is made anew and 0 elsewhere
+  torch::Tensor latent;  ///< the mask for latents: [1, 1, h, w]
+};
+
+/// The mask at the image's size, turned over and blurred as the request says: [1, 1, H, W] in [0, 1].
+torch::Tensor prepared_mask(const MaskedImage& masked, const Request::Inpaint& how) {
+  auto mask = resize_mask(masked.mask, masked.image.size(2), masked.image.size(3));
+  if (how.invert_mask) mask = 1 - mask;
+  return blur_mask(mask, how.mask_blur);
+}
+
+[[noreturn]] void refuse_empty(const Request::Inpaint& how) {
+  throw std::invalid_argument("mask '" + how.mask + "'" + (how.invert_mask ? ", inverted," : "") +
+                              " leaves nothing to make anew: expected an area of white at least as large as the VAE's "
+                              "factor and the blur");
+}
+
+/// What the request wants made anew of the image: all that holds the mask, or the whole.
+Region region_of(const torch::Tensor& image, const torch::Tensor& mask, const Request& request) {
+  if (request.inpaint.only_masked)
+    return masked_region(mask, request.inpaint.mask_padding, request.height, request.width);
+  return {.height = image.size(2), .width = image.size(3)};
+}
+
+Canvas canvas_of(const StableDiffusion& model, const Request& request, const torch::Tensor& image,
+                 const torch::Tensor& mask) {
+  const auto height = request.height, width = request.width;
+  const bool fills = request.inpaint.only_masked;
+  Canvas canvas;
+  canvas.image = fills ? resize_and_fill(image, height, width) : resize_lanczos(image, height, width);
+  const auto resized =
+      fills ? resize_and_fill(mask * 2 - 1, height, width) * 0.5 + 0.5 : resize_mask(mask, height, width);
+  canvas.mask = (resized >= 0.5).to(torch::kFloat32);
+  const auto factor = model.limits().vae_scale_factor;
+  canvas.latent = canvas.mask.slice(2, 0, height, factor).slice(3, 0, width, factor);
+  if (canvas.latent.max().item<float>() == 0) refuse_empty(request.inpaint);
+  return canvas;
+}
+
+/// What a pass begins with, drawn in the reference's order: the image's latents, noise, the masked image's latents.
+struct Draws {
+  torch::Tensor latents, noise, masked;  ///< [N, C, h, w]; latents undefined where nothing asks for them
+};
+
+Draws draw(const StableDiffusion& model, const Request& request, const Canvas& canvas, NoiseSource& noise) {
+  Draws draws;
+  if (!takes_mask(model) || request.strength < 1) draws.latents = encode(model, canvas.image, noise);
+  const std::vector<std::int64_t> shape = {model.vae->config().latent_channels, canvas.latent.size(2),
+                                           canvas.latent.size(3)};
+  draws.noise = noise.draw(shape).to(model.placement.device);
+  // The reference encodes the masked image for every model; one that is not told of it needs the draw alone, so that
+  // what a sampler draws later is the same.
+  if (takes_mask(model))
+    draws.masked = encode(model, canvas.image * (1 - canvas.mask), noise);
+  else
+    noise.draw(shape);
+  return draws;
+}
+
+/// After each step, the image outside of the mask: noised to the level that the next step comes from, at last clean.
+AdjustStep keep_known(const Draws& draws, const torch::Tensor& mask, const std::vector<Step>& steps) {
+  return [draws, mask, &steps](std::size_t step, const torch::Tensor& x) {
+    const bool is_last = step + 1 == steps.size();
+    const auto known = is_last ? draws.latents : add_noise(draws.latents, draws.noise, steps[step + 1].from);
+    return (1 - mask) * known + mask * x;
+  };
+}
+
+/// The latents of the canvas, in generated; false where on_step ended it.
+bool make_anew(const StableDiffusion& model, const Canvas& canvas, Generated& generated, const OnStep& on_step) {
+  const auto& request = generated.request;
+  const auto schedule = schedule_of(model, request);
+  const auto grid = find_sampler(request.sampler).grid;
+  const auto all = make_steps(schedule, request.steps, grid);
+  const auto steps = last_steps(all, request.steps, request.strength);
+  auto noise = noise_of(request);
+  const auto draws = draw(model, request, canvas, noise);
+  if (steps.empty()) return generated.latents = draws.latents, true;
+  const auto mask = canvas.latent.to(model.placement.device);
+  Denoising denoising{.start = request.strength < 1 ? add_noise(draws.latents, draws.noise, steps.front().from)
+                                                    : draws.noise * initial_noise_scale(schedule, all, grid),
+                      .steps = steps,
+                      .noise = noise};
+  if (takes_mask(model))
+    denoising.beside = torch::cat({mask.repeat({draws.masked.size(0), 1, 1, 1}), draws.masked}, 1);
+  else
+    denoising.adjust = keep_known(draws, mask, steps);
+  return denoise(model, denoising, generated, on_step);
+}
+
+/// The request's own size, where it is open: the model's for a part of the picture, else the picture's.
+Request sized(const StableDiffusion& model, const Request& asked, const torch::Tensor& image) {
+  if (asked.inpaint.only_masked) return completed(model, asked, model.default_height(), model.default_width());
+  const auto factor = model.limits().vae_scale_factor;
+  return completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor));
+}
+
+/// `made`, at the request's size, over `region` of the picture.
+torch::Tensor laid_over(const MaskedImage& masked, const torch::Tensor& made, const Region& region, bool covers) {
+  const auto fitted =
+      covers ? resize_and_crop(made, region.height, region.width) : resize_lanczos(made, region.height, region.width);
+  return paste(masked.image, fitted, masked.mask, region);
+}
+
+}  // namespace
+
+Generated inpaint(const StableDiffusion& model, const Request& asked, const MaskedImage& given, const OnStep& on_step) {
+  const torch::NoGradGuard no_gradients;
+  Generated generated{.request = sized(model, asked, given.image)};
+  const auto& how = generated.request.inpaint;
+  const MaskedImage masked{given.image, prepared_mask(given, how)};
+  if (masked.mask.max().item<float>() == 0) refuse_empty(how);
+  const auto region = region_of(masked.image, masked.mask, generated.request);
+  const auto canvas = canvas_of(model, generated.request, cut_out(masked.image, region), cut_out(masked.mask, region));
+  if (!make_anew(model, canvas, generated, on_step)) return generated;
+  generated.images = decode(model, generated.latents);
+  if (how.paste) generated.images = laid_over(masked, generated.images, region, how.only_masked);
+  return generated;
+}
+
+}  // namespace sfumato
