@@ -24,6 +24,7 @@ struct Generated {
 };
 
 /// A picture from noise: diffusers' StableDiffusionPipeline with a list of CPU generators seeded seed + k.
+/// Where the request's `hires` says so, what comes out is enlarged and goes through a second pass.
 /// Throws std::invalid_argument for a request that does not validate.
 Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {});
 
