@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "diffusion/samplers.h"
+#include "pipelines/upscalers.h"
 
 namespace sfumato {
 namespace {
@@ -37,6 +38,17 @@ std::string control_parameters(const Request& request) {
   return text;
 }
 
+/// Of a second pass, likewise.
+std::string hires_parameters(const Request::Hires& hires) {
+  auto text = ", Denoising strength: " + number(hires.strength);
+  if (hires.scale > 0)
+    text += ", Hires upscale: " + number(hires.scale);
+  else
+    text += ", Hires resize: " + std::to_string(hires.width) + "x" + std::to_string(hires.height);
+  if (hires.steps > 0) text += ", Hires steps: " + std::to_string(hires.steps);
+  return text + ", Hires upscaler: " + find_upscaler(hires.upscaler).label;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -51,6 +63,7 @@ std::string parameters(const PictureRecord& record) {
   if (!record.vae.empty()) text += ", VAE: " + std::filesystem::path(record.vae).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
+  if (request.hires.is_on()) text += hires_parameters(request.hires);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
   return text + control_parameters(request) + ", Version: sfumato";
 }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "diffusion/samplers.h"
+#include "pipelines/upscalers.h"
 #include "tokenizer/utf8.h"
 
 namespace sfumato {
@@ -14,6 +15,7 @@ constexpr std::int64_t kLargestSide = 16384;
 constexpr std::int64_t kLargestBatch = 10000;
 constexpr double kLargestGuidance = 1000;
 constexpr double kLargestBlur = 1000;
+constexpr double kLargestScale = 8;
 
 /// Stable Diffusion XL's, by their keys.
 constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
@@ -72,6 +74,24 @@ void check_pixels(const std::string& name, std::int64_t value) {
   if (value < 0 || value > kLargestSide) refuse(name, std::to_string(value), "0 to " + std::to_string(kLargestSide));
 }
 
+void check_hires(const Request& request, const ModelLimits& limits) {
+  const auto& hires = request.hires;
+  if (!hires.is_on()) return;
+  if (hires.scale != 0 && !(hires.scale >= 1 && hires.scale <= kLargestScale))
+    refuse("hires scale", Json(hires.scale).dump(), "1 to " + Json(kLargestScale).dump());
+  if (hires.scale != 0 && (hires.width != 0 || hires.height != 0))
+    refuse("hires scale", Json(hires.scale).dump(), "a scale or a size, not both");
+  check_side("hires width", hires.width, limits.vae_scale_factor);
+  check_side("hires height", hires.height, limits.vae_scale_factor);
+  if (hires.steps != 0) check_count("hires steps", hires.steps, limits.num_train_timesteps);
+  check_range("hires strength", hires.strength, 1);
+  const auto steps = static_cast<double>(hires.steps != 0 ? hires.steps : request.steps);
+  const double least = steps / static_cast<double>(limits.num_train_timesteps);
+  if (hires.strength > 0 && hires.strength < least)
+    refuse("hires strength", Json(hires.strength).dump(), "0, or at least " + Json(least).dump() + " for its steps");
+  find_upscaler(hires.upscaler);
+}
+
 /// Whole and not negative: nlohmann_json would cut 2.7 to 2 and wrap -1.
 template <class Integer>
 Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
@@ -102,6 +122,23 @@ Request::Inpaint inpaint_from_json(const Json& json) {
   return inpaint;
 }
 
+nlohmann::ordered_json to_json(const Request::Hires& hires) {
+  return {{"scale", hires.scale}, {"width", hires.width},       {"height", hires.height},
+          {"steps", hires.steps}, {"strength", hires.strength}, {"upscaler", hires.upscaler}};
+}
+
+Request::Hires hires_from_json(const Json& json) {
+  refuse_unknown_keys(json, {"scale", "width", "height", "steps", "strength", "upscaler"}, "hires");
+  Request::Hires hires;
+  hires.scale = value_or(json, "scale", hires.scale);
+  hires.width = whole_or(json, "width", hires.width);
+  hires.height = whole_or(json, "height", hires.height);
+  hires.steps = whole_or(json, "steps", hires.steps);
+  hires.strength = value_or(json, "strength", hires.strength);
+  hires.upscaler = value_or(json, "upscaler", hires.upscaler);
+  return hires;
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const Request& request) {
@@ -128,6 +165,7 @@ nlohmann::ordered_json to_json(const Request& request) {
   if (!request.inpaint.mask.empty()) json["inpaint"] = to_json(request.inpaint);
   for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
   if (request.control_guess) json["control_guess"] = true;
+  if (request.hires.is_on()) json["hires"] = to_json(request.hires);
   return json;
 }
 
@@ -136,7 +174,7 @@ Request request_from_json(const Json& json) {
                              "guidance_scale", "guidance_rescale", "sampler",      "schedule", "eta",
                              "seed",           "batch_count",      "image",        "strength", "clip_skip",
                              "original_width", "original_height",  "crop_left",    "crop_top", "prompt_syntax",
-                             "inpaint",        "controls",         "control_guess"},
+                             "inpaint",        "controls",         "control_guess",    "hires"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -162,6 +200,7 @@ Request request_from_json(const Json& json) {
     request.controls.push_back(control_unit_from_json(unit));
   }
   request.control_guess = value_or(json, "control_guess", request.control_guess);
+  if (const auto hires = json.find("hires"); hires != json.end()) request.hires = hires_from_json(*hires);
   return request;
 }
 
@@ -183,6 +222,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);
   check_pixels("mask padding", request.inpaint.mask_padding);
   for (const auto& unit : request.controls) validate(unit);
+  check_hires(request, limits);
 }
 
 void validate_batch_count(const Request& request) {

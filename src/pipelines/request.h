@@ -69,6 +69,22 @@ struct Request {
   /// That they speak for the prompt's half alone and the more the deeper the layer, so that the picture is guessed from
   /// what they are shown (diffusers' guess_mode).
   bool control_guess = false;
+  /// Text to image: a second pass at a higher resolution, as AUTOMATIC1111's web UI has it ("Hires. fix").
+  struct Hires {
+    /// Times the request's sides, 1 to 8; 0 takes the sides below.
+    double scale = 0;
+    /// Pixels; one that is 0 follows from the other one. With both 0 and no scale there is no second pass.
+    std::int64_t width = 0, height = 0;
+    /// Steps that are made; 0 makes as many as the first pass.
+    std::int64_t steps = 0;
+    /// How much of the enlarged picture is made anew, 0 to 1.
+    double strength = 0.7;
+    /// A name of upscalers() (pipelines/upscalers.h).
+    std::string upscaler = "latent";
+
+    bool is_on() const { return scale != 0 || width != 0 || height != 0; }
+    bool operator==(const Hires&) const = default;
+  } hires{};
 
   bool operator==(const Request&) const = default;
 };

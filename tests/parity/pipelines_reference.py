@@ -53,6 +53,13 @@ CASES = [
     dict(name="xl_unguided", model="xl", steps=4, guidance_scale=1.0, seed=44),
     dict(name="xl_img2img", model="xl", steps=8, guidance_scale=5.0, seed=45, batch_count=2, strength=0.5),
     dict(name="refiner", model="refiner", steps=8, guidance_scale=5.0, seed=46, strength=0.4, negative_prompt="a dog"),
+    # What AUTOMATIC1111's web UI does, put together of diffusers' pipelines: steps of int(steps / strength), seeds anew.
+    dict(name="hires_latent", model="clip", steps=5, guidance_scale=3.0, seed=34, batch_count=2, height=48, width=64,
+         hires=dict(scale=1.5, steps=4, strength=0.5, upscaler="latent")),
+    dict(name="hires_bicubic", model="t5", steps=4, guidance_scale=1.0, seed=35, height=48, width=64,
+         hires=dict(width=100, height=72, steps=3, strength=0.6, upscaler="latent-bicubic-antialiased")),
+    dict(name="hires_lanczos", model="clip", steps=5, guidance_scale=2.0, seed=36, height=64, width=48, eta=0.4,
+         hires=dict(scale=1.5, strength=0.5, upscaler="lanczos")),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
 ]
 
@@ -200,6 +207,40 @@ def init_image(path):
     return Image.open(path)
 
 
+def enlarged(pipeline, latents, hires, size):
+    """For the second pass: latents or pictures, which the image-to-image pipeline tells apart by their channels."""
+    if not hires["upscaler"].startswith("latent"):
+        picture = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample
+        pictures = pipeline.image_processor.postprocess(picture, output_type="pil")
+        return [picture.resize((size[1], size[0]), Image.LANCZOS) for picture in pictures]
+    height, width = (side // pipeline.vae_scale_factor for side in size)
+    kind = dict(mode="bicubic", antialias=True) if "bicubic" in hires["upscaler"] else dict(mode="bilinear")
+    # In the picture's ratio, so that it covers the size, and cut to it.
+    scale = max(height / latents.shape[2], width / latents.shape[3])
+    outer = int(latents.shape[2] * scale), int(latents.shape[3] * scale)
+    latents = torch.nn.functional.interpolate(latents, outer, **kind)
+    top, left = (outer[0] - height) // 2, (outer[1] - width) // 2
+    return latents[:, :, top:top + height, left:left + width]
+
+
+@torch.no_grad()
+def run_hires(pipeline, case):
+    hires = case["hires"]
+    size = hires.get("height", int(case["height"] * hires.get("scale", 0))), hires.get(
+        "width", int(case["width"] * hires.get("scale", 0)))
+    count, first = case.get("batch_count", 1), {key: value for key, value in case.items() if key != "hires"}
+    result = run(pipeline, first, None)
+    del result["images"]
+    last = result[f"latents.{len(result) - 1}"]
+    steps = hires.get("steps", case["steps"])
+    second = dict(first, steps=int(steps / hires["strength"]), strength=hires["strength"])
+    assert int(second["steps"] * second["strength"]) == steps
+    after = run(pipeline, second, enlarged(pipeline, last, hires, size))
+    done = len(result)
+    return result | {f"latents.{done + int(key[8:])}" if key.startswith("latents") else key: value
+                     for key, value in after.items()}
+
+
 @torch.no_grad()
 def skipped(pipeline, text, skip):
     """encode_prompt's with `skip` layers left out, after its norm."""
@@ -226,6 +267,8 @@ def texts(pipeline, case, count, is_xl):
 
 
 def run(pipeline, case, image):
+    if "hires" in case:
+        return run_hires(pipeline, case)
     is_xl = isinstance(pipeline, XL)
     if case.get("strength") and not isinstance(pipeline, StableDiffusionXLImg2ImgPipeline):
         kind, options = (StableDiffusionXLImg2ImgPipeline, dict(add_watermarker=False)) if is_xl else (

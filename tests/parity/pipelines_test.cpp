@@ -68,7 +68,8 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                          ::testing::Values("ddim", "negative", "odd_size", "unguided", "eta", "rescale", "ddpm",
                                            "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "clip_skip",
                                            "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
-                                           "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta"),
+                                           "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta", "hires_latent",
+                                           "hires_bicubic", "hires_lanczos"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
@@ -107,6 +108,13 @@ TEST(PipelineParityCanFail, ATimestepOffByOneShows) {
   model.schedule = Schedule(config);
   const auto latents = generate(model, test.request).latents;
   EXPECT_GT(relative_error(latents, expected.tensor("latents.5")), 10 * kNetworkTolerance);
+}
+
+TEST(PipelineParityCanFail, AnotherUpscalerOrAStepMoreShows) {
+  EXPECT_GT(moved_by("hires_latent", [](Request& request) { request.hires.upscaler = "latent-bicubic"; }), 0.01);
+  EXPECT_GT(moved_by("hires_latent", [](Request& request) { request.hires.upscaler = "latent-nearest"; }), 0.01);
+  EXPECT_GT(moved_by("hires_latent", [](Request& request) { request.hires.steps += 1; }), 100 * kNetworkTolerance);
+  EXPECT_GT(moved_by("hires_lanczos", [](Request& request) { request.hires.upscaler = "nearest"; }), 0.01);
 }
 
 TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {

@@ -23,9 +23,16 @@ Request sample() {
           .batch_count = 3,
           .image = "a.png",
           .strength = 0.6,
+          .inpaint = {.mask = "m.png",
+                      .mask_blur = 2.5,
+                      .invert_mask = true,
+                      .only_masked = true,
+                      .mask_padding = 7,
+                      .paste = false},
           .controls = {{.model = "canny", .image = "b.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},
                        {.model = "depth.safetensors", .image = "c.png", .start = 0.25}},
-          .control_guess = true};
+          .control_guess = true,
+          .hires = {.width = 96, .height = 128, .steps = 9, .strength = 0.4, .upscaler = "lanczos"}};
 }
 
 /// What validate throws of the sample after `change`; "" where nothing.
@@ -102,6 +109,20 @@ TEST(Request, ControlsAreAListOfKnownKeys) {
             (std::vector<ControlUnit>{{.model = "m", .image = "i"}}));
   for (const auto* text : {R"({"controls": {}})", R"({"controls": [{"weight": 1}]})", R"({"controls": ["a"]})"})
     EXPECT_THROW(request_from_json(Json::parse(text)), std::invalid_argument) << text;
+}
+
+TEST(Request, MasksAndSecondPassesAreCheckedToo) {
+  EXPECT_NE(complaint([](Request& request) { request.inpaint.mask_blur = -1; }).find("mask blur -1"),
+            std::string::npos);
+  EXPECT_NE(complaint([](Request& request) { request.inpaint.mask_padding = -2; }).find("mask padding -2"),
+            std::string::npos);
+  EXPECT_NE(complaint([](Request& request) { request.hires.upscaler = "magic"; }).find("magic"), std::string::npos);
+  EXPECT_NE(complaint([](Request& request) { request.hires.scale = 2; }).find("not both"), std::string::npos);
+  // 9 steps of 1000 reach no further than 9 / 1000.
+  EXPECT_NE(complaint([](Request& request) { request.hires.strength = 0.008; }).find("0.009"), std::string::npos);
+  EXPECT_EQ(complaint([](Request& request) { request.hires.strength = 0.009; }), "");
+  EXPECT_THROW(request_from_json(Json::parse(R"({"inpaint": {"msk": "m.png"}})")), std::invalid_argument);
+  EXPECT_THROW(request_from_json(Json::parse(R"({"hires": {"steps": 2.5}})")), std::invalid_argument);
 }
 
 TEST(Request, ATextThatIsNotUtf8IsRefused) {

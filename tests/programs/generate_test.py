@@ -307,6 +307,20 @@ class Makes(Programs):
         (self.folder / "i.png").write_bytes(png(width, height))
         (self.folder / "m.png").write_bytes(mask_png(width, height, white))
 
+    def test_a_second_pass_at_a_higher_resolution(self):
+        for upscaler in ("latent", "lanczos"):
+            self.makes(TXT2IMG, "a cat", "-s", "5", "-W", "40", "--hires-scale", "2", "--hires-steps", "3",
+                       "--hires-upscaler", upscaler, "-o", f"{upscaler}.png")
+            rows = decoded(self.folder / f"{upscaler}.png")
+            self.assertEqual((len(rows), len(rows[0])), (128, 80 * 3))
+            self.makes(TXT2IMG, "--from-image", f"{upscaler}.png", "--steps", "2", "-o", f"{upscaler}-again.png")
+            self.assertEqual(pixels(self.folder / f"{upscaler}.png"), pixels(self.folder / f"{upscaler}-again.png"))
+        text = chunks(self.folder / "lanczos.png")[1][1].decode()
+        self.assertIn("Size: 40x64", text)
+        self.assertIn("Denoising strength: 0.7, Hires upscale: 2, Hires steps: 3, Hires upscaler: Lanczos", text)
+        self.makes(TXT2IMG, "a cat", "--hires-width", "96", "--hires-strength", "0", "-o", "b.png")
+        self.assertEqual(len(decoded(self.folder / "b.png")), 96)
+
     def test_part_of_a_picture_anew_and_the_rest_as_it_was(self):
         self.write_masked(43, 26)
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "-s", "3", "-o", "a.png")
@@ -484,6 +498,17 @@ class Refuses(Programs):
         for strength in ("-0.1", "1.1", "nan"):
             self.refuses(IMG2IMG, "a cat", "-i", "whole.png", "--strength", strength, says=["strength"])
         self.refuses(IMG2IMG, "a cat", says=["-i"])
+
+    def test_second_passes(self):
+        for arguments, words in [(["--hires-scale", "0.5"], ["hires scale 0.5"]), (["--hires-scale", "9"], ["1 to 8"]),
+                                 (["--hires-scale", "nan"], ["hires scale"]), (["--hires-width", "65"], ["hires width 65"]),
+                                 (["--hires-scale", "2", "--hires-height", "64"], ["not both"]),
+                                 (["--hires-scale", "2", "--hires-strength", "2"], ["hires strength 2"]),
+                                 (["--hires-scale", "2", "--hires-strength", "0.001"], ["hires strength 0.001"]),
+                                 (["--hires-scale", "2", "--hires-steps", "2000"], ["hires steps 2000"]),
+                                 (["--hires-scale", "2", "--hires-upscaler", "magic"], ["magic", "lanczos"])]:
+            with self.subTest(arguments):
+                self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
     def test_masks(self):
         (self.folder / "i.png").write_bytes(png(40, 24))

@@ -12,6 +12,7 @@
 #include "generate/control_options.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
+#include "pipelines/upscalers.h"
 
 namespace sfumato {
 namespace {
@@ -59,6 +60,20 @@ void add_mask_options(CLI::App& app, Request::Inpaint& inpaint) {
                "Keep the rest of the picture to the last bit (default); --no-paste gives what the model makes of it");
 }
 
+void add_hires_options(CLI::App& app, Request::Hires& hires) {
+  const auto group = "Second pass at a higher resolution";
+  std::string names;
+  for (const auto& upscaler : upscalers()) names += (names.empty() ? "" : ", ") + upscaler.name;
+  app.add_option("--hires-scale", hires.scale, "Times the width and height, 1 to 8")->group(group);
+  app.add_option("--hires-width", hires.width, "Pixels, instead of a scale")->group(group);
+  app.add_option("--hires-height", hires.height, "Likewise")->group(group);
+  app.add_option("--hires-steps", hires.steps, "Its steps; 0: as many as the first pass")->group(group);
+  app.add_option("--hires-strength", hires.strength, "How much it makes anew, 0 to 1")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--hires-upscaler", hires.upscaler, "How to enlarge: " + names)->capture_default_str()->group(group);
+}
+
 void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
@@ -85,6 +100,7 @@ void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProg
   add_size_conditions(app, request);
   add_control_options(app, arguments.control);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
+  if (!program.takes_image) add_hires_options(app, request.hires);
   if (program.takes_image) add_image_options(app, request);
   if (program.takes_mask) add_mask_options(app, request.inpaint);
 }

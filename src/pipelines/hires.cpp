@@ -1,0 +1,81 @@
+#include "pipelines/hires.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <tuple>
+
+#include "pipelines/upscalers.h"
+
+namespace sfumato {
+namespace {
+
+/// The second pass's sides, rounded down to what the VAE takes.
+std::pair<std::int64_t, std::int64_t> second_size(const Request& first, std::int64_t factor) {
+  const auto& hires = first.hires;
+  const auto height = static_cast<double>(first.height), width = static_cast<double>(first.width);
+  double scale = hires.scale;
+  if (hires.width > 0 && hires.height > 0) return {hires.height, hires.width};
+  if (hires.width > 0) scale = static_cast<double>(hires.width) / width;
+  if (hires.height > 0) scale = static_cast<double>(hires.height) / height;
+  const auto side = [&](std::int64_t asked, double own) {
+    return asked > 0 ? asked : rounded_size(static_cast<std::int64_t>(own * scale + 1e-6), factor);
+  };
+  return {side(hires.height, height), side(hires.width, width)};
+}
+
+/// Enlarged to cover the size in its own ratio, and cut to it around its middle.
+torch::Tensor covering(const torch::Tensor& values, const Upscaler& upscaler, std::int64_t height, std::int64_t width) {
+  const auto own_height = values.size(2), own_width = values.size(3);
+  const bool wider = own_width * height > width * own_height;
+  const auto outer_height = wider ? height : own_height * width / own_width;
+  const auto outer_width = wider ? own_width * height / own_height : width;
+  const auto outer = upscaler.resize(values, outer_height, outer_width);
+  return outer.narrow(2, (outer_height - height) / 2, height).narrow(3, (outer_width - width) / 2, width);
+}
+
+/// Latents at the second pass's size; what draws, draws from `noise`.
+torch::Tensor enlarged(const StableDiffusion& model, const SecondPass& pass, const torch::Tensor& latents,
+                       NoiseSource& noise) {
+  const auto& upscaler = find_upscaler(pass.request.hires.upscaler);
+  const auto height = pass.request.height, width = pass.request.width, factor = model.limits().vae_scale_factor;
+  if (upscaler.of_latents) return covering(latents, upscaler, height / factor, width / factor);
+  return encode(model, covering(decode(model, latents), upscaler, height, width), noise);
+}
+
+/// The last `count` of so many steps that they begin where `strength` says (the web UI's setup_img2img_steps).
+std::vector<Step> steps_of(const StableDiffusion& model, const Request& request, std::int64_t count) {
+  constexpr double kLargestStrength = 0.999;
+  const double strength = std::min(request.hires.strength, kLargestStrength);
+  if (strength == 0) return {};
+  const auto total =
+      std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength), model.schedule.num_train_timesteps());
+  const auto all = make_steps(schedule_of(model, request), total, find_sampler(request.sampler).grid);
+  return {all.begin() + static_cast<std::ptrdiff_t>(total - count), all.end()};
+}
+
+}  // namespace
+
+SecondPass second_pass(const StableDiffusion& model, const Request& first) {
+  SecondPass pass{.request = first, .steps = {}};
+  std::tie(pass.request.height, pass.request.width) = second_size(first, model.limits().vae_scale_factor);
+  validate(pass.request, model.limits());
+  pass.steps = steps_of(model, pass.request, first.hires.steps > 0 ? first.hires.steps : first.steps);
+  return pass;
+}
+
+bool run_second_pass(const StableDiffusion& model, const SecondPass& pass, Generated& generated,
+                     const OnStep& on_step) {
+  auto noise = noise_of(pass.request);
+  const auto latents = enlarged(model, pass, generated.latents, noise);
+  if (pass.steps.empty()) return generated.latents = latents, true;
+  const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), pass.steps.front().from),
+                            .steps = pass.steps,
+                            .noise = noise,
+                            .beside = beside_without_mask(model, latents)};
+  Generated second{.request = pass.request};  // its warnings are the first pass's again
+  const bool whole = denoise(model, denoising, second, on_step);
+  generated.latents = second.latents;
+  return whole;
+}
+
+}  // namespace sfumato
