@@ -90,6 +90,8 @@ struct UNet2DConditionInput {
   torch::Tensor timestep_cond;
   /// SDXL's pooled text [N, P] and sizes [N, 6].
   torch::Tensor text_embeds, time_ids;
+  /// Self-attention that some rows go without.
+  IdentityAttention identity = {};
 };
 
 /// The denoising UNet of latent diffusion (Rombach et al. 2022; diffusers' UNet2DConditionModel).

@@ -8,6 +8,7 @@
 #include "diffusion/samplers.h"
 #include "diffusion/steps.h"
 #include "images/pixels.h"
+#include "nn/identity_attention.h"
 #include "pipelines/conditioning.h"
 
 namespace sfumato {
@@ -26,10 +27,10 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
   return request;
 }
 
-std::vector<std::uint64_t> seeds(const Request& request) {
+NoiseSource noise_of(const Request& request) {
   std::vector<std::uint64_t> seeds;
   for (std::int64_t k = 0; k < request.batch_count; ++k) seeds.push_back(request.seed + static_cast<std::uint64_t>(k));
-  return seeds;
+  return NoiseSource(seeds, parse_rng(request.rng));
 }
 
 /// The size of the image's own pixels, rounded down to what the VAE takes, as diffusers' VaeImageProcessor does; one
@@ -45,9 +46,11 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   return Schedule(config);
 }
 
-/// The UNet, told of the prompts: takes and gives as many rows as `told` has.
-Network network_of(const StableDiffusion& model, const Conditioning& told) {
-  return [&model, told](const torch::Tensor& x, const Level& level) {
+/// The UNet, told of the prompts: takes as many rows as `all` has, or the last of them alone, or these once more, then
+/// with the identity for an attention map in `layers`.
+Network network_of(const StableDiffusion& model, const Conditioning& all, std::set<const AttentionImpl*> layers) {
+  return [&model, all, layers = std::move(layers)](const torch::Tensor& x, const Level& level) {
+    const auto told = for_rows(all, x.size(0));
     UNet2DConditionInput input;
     input.sample = x.to(model.placement.dtype);
     input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
@@ -55,15 +58,37 @@ Network network_of(const StableDiffusion& model, const Conditioning& told) {
     input.timestep_cond = told.timestep_cond;
     input.text_embeds = told.text_embeds;
     input.time_ids = told.time_ids;
+    input.identity = {.layers = layers, .rows = x.size(0) - all.states.size(0)};
     return model.unet->forward(input);  // [N or 2N, C, h, w]
   };
 }
 
-Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told) {
-  auto network = network_of(model, told);
-  if (is_guided(model, request))
-    network = classifier_free_guidance(network, {.scale = request.guidance_scale, .rescale = request.guidance_rescale});
-  return make_denoiser(network, Prediction::of(model.schedule.config()));
+Prediction prediction_of(const StableDiffusion& model, const Request& request) {
+  auto prediction = Prediction::of(model.schedule.config());
+  if (request.dynamic_threshold > 0) {
+    prediction.threshold.dynamic_ratio = request.dynamic_threshold;
+    prediction.threshold.dynamic_max = request.dynamic_threshold_max;
+  }
+  return prediction;
+}
+
+/// What the network and the request's kinds of guidance make of x; the prompt alone where guidance is not to act.
+Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Conditioning& told,
+                         const std::vector<Step>& steps) {
+  std::set<const AttentionImpl*> perturbed;
+  if (request.pag_scale > 0) perturbed = self_attention_layers(*model.unet, request.pag_layers);
+  const auto prediction = prediction_of(model, request);
+  const auto network = network_of(model, told, perturbed);
+  const auto prompt_alone = make_denoiser(network, prediction);
+  auto guided = network;
+  if (request.pag_scale > 0)
+    guided = perturbed_attention_guidance(
+        guided, {.scale = request.pag_scale, .adaptive_scale = request.pag_adaptive_scale}, request.batch_count);
+  const GuidanceOptions options{.scale = request.guidance_scale, .rescale = request.guidance_rescale};
+  const bool cfg_pp = request.guidance == "cfg++";
+  if (is_guided(model, request) && !cfg_pp) guided = classifier_free_guidance(guided, options);
+  const auto denoise = cfg_pp ? cfg_plus_plus(guided, options, prediction) : make_denoiser(guided, prediction);
+  return guided_within(denoise, prompt_alone, steps, request.guidance_start, request.guidance_end);
 }
 
 /// From scaled latents [N, C, h, w], one image at a time: the decoder's memory is the largest of all.
@@ -85,7 +110,7 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 Generated run(const StableDiffusion& model, const Request& request, const torch::Tensor& start,
               const std::vector<Step>& steps, NoiseSource& noise, const OnStep& on_step) {
   Generated generated{.request = request};
-  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings));
+  const auto denoise = guided_denoiser(model, request, condition(model, request, generated.warnings), steps);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
     ended = on_step && !on_step(step, count, x);
@@ -112,7 +137,7 @@ Generated text_to_image(const StableDiffusion& model, const Request& asked, cons
   const auto schedule = schedule_of(model, request);
   const auto steps = make_steps(schedule, request.steps, grid);
   const auto factor = model.limits().vae_scale_factor;
-  NoiseSource noise(seeds(request));
+  auto noise = noise_of(request);
   const auto start = noise.draw({model.unet->config().in_channels, request.height / factor, request.width / factor});
   return run(model, request, start * initial_noise_scale(schedule, steps, grid), steps, noise, on_step);
 }
@@ -126,7 +151,7 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   const auto steps =
       last_steps(make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid),
                  request.steps, request.strength);
-  NoiseSource noise(seeds(request));
+  auto noise = noise_of(request);
   const auto latents = encode(model, resize_lanczos(image, request.height, request.width), noise);
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};
   return run(model, request, add_noise(latents, noise.draw_like(latents), steps.front().from), steps, noise, on_step);

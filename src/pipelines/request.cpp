@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/random.h"
 #include "diffusion/samplers.h"
 #include "tokenizer/utf8.h"
 
@@ -20,6 +21,17 @@ constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
     {"original_height", &Request::original_height},
     {"crop_left", &Request::crop_left},
     {"crop_top", &Request::crop_top}};
+
+/// What is rarely set of guidance.
+constexpr std::pair<const char*, double Request::*> kGuidanceNumbers[] = {
+    {"guidance_start", &Request::guidance_start},
+    {"guidance_end", &Request::guidance_end},
+    {"pag_scale", &Request::pag_scale},
+    {"pag_adaptive_scale", &Request::pag_adaptive_scale},
+    {"dynamic_threshold", &Request::dynamic_threshold},
+    {"dynamic_threshold_max", &Request::dynamic_threshold_max}};
+constexpr std::pair<const char*, std::string Request::*> kRareNames[] = {
+    {"guidance", &Request::guidance}, {"pag_layers", &Request::pag_layers}, {"rng", &Request::rng}};
 
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& expected) {
   throw std::invalid_argument(name + " " + value + ": expected " + expected);
@@ -57,6 +69,31 @@ void check_schedule(const Request& request) {
     refuse("schedule", "'karras'", "discrete with the sampler " + request.sampler);
 }
 
+void check_cfg_plus_plus(const Request& request) {
+  if (!(request.guidance_scale >= 0 && request.guidance_scale <= 1))
+    refuse("guidance scale", Json(request.guidance_scale).dump(), "0 to 1 with cfg++");
+  if (request.pag_scale > 0) refuse("pag scale", Json(request.pag_scale).dump(), "0 with cfg++");
+  if (request.sampler.empty()) return;
+  const auto sample = find_sampler(request.sampler).sample;
+  if (sample != sample_ddim && sample != sample_euler && sample != sample_euler_ancestral)
+    refuse("guidance", "'cfg++'", "cfg with the sampler " + request.sampler + " (ddim, euler and euler_a take cfg++)");
+}
+
+void check_guidance(const Request& request) {
+  check_range("guidance scale", request.guidance_scale, kLargestGuidance);
+  check_range("guidance rescale", request.guidance_rescale, 1);
+  check_range("guidance start", request.guidance_start, 1);
+  check_range("guidance end", request.guidance_end, 1);
+  check_range("pag scale", request.pag_scale, kLargestGuidance);
+  check_range("pag adaptive scale", request.pag_adaptive_scale, kLargestGuidance);
+  if (request.pag_layers.empty()) refuse("pag layers", "''", "a part of a layer's name, as mid");
+  check_range("dynamic threshold", request.dynamic_threshold, 1);
+  if (!(request.dynamic_threshold_max >= 1 && request.dynamic_threshold_max <= kLargestGuidance))
+    refuse("dynamic threshold max", Json(request.dynamic_threshold_max).dump(), "1 to 1000");
+  if (request.guidance == "cfg++") return check_cfg_plus_plus(request);
+  if (request.guidance != "cfg") refuse("guidance", "'" + request.guidance + "'", "cfg or cfg++");
+}
+
 void check_clip_skip(std::int64_t value, std::int64_t layers) {
   if (layers == 0) refuse("clip skip", std::to_string(value), "1 with this model, whose text encoder is no CLIP");
   check_count("clip skip", value, layers);
@@ -91,6 +128,11 @@ nlohmann::ordered_json to_json(const Request& request) {
                {"seed", request.seed},
                {"batch_count", request.batch_count}});
   if (request.clip_skip != 1) json["clip_skip"] = request.clip_skip;
+  const Request usual;
+  for (const auto& [key, member] : kGuidanceNumbers)
+    if (request.*member != usual.*member) json[key] = request.*member;
+  for (const auto& [key, member] : kRareNames)
+    if (request.*member != usual.*member) json[key] = request.*member;
   for (const auto& [key, member] : kSizeConditions)
     if (request.*member != 0) json[key] = request.*member;
   if (!request.image.empty()) {
@@ -102,9 +144,34 @@ nlohmann::ordered_json to_json(const Request& request) {
 
 Request request_from_json(const Json& json) {
   refuse_unknown_keys(json,
-                      {"prompt", "negative_prompt", "width", "height", "steps", "guidance_scale", "guidance_rescale",
-                       "sampler", "schedule", "eta", "seed", "batch_count", "image", "strength", "clip_skip",
-                       "original_width", "original_height", "crop_left", "crop_top"},
+                      {"prompt",
+                       "negative_prompt",
+                       "width",
+                       "height",
+                       "steps",
+                       "guidance_scale",
+                       "guidance_rescale",
+                       "sampler",
+                       "schedule",
+                       "eta",
+                       "seed",
+                       "batch_count",
+                       "image",
+                       "strength",
+                       "clip_skip",
+                       "original_width",
+                       "original_height",
+                       "crop_left",
+                       "crop_top",
+                       "guidance",
+                       "guidance_start",
+                       "guidance_end",
+                       "pag_scale",
+                       "pag_adaptive_scale",
+                       "pag_layers",
+                       "dynamic_threshold",
+                       "dynamic_threshold_max",
+                       "rng"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -124,6 +191,8 @@ Request request_from_json(const Json& json) {
   request.strength = value_or(json, "strength", request.strength);
   request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
   for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
+  for (const auto& [key, member] : kGuidanceNumbers) request.*member = value_or(json, key, request.*member);
+  for (const auto& [key, member] : kRareNames) request.*member = value_or(json, key, request.*member);
   return request;
 }
 
@@ -133,12 +202,12 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_side("width", request.width, limits.vae_scale_factor);
   check_side("height", request.height, limits.vae_scale_factor);
   check_count("steps", request.steps, limits.num_train_timesteps);
-  check_range("guidance scale", request.guidance_scale, kLargestGuidance);
-  check_range("guidance rescale", request.guidance_rescale, 1);
+  check_guidance(request);
   check_schedule(request);
   if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
   for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
+  parse_rng(request.rng);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
 }
