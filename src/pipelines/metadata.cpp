@@ -14,19 +14,28 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// A value as JSON where it holds what separates values.
+std::string setting(const std::string& value) {
+  if (value.find_first_of(",:\n") == std::string::npos) return value;
+  return Json(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
   auto text = request.prompt + "\n";
   if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
     text += "Negative prompt: " + negative + "\n";
+  const auto model = std::filesystem::path(record.model).filename().string();
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
           (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
           ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
-          ", Model: " + std::filesystem::path(record.model).filename().string();
+          ", Model: " + setting(model);
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
-  if (request.eta != 0) text += ", Eta: " + number(request.eta);
+  if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
+  text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
+  if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number(request.eta);
   return text + ", Version: sfumato";
 }
 

@@ -17,7 +17,7 @@ const PictureRecord kRecord{
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
             "a cat\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 64x72, "
-            "Model: some, Version: sfumato");
+            "Model: some, RNG: CPU, Version: sfumato");
 }
 
 TEST(Metadata, AnInitialImageHasItsStrength) {
@@ -25,6 +25,17 @@ TEST(Metadata, AnInitialImageHasItsStrength) {
   record.request.image = "a.png";
   record.request.strength = 0.65;
   EXPECT_NE(to_text_chunks(record)[0].second.find(", Denoising strength: 0.65"), std::string::npos);
+}
+
+TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
+  auto record = kRecord;
+  record.model = "models/a, b: c.safetensors";
+  record.request.clip_skip = 2;
+  record.request.rng = "cuda";
+  record.request.eta = 0.5;
+  EXPECT_TRUE(to_text_chunks(record)[0].second.ends_with(
+      "Model: \"a, b: c.safetensors\", Clip skip: 2, RNG: NV, Eta DDIM: 0.5, Version: sfumato"))
+      << to_text_chunks(record)[0].second;
 }
 
 TEST(Metadata, TheRecordComesBackFromTheFile) {
