@@ -133,18 +133,6 @@ std::int64_t parse_count(const std::string& text, const std::string& option) {
   return value;
 }
 
-/// "16MiB", "40MB", "1000" or "0" to bytes.
-std::int64_t parse_size(const std::string& text) {
-  static const std::map<std::string, std::int64_t> units{
-      {"", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-  const auto digits = text.find_first_not_of("0123456789");
-  const auto unit = units.find(digits == std::string::npos ? "" : text.substr(digits));
-  if (unit == units.end() || digits == 0 || text.empty() || text.size() > 15) {
-    throw std::invalid_argument("--max-shard-size '" + text + "': expected a size such as 16MiB");
-  }
-  return std::stoll(text) * unit->second;
-}
-
 /// A bar that starts where the run does, which a resumed one tells by its first step.
 std::function<void(const TrainingProgress&)> progress_bar() {
   auto bar = std::make_shared<std::optional<Progress>>();
@@ -223,7 +211,8 @@ int run_training(const Arguments& arguments) {
 int run_export(const Arguments& arguments) {
   if (arguments.positional.size() != 2) throw std::invalid_argument("--export needs a run and a folder; see --help");
   export_run(RunFolder(arguments.positional[0]), arguments.positional[1],
-             {.dtype = parse_dtype(arguments.dtype), .max_shard_size = parse_size(arguments.max_shard_size)});
+             {.dtype = parse_dtype(arguments.dtype),
+              .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)});
   return 0;
 }
 

@@ -14,10 +14,10 @@ using Tensors = std::map<std::string, torch::Tensor>;
 
 const std::map<std::string, std::string> kWeightsMetadata{{"format", "pt"}};
 
-Tensors converted(const Tensors& tensors, torch::Dtype dtype) {
+Tensors converted(const Tensors& tensors, const std::optional<torch::Dtype>& dtype) {
   Tensors result;
   for (const auto& [name, tensor] : tensors)
-    result[name] = tensor.is_floating_point() ? tensor.detach().to(dtype) : tensor.detach();
+    result[name] = dtype && tensor.is_floating_point() ? tensor.detach().to(*dtype) : tensor.detach();
   return result;
 }
 

@@ -11,7 +11,8 @@
 namespace sfumato {
 
 struct SaveOptions {
-  torch::Dtype dtype = torch::kFloat32;
+  /// Of floating-point tensors; without one each keeps its own.
+  std::optional<torch::Dtype> dtype = torch::kFloat32;
   /// Shards are cut before they exceed this many bytes; 0 writes one file.
   std::int64_t max_shard_size = 0;
   /// diffusion_pytorch_model for diffusers' classes, model for transformers'.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 
 namespace sfumato {
@@ -82,6 +83,17 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
     std::filesystem::remove(temporary, ignored);
     throw;
   }
+}
+
+std::int64_t parse_byte_size(const std::string& option, const std::string& text) {
+  static const std::map<std::string, std::int64_t> units{
+      {"", 1}, {"KB", 1000}, {"MB", 1000000}, {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  const auto digits = text.find_first_not_of("0123456789");
+  const auto unit = units.find(digits == std::string::npos ? "" : text.substr(digits));
+  if (unit == units.end() || digits == 0 || text.empty() || text.size() > 15) {
+    throw std::invalid_argument(option + " '" + text + "': expected a size such as 16MiB");
+  }
+  return std::stoll(text) * unit->second;
 }
 
 }  // namespace sfumato

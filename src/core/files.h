@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <ostream>
@@ -14,6 +15,9 @@ std::string read_file(const std::filesystem::path& path);
 /// the disk (fsync) and renamed. Missing parent folders are made. Where writing fails (std::runtime_error naming the
 /// path and the reason) or `write` throws, the temporary file is removed and a file already under the name stays.
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
+
+/// "16MiB", "40MB", "1000" or "0" in bytes. Throws std::invalid_argument that names the option.
+std::int64_t parse_byte_size(const std::string& option, const std::string& text);
 
 /// What the temporary file carries after its name (and the process id) until it is renamed.
 inline constexpr const char* kTemporarySuffix = ".part";

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
 #include "models/autoencoder_kl.h"
@@ -29,12 +33,29 @@ struct OriginalLayout {
   /// layer's states, is without the last layer.
   std::vector<OriginalTextEncoder> text_encoders;
   bool is_xl() const { return !unet.addition_embed_type.empty(); }
+  bool is_refiner() const { return is_xl() && text_encoders.size() == 1; }
   /// The file's keys in the names of diffusers and transformers; each ignores what is another network's.
   KeyNames unet_names, vae_names;
 };
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const SafetensorsFile& file);
+
+/// Tensors by name.
+using NamedWeights = std::map<std::string, torch::Tensor>;
+
+/// A network's tensors in the file by their names in diffusers and transformers, in the shapes of `network`'s
+/// parameters: views of the file where nothing had to be turned.
+NamedWeights read_original_weights(const SafetensorsFile& file, const torch::nn::Module& network,
+                                   const KeyNames& names);
+
+/// The same tensors under their keys in the original layout, prefix included.
+NamedWeights original_unet_weights(const NamedWeights& weights, const UNet2DConditionModelConfig& config);
+NamedWeights original_vae_weights(const NamedWeights& weights, const AutoencoderKLConfig& config);
+/// Of CLIPTextModel or, with `projects`, CLIPTextModelWithProjection; `place` is that of a text encoder: 0 or 1 in XL,
+/// -1 in Stable Diffusion 1 and 2. Version 2 gets a last layer of zeros, which it does not use and others expect.
+NamedWeights original_text_weights(const NamedWeights& weights, const CLIPTextModelConfig& config, bool projects,
+                                   int place);
 
 /// The key of the original layout for a parameter of the UNet, by its name in diffusers, without model.diffusion_model.
 std::string original_unet_key(const std::string& name, const UNet2DConditionModelConfig& config);

@@ -9,22 +9,6 @@ namespace {
 
 using std::filesystem::path;
 
-std::shared_ptr<const Tokenizer> shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
-  const path name = is_open_clip ? "open_clip" : "clip";
-  for (const auto& folder : tokenizers)
-    if (std::filesystem::is_directory(folder / name)) return load_tokenizer(folder / name);
-  throw std::runtime_error("it brings no tokenizer, and the folder tokenizer/" + name.string() + " is missing");
-}
-
-template <class Impl>
-std::shared_ptr<Impl> load_network(const path& file, const typename Impl::Config& config, const KeyNames& names,
-                                   const Placement& placement) {
-  auto network = std::make_shared<Impl>(config);
-  load_weights(*network, file, placement, names);
-  network->eval();
-  return network;
-}
-
 /// No key tells whether a Stable Diffusion 2 predicts v or eps. AUTOMATIC1111's web UI asks the network: to a latent of
 /// 0.5 all over, at the last timestep, the one answers with less than -1 on average, the other with about 0.5.
 bool predicts_v(UNet2DConditionModelImpl& unet, const Placement& placement) {
@@ -35,36 +19,16 @@ bool predicts_v(UNet2DConditionModelImpl& unet, const Placement& placement) {
   return unet.forward(latent, 999, states).to(torch::kFloat32).mean().item<double>() < -1;
 }
 
-/// As the folders of Stable Diffusion 1.5, 2.1 and XL have it.
-Schedule schedule_of(bool is_xl, bool v_prediction) {
-  ScheduleConfig config;
-  config.class_name = is_xl ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
-  config.beta_schedule = "scaled_linear";
-  config.beta_start = 0.00085;
-  config.beta_end = 0.012;
-  config.steps_offset = 1;
-  config.set_alpha_to_one = is_xl;  // not asked for by that scheduler
-  config.clip_sample = false;
-  config.prediction_type = v_prediction ? "v_prediction" : "epsilon";
-  return Schedule(config);
-}
-
-OriginalLayout read_layout(const path& file) {
-  try {
-    return read_original_layout(SafetensorsFile(file));
-  } catch (const std::exception& error) {
-    const std::string why = error.what();
-    if (why.find(file.string()) != std::string::npos) throw;
-    throw std::runtime_error("model '" + file.string() + "': " + why);
-  }
+bool is_version_2(const OriginalLayout& layout) {
+  return !layout.is_xl() && layout.text_encoders.front().is_open_clip;
 }
 
 TextEncoder load_text_encoder(const path& file, const OriginalTextEncoder& encoder, const Placement& placement,
                               std::shared_ptr<const Tokenizer> tokenizer, ClipStates states) {
   if (!encoder.projects)
-    return make_text_encoder(tokenizer, load_network<CLIPTextModelImpl>(file, encoder.config, encoder.names, placement),
-                             states);
-  auto network = load_network<CLIPTextModelWithProjectionImpl>(file, encoder.config, encoder.names, placement);
+    return make_text_encoder(
+        tokenizer, load_from_single_file<CLIPTextModelImpl>(file, encoder.config, encoder.names, placement), states);
+  auto network = load_from_single_file<CLIPTextModelWithProjectionImpl>(file, encoder.config, encoder.names, placement);
   auto projection = network->named_parameters()["text_projection.weight"];
   projection.set_data(projection.t().contiguous());
   return make_text_encoder(tokenizer, network, states);
@@ -75,29 +39,60 @@ std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayo
   const auto states = layout.is_xl() ? ClipStates::penultimate : ClipStates::last;
   std::vector<TextEncoder> encoders;
   for (const auto& encoder : layout.text_encoders)
-    encoders.push_back(
-        load_text_encoder(file, encoder, placement, shipped_tokenizer(encoder.is_open_clip, tokenizers), states));
+    encoders.push_back(load_text_encoder(file, encoder, placement,
+                                         load_tokenizer(shipped_tokenizer(encoder.is_open_clip, tokenizers)), states));
   return encoders;
 }
 
 }  // namespace
 
+path shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
+  const path name = is_open_clip ? "open_clip" : "clip";
+  for (const auto& folder : tokenizers)
+    if (std::filesystem::is_directory(folder / name)) return folder / name;
+  throw std::runtime_error("a single file brings no tokenizer, and the folder tokenizer/" + name.string() +
+                           " is missing");
+}
+
+OriginalLayout read_single_file_layout(const path& file) {
+  try {
+    return read_original_layout(SafetensorsFile(file));
+  } catch (const std::exception& error) {
+    const std::string why = error.what();
+    if (why.find(file.string()) != std::string::npos) throw;
+    throw std::runtime_error("model '" + file.string() + "': " + why);
+  }
+}
+
+Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
+                                 const Placement& placement) {
+  const bool v_prediction = is_version_2(layout) && predicts_v(unet, placement);
+  ScheduleConfig config;
+  config.class_name = layout.is_xl() ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
+  config.beta_schedule = "scaled_linear";
+  config.beta_start = 0.00085;
+  config.beta_end = 0.012;
+  config.steps_offset = 1;
+  config.set_alpha_to_one = layout.is_xl();  // not asked for by that scheduler
+  config.clip_sample = false;
+  config.prediction_type = v_prediction ? "v_prediction" : "epsilon";
+  return Schedule(config);
+}
+
 StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers) {
-  const auto layout = read_layout(file);
+  const auto layout = read_single_file_layout(file);
   const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
   auto encoders = load_text_encoders(file, layout, placement, tokenizers);
-  auto unet = load_network<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);
-  const bool is_version_2 = !layout.is_xl() && layout.text_encoders.front().is_open_clip;
-  const bool v_prediction = is_version_2 && predicts_v(*unet, placement);
-  const bool is_refiner = layout.is_xl() && encoders.size() == 1;
+  auto unet = load_from_single_file<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);
+  auto schedule = schedule_of_single_file(layout, *unet, placement);
   return {.text_encoders = std::move(encoders),
           .unet = unet,
-          .vae = load_network<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement),
-          .schedule = schedule_of(layout.is_xl(), v_prediction),
+          .vae = load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement),
+          .schedule = std::move(schedule),
           .placement = placement,
           .vae_placement = vae_placement,
-          .zeros_without_negative_prompt = layout.is_xl() && !is_refiner,
-          .requires_aesthetics_score = is_refiner};
+          .zeros_without_negative_prompt = layout.is_xl() && !layout.is_refiner(),
+          .requires_aesthetics_score = layout.is_refiner()};
 }
 
 }  // namespace sfumato

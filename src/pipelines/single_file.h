@@ -1,5 +1,6 @@
 #pragma once
 
+#include "models/original_layout.h"
 #include "pipelines/stable_diffusion.h"
 
 namespace sfumato {
@@ -7,5 +8,26 @@ namespace sfumato {
 /// load_stable_diffusion's of a file. Throws std::runtime_error naming it.
 StableDiffusion load_single_file(const std::filesystem::path& file, const Placement& placement,
                                  const std::vector<std::filesystem::path>& tokenizers);
+
+/// read_original_layout's of the file at `path`. Throws std::runtime_error naming it.
+OriginalLayout read_single_file_layout(const std::filesystem::path& path);
+
+/// The schedule that such a file's folder would have, which no key tells: that of Stable Diffusion 1.5, 2.1 (asking
+/// `unet`, which is loaded, whether it predicts v) or XL.
+Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
+                                 const Placement& placement);
+
+/// CLIP's or OpenCLIP's folder in the first of `tokenizers` that has it. Throws std::runtime_error.
+std::filesystem::path shipped_tokenizer(bool is_open_clip, const std::vector<std::filesystem::path>& tokenizers);
+
+/// Builds a network of such a file and fills it.
+template <class Impl>
+std::shared_ptr<Impl> load_from_single_file(const std::filesystem::path& file, const typename Impl::Config& config,
+                                            const KeyNames& names, const Placement& placement) {
+  auto network = std::make_shared<Impl>(config);
+  load_weights(*network, file, placement, names);
+  network->eval();
+  return network;
+}
 
 }  // namespace sfumato

@@ -19,8 +19,7 @@ from diffusers import (DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPAG
 from diffusers.guiders import ClassifierFreeGuidance
 from safetensors.torch import save_file
 
-from pipelines_reference import PROMPT, build, clip, states_of, t5
-from single_file_reference import pipeline_of
+from pipelines_reference import PROMPT, build, build_xl, clip, t5, told
 
 NEGATIVE = "a red dog"
 CASES = [
@@ -95,7 +94,7 @@ def by_loop(folder, case, step):
     scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     scheduler.set_timesteps(case["steps"])
     count = case.get("batch_count", 1)
-    states = [states_of(pipeline, prompt).expand(count, -1, -1) for prompt in (NEGATIVE, PROMPT)]
+    states = [told(pipeline, prompt)["encoder_hidden_states"].expand(count, -1, -1) for prompt in (NEGATIVE, PROMPT)]
     x = torch.cat([torch.randn(1, 4, 16, 16, generator=generator) for generator in generators(case)])
     result = {}
     for i, t in enumerate(scheduler.timesteps):
@@ -146,7 +145,7 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     build(out / "clip", clip)
     build(out / "t5", t5)
-    pipeline_of("sdxl").save_pretrained(out / "sdxl")
+    build_xl(out / "sdxl", is_refiner=False)
     for case in CASES:
         save_file(run(out / case["model"], case), out / f"{case['name']}.safetensors")
     requests = [{**case, "prompt": PROMPT, "negative_prompt": NEGATIVE} for case in CASES]

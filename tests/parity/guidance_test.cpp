@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "checkpoints/safetensors.h"
 #include "parity/compare.h"
 #include "pipelines/generate.h"

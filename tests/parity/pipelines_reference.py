@@ -1,8 +1,8 @@
-"""Small random StableDiffusionPipeline folders, and what diffusers makes with them.
+"""Small random folders of StableDiffusionPipeline and its kin, and what diffusers makes with them.
 
     python pipelines_reference.py OUT_DIR
 
-Writes OUT_DIR/clip, OUT_DIR/t5 and OUT_DIR/older (folders as save_pretrained writes them), init.png, cases.json
+Writes OUT_DIR/clip, t5, older, distilled, xl and refiner (folders as save_pretrained writes them), init.png, cases.json
 (requests) and for each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
 """
 
@@ -17,14 +17,18 @@ import numpy as np
 import sentencepiece
 import torch
 import transformers
-from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, StableDiffusionImg2ImgPipeline,
-                       StableDiffusionPipeline, UNet2DConditionModel, logging)
+from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler,
+                       StableDiffusionImg2ImgPipeline, StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline,
+                       StableDiffusionXLPipeline, UNet2DConditionModel, logging)
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5Tokenizer
+from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, T5Config,
+                          T5EncoderModel, T5Tokenizer)
 
 PROMPT, OTHER = "a cat on a sofa", "three red apples above a house"
 MAX_LENGTH = 24
+XL = (StableDiffusionXLPipeline, StableDiffusionXLImg2ImgPipeline)
+KINDS = {"xl": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
 
 # SDXL's and SD's kinds of options vary elsewhere (tests/parity/models_*): here the parts are to fit together.
 CASES = [
@@ -40,6 +44,15 @@ CASES = [
     dict(name="older_folder", model="older", steps=6, guidance_scale=5.0, seed=24),
     dict(name="img2img", model="clip", steps=10, guidance_scale=5.0, seed=31, batch_count=2, strength=0.65),
     dict(name="img2img_whole", model="t5", steps=5, guidance_scale=1.0, seed=32, strength=1.0),
+    dict(name="clip_skip", model="clip", steps=4, guidance_scale=4.0, seed=12, clip_skip=2),
+    dict(name="distilled", model="distilled", steps=4, guidance_scale=8.0, seed=13, batch_count=2),
+    dict(name="xl", model="xl", steps=5, guidance_scale=5.0, seed=41, batch_count=2),
+    dict(name="xl_empty_negative", model="xl", steps=4, guidance_scale=5.0, seed=42, negative_prompt=""),
+    dict(name="xl_sizes", model="xl", steps=4, guidance_scale=3.0, seed=43, height=56, width=72, clip_skip=2,
+         original_width=300, original_height=200, crop_left=7, crop_top=30),
+    dict(name="xl_unguided", model="xl", steps=4, guidance_scale=1.0, seed=44),
+    dict(name="xl_img2img", model="xl", steps=8, guidance_scale=5.0, seed=45, batch_count=2, strength=0.5),
+    dict(name="refiner", model="refiner", steps=8, guidance_scale=5.0, seed=46, strength=0.4, negative_prompt="a dog"),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
 ]
 
@@ -90,8 +103,13 @@ def t5(folder):
     return T5EncoderModel(config), tokenizer, scheduler
 
 
-def states_of(pipeline, prompt):
-    return pipeline.encode_prompt(prompt, "cpu", 1, False)[0]
+def told(pipeline, prompt):
+    """What the UNet is told of a prompt, as its keyword arguments."""
+    encoded = pipeline.encode_prompt(prompt, device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False)
+    if not isinstance(pipeline, XL):
+        return dict(encoder_hidden_states=encoded[0])
+    ids = torch.tensor([[64.0, 64, 0, 0, 6] if pipeline.text_encoder is None else [64.0, 64, 0, 0, 64, 64]])
+    return dict(encoder_hidden_states=encoded[0], added_cond_kwargs=dict(text_embeds=encoded[2], time_ids=ids))
 
 
 @torch.no_grad()
@@ -99,7 +117,7 @@ def sharpen(pipeline):
     """Makes the random network's output of unit deviation and its prompt matter, and its picture of half."""
     unet, vae = pipeline.unet, pipeline.vae
     x = torch.randn(1, unet.config.in_channels, 16, 16, generator=torch.Generator().manual_seed(1))
-    predict = lambda prompt: unet(x, 500, states_of(pipeline, prompt)).sample
+    predict = lambda prompt: unet(x, 500, **told(pipeline, prompt)).sample
     while (predict(PROMPT) - predict(OTHER)).std() < 0.3 * predict(PROMPT).std():
         for name, parameter in unet.named_parameters():
             if "attn2.to_v" in name or "attn2.to_out" in name:
@@ -109,17 +127,54 @@ def sharpen(pipeline):
     vae.decoder.conv_out.weight *= 0.5 / picture.std()
 
 
+def networks(**options):
+    options = dict(cross_attention_dim=32) | options
+    unet = UNet2DConditionModel(sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32, 32),
+                                down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+                                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+                                layers_per_block=1, attention_head_dim=4, norm_num_groups=8, **options)
+    vae = AutoencoderKL(block_out_channels=(8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 3,
+                        up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=4, norm_num_groups=4, sample_size=64,
+                        scaling_factor=0.7)
+    return unet.eval(), vae.eval()
+
+
+def distilled(folder):
+    """A UNet that is told the guidance scale (Latent Consistency Models)."""
+    return clip(folder)
+
+
+def build_xl(folder, is_refiner):
+    """Stable Diffusion XL, or its refiner, which has the second text encoder alone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(1)
+    tokenizer, size = clip_tokenizer(folder / "tokenizer")
+    shared = dict(vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
+                  max_position_embeddings=MAX_LENGTH, bos_token_id=size - 2, eos_token_id=size - 1)
+    first = None if is_refiner else CLIPTextModel(CLIPTextConfig(**shared)).eval()
+    second = CLIPTextModelWithProjection(CLIPTextConfig(projection_dim=24, hidden_act="gelu", **shared)).eval()
+    tokenizer_2, _ = clip_tokenizer(folder / "tokenizer_2")
+    tokenizer_2.pad_token = "!"  # as the released ones: each pads with its own token
+    unet, vae = networks(cross_attention_dim=32 if is_refiner else 64, use_linear_projection=True,
+                         transformer_layers_per_block=(1, 2, 1), addition_embed_type="text_time",
+                         addition_time_embed_dim=8,
+                         projection_class_embeddings_input_dim=24 + 8 * (5 if is_refiner else 6))
+    scheduler = EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+                                       timestep_spacing="leading", steps_offset=1)
+    kind, options = (StableDiffusionXLImg2ImgPipeline, dict(requires_aesthetics_score=True)) if is_refiner else (
+        StableDiffusionXLPipeline, {})
+    pipeline = kind(vae=vae, text_encoder=first, text_encoder_2=second, tokenizer=None if is_refiner else tokenizer,
+                    tokenizer_2=tokenizer_2, unet=unet, scheduler=scheduler,
+                    force_zeros_for_empty_prompt=not is_refiner, add_watermarker=False, **options)
+    sharpen(pipeline)
+    pipeline.save_pretrained(folder)
+
+
 def build(folder, parts):
     shutil.rmtree(folder, ignore_errors=True)
     torch.manual_seed(0)
     text_encoder, tokenizer, scheduler = parts(folder)
-    unet = UNet2DConditionModel(sample_size=16, in_channels=4, out_channels=4, block_out_channels=(16, 32, 32),
-                                down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-                                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-                                layers_per_block=1, cross_attention_dim=32, attention_head_dim=4, norm_num_groups=8)
-    vae = AutoencoderKL(block_out_channels=(8, 16, 16), down_block_types=("DownEncoderBlock2D",) * 3,
-                        up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=4, norm_num_groups=4, sample_size=64,
-                        scaling_factor=0.7)
+    unet, vae = networks(time_cond_proj_dim=12 if parts is distilled else None)
     pipeline = StableDiffusionPipeline(vae=vae.eval(), text_encoder=text_encoder.eval(), tokenizer=tokenizer,
                                        unet=unet.eval(), scheduler=scheduler, safety_checker=None,
                                        feature_extractor=None, requires_safety_checker=False)
@@ -145,9 +200,37 @@ def init_image(path):
     return Image.open(path)
 
 
+@torch.no_grad()
+def skipped(pipeline, text, skip):
+    """encode_prompt's with `skip` layers left out, after its norm."""
+    ids = pipeline.tokenizer(text, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    states = pipeline.text_encoder(ids, output_hidden_states=True).hidden_states
+    return pipeline.text_encoder.final_layer_norm(states[-(skip + 1)])
+
+
+def texts(pipeline, case, count, is_xl):
+    negative = case.get("negative_prompt")
+    skip = case.get("clip_skip", 1) - 1 or None  # diffusers counts the layers left out
+    if is_xl:
+        sizes = {} if "original_width" not in case else dict(
+            original_size=(case["original_height"], case["original_width"]),
+            crops_coords_top_left=(case["crop_top"], case["crop_left"]))
+        return sizes | dict(prompt=[PROMPT] * count, clip_skip=skip,
+                            negative_prompt=None if negative is None else [negative] * count)
+    if skip:
+        # diffusers leaves layers out for the prompt alone (and looks for the norm where transformers 5 has none); here,
+        # as in AUTOMATIC1111's web UI, it is done for the negative one too.
+        return dict(prompt_embeds=skipped(pipeline, PROMPT, skip),
+                    negative_prompt_embeds=skipped(pipeline, negative or "", skip))
+    return dict(prompt=[PROMPT] * count, negative_prompt=[negative or ""] * count)
+
+
 def run(pipeline, case, image):
-    if "strength" in case:
-        pipeline = StableDiffusionImg2ImgPipeline(**pipeline.components, requires_safety_checker=False)
+    is_xl = isinstance(pipeline, XL)
+    if case.get("strength") and not isinstance(pipeline, StableDiffusionXLImg2ImgPipeline):
+        kind, options = (StableDiffusionXLImg2ImgPipeline, dict(add_watermarker=False)) if is_xl else (
+            StableDiffusionImg2ImgPipeline, dict(requires_safety_checker=False))
+        pipeline = kind(**pipeline.components, **options)
     if case.get("sampler") == "ddim":
         # "leading" is not what this folder says: the scheduler's own settings are kept.
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
@@ -156,13 +239,16 @@ def run(pipeline, case, image):
     result = {}
 
     def on_step(_, step, timestep, values):
-        result[f"latents.{step}"] = values["latents"].clone(memory_format=torch.contiguous_format)
+        latents = values["latents"].clone(memory_format=torch.contiguous_format)
+        if is_xl:  # in units of x_t = alpha x0 + sigma eps: Euler's scheduler keeps latents divided by alpha
+            latents = latents / (pipeline.scheduler.sigmas[pipeline.scheduler.step_index] ** 2 + 1).sqrt()
+        result[f"latents.{step}"] = latents
         return {}
 
     options = dict(image=image, strength=case["strength"]) if "strength" in case else dict(
         height=case.get("height"), width=case.get("width"), guidance_rescale=case.get("guidance_rescale", 0.0))
-    pictures = pipeline([PROMPT] * count, negative_prompt=[case.get("negative_prompt", "")] * count,
-                        num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
+    options |= texts(pipeline, case, count, is_xl)
+    pictures = pipeline(num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
                         eta=case.get("eta", 0.0), callback_on_step_end=on_step, output_type="np",
                         generator=[torch.Generator().manual_seed(case["seed"] + k) for k in range(count)],
                         **options).images
@@ -179,11 +265,13 @@ def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     image = init_image(out / "init.png")
-    for name, parts in (("clip", clip), ("t5", t5)):
+    for name, parts in (("clip", clip), ("t5", t5), ("distilled", distilled)):
         build(out / name, parts)
+    for name in ("xl", "refiner"):
+        build_xl(out / name, is_refiner=name == "refiner")
     older(out / "older", out / "clip")
     for case in CASES:
-        pipeline = StableDiffusionPipeline.from_pretrained(out / case["model"], safety_checker=None)
+        pipeline = KINDS.get(case["model"], StableDiffusionPipeline).from_pretrained(out / case["model"])
         save_file(run(pipeline, case, image), out / f"{case['name']}.safetensors")
     requests = [{**case, "prompt": PROMPT, **({"image": "init.png"} if "strength" in case else {})} for case in CASES]
     (out / "cases.json").write_text(json.dumps(requests, indent=2))

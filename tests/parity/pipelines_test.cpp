@@ -66,8 +66,9 @@ TEST_P(PipelineParity, EveryStepAndThePictureAreThoseOfDiffusers) {
 
 INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                          ::testing::Values("ddim", "negative", "odd_size", "unguided", "eta", "rescale", "ddpm",
-                                           "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "img2img",
-                                           "img2img_whole", "img2img_eta"),
+                                           "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "clip_skip",
+                                           "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
+                                           "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
@@ -85,6 +86,16 @@ TEST(PipelineParityCanFail, AnotherPromptOrSeedIsAnotherPicture) {
   EXPECT_GT(moved_by("ddim", [](Request& request) { request.seed += 1; }), 0.05);
   EXPECT_GT(moved_by("ddpm", [](Request& request) { request.prompt = "three red apples above a house"; }), 0.05);
   EXPECT_GT(moved_by("negative", [](Request& request) { request.negative_prompt = ""; }), 100 * kNetworkTolerance);
+}
+
+TEST(PipelineParityCanFail, WhatOnlySomeModelsAreToldShows) {
+  const double least = 10 * kNetworkTolerance;
+  EXPECT_GT(moved_by("clip_skip", [](Request& request) { request.clip_skip = 1; }), least);
+  EXPECT_GT(moved_by("distilled", [](Request& request) { request.guidance_scale = 7; }), least);
+  EXPECT_GT(moved_by("xl", [](Request& request) { request.negative_prompt = ""; }), least);
+  EXPECT_GT(moved_by("xl_empty_negative", [](Request& request) { request.negative_prompt.reset(); }), least);
+  EXPECT_GT(moved_by("xl_sizes", [](Request& request) { request.crop_top = 31; }), least);
+  EXPECT_GT(moved_by("xl_sizes", [](Request& request) { request.original_width = 0; }), least);
 }
 
 TEST(PipelineParityCanFail, ATimestepOffByOneShows) {

@@ -1,0 +1,155 @@
+#include "pipelines/pipeline_files.h"
+
+#include <stdexcept>
+
+#include "checkpoints/weight_files.h"
+#include "pipelines/single_file.h"
+
+namespace sfumato {
+namespace {
+
+using std::filesystem::path;
+using Weights = std::map<std::string, torch::Tensor>;
+
+[[noreturn]] void refuse_files(const path& folder, const std::string& why) {
+  throw std::runtime_error("model '" + folder.string() + "': " + why);
+}
+
+// --- From a folder
+// ----------------------------------------------------------------------------------------------------
+
+KeyRename renames_of(const std::string& class_name) {
+  if (class_name == "AutoencoderKL") return AutoencoderKLImpl::rename_key;
+  if (class_name == "CLIPTextModel") return CLIPTextModelImpl::rename_key;
+  if (class_name == "CLIPTextModelWithProjection") return CLIPTextModelWithProjectionImpl::rename_key;
+  return [](const std::string& key) { return key; };
+}
+
+PipelineFiles::Network read_network(const path& folder, const std::string& class_name) {
+  PipelineFiles::Network network{.config = read_json(folder / "config.json"), .weights = {}};
+  const WeightFiles files(folder);
+  const auto rename = renames_of(class_name);
+  for (const auto& key : files.names())
+    if (const auto name = rename(key); !name.empty()) network.weights[name] = files.file_of(key).tensor(key);
+  return network;
+}
+
+/// The class that the index names for a part, or "".
+std::string class_named(const nlohmann::ordered_json& index, const std::string& part) {
+  const auto entry = index.find(part);
+  if (entry == index.end() || !entry->is_array() || entry->size() != 2 || !(*entry)[1].is_string()) return "";
+  return (*entry)[1].get<std::string>();
+}
+
+PipelineFiles read_folder(const path& folder) {
+  if (!std::filesystem::exists(folder / "model_index.json"))
+    refuse_files(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
+  PipelineFiles files{
+      .index = read_json(folder / "model_index.json"), .networks = {}, .scheduler = {}, .tokenizers = {}};
+  for (const auto* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
+    if (const auto name = class_named(files.index, part); !name.empty())
+      files.networks[part] = read_network(folder / part, name);
+  for (const auto* part : {"unet", "vae"})
+    if (!files.networks.contains(part)) refuse_files(folder, std::string("model_index.json names no ") + part);
+  for (const auto* part : {"tokenizer", "tokenizer_2"})
+    if (std::filesystem::is_directory(folder / part)) files.tokenizers[part] = folder / part;
+  files.scheduler = read_json(folder / "scheduler" / "scheduler_config.json");
+  return files;
+}
+
+// --- From a single file
+// -----------------------------------------------------------------------------------------------
+
+/// As the folders of Stable Diffusion 1.5, 2.1 and XL have it: with the keys that their classes know.
+nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
+  nlohmann::ordered_json json = {{"_class_name", config.class_name},
+                                 {"beta_end", config.beta_end},
+                                 {"beta_schedule", config.beta_schedule},
+                                 {"beta_start", config.beta_start},
+                                 {"num_train_timesteps", config.num_train_timesteps},
+                                 {"prediction_type", config.prediction_type},
+                                 {"steps_offset", config.steps_offset},
+                                 {"timestep_spacing", config.timestep_spacing}};
+  if (config.class_name != "EulerDiscreteScheduler") json["set_alpha_to_one"] = config.set_alpha_to_one;
+  if (config.class_name == "DDIMScheduler") json["clip_sample"] = config.clip_sample;
+  if (config.class_name == "PNDMScheduler") json["skip_prk_steps"] = true;
+  return json;
+}
+
+std::string pipeline_class(const OriginalLayout& layout) {
+  const std::string family = layout.is_xl() ? "StableDiffusionXL" : "StableDiffusion";
+  if (layout.unet.in_channels != layout.vae.latent_channels) return family + "InpaintPipeline";
+  return family + (layout.is_refiner() ? "Img2ImgPipeline" : "Pipeline");
+}
+
+nlohmann::ordered_json index_json(const OriginalLayout& layout, const std::string& scheduler) {
+  const nlohmann::ordered_json none = {nullptr, nullptr}, tokenizer = {"transformers", "CLIPTokenizer"};
+  const nlohmann::ordered_json plain = {"transformers", "CLIPTextModel"};
+  const nlohmann::ordered_json projecting = {"transformers", "CLIPTextModelWithProjection"};
+  nlohmann::ordered_json index = {{"_class_name", pipeline_class(layout)}, {"_diffusers_version", "0.42.1"}};
+  if (layout.is_xl()) {
+    index["force_zeros_for_empty_prompt"] = !layout.is_refiner();
+    if (layout.is_refiner()) index["requires_aesthetics_score"] = true;
+  } else {
+    index.update({{"requires_safety_checker", false}, {"safety_checker", none}});
+  }
+  index.update({{"feature_extractor", none},
+                {"image_encoder", none},
+                {"scheduler", {"diffusers", scheduler}},
+                {"text_encoder", layout.is_refiner() ? none : plain},
+                {"tokenizer", layout.is_refiner() ? none : tokenizer}});
+  if (layout.is_xl()) index.update({{"text_encoder_2", projecting}, {"tokenizer_2", tokenizer}});
+  index.update({{"unet", {"diffusers", "UNet2DConditionModel"}}, {"vae", {"diffusers", "AutoencoderKL"}}});
+  return index;
+}
+
+PipelineFiles::Network text_network(const SafetensorsFile& file, const OriginalTextEncoder& encoder) {
+  if (encoder.projects)
+    return {.config = encoder.config.to_json("CLIPTextModelWithProjection"),
+            .weights = read_original_weights(file, CLIPTextModelWithProjectionImpl(encoder.config), encoder.names)};
+  return {.config = encoder.config.to_json(),
+          .weights = read_original_weights(file, CLIPTextModelImpl(encoder.config), encoder.names)};
+}
+
+ScheduleConfig schedule_config_of(const path& path, const OriginalLayout& layout) {
+  UNet2DConditionModelImpl unet(layout.unet);
+  // Only Stable Diffusion 2 has to be asked, and so to be loaded.
+  if (!layout.is_xl() && layout.text_encoders.front().is_open_clip) load_weights(unet, path, {}, layout.unet_names);
+  return schedule_of_single_file(layout, unet, {}).config();
+}
+
+PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
+  const auto layout = read_single_file_layout(path);
+  const SafetensorsFile file(path);
+  const auto schedule = schedule_config_of(path, layout);
+  PipelineFiles files{.index = index_json(layout, schedule.class_name),
+                      .networks = {},
+                      .scheduler = scheduler_json(schedule),
+                      .tokenizers = {}};
+  files.networks["unet"] = {layout.unet.to_json(),
+                            read_original_weights(file, UNet2DConditionModelImpl(layout.unet), layout.unet_names)};
+  files.networks["vae"] = {layout.vae.to_json(),
+                           read_original_weights(file, AutoencoderKLImpl(layout.vae), layout.vae_names)};
+  for (std::size_t i = 0; i < layout.text_encoders.size(); ++i) {
+    const std::string suffix = i == 1 || layout.is_refiner() ? "_2" : "";
+    files.networks["text_encoder" + suffix] = text_network(file, layout.text_encoders[i]);
+    files.tokenizers["tokenizer" + suffix] = shipped_tokenizer(layout.text_encoders[i].is_open_clip, tokenizers);
+  }
+  return files;
+}
+
+}  // namespace
+
+PipelineFiles read_pipeline_files(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
+  if (std::filesystem::is_directory(path)) return read_folder(path);
+  if (!std::filesystem::exists(path)) refuse_files(path, "no such folder or file");
+  try {
+    return read_single_file(path, tokenizers);
+  } catch (const std::runtime_error& error) {
+    const std::string why = error.what();
+    if (why.find(path.string()) != std::string::npos) throw;
+    refuse_files(path, why);
+  }
+}
+
+}  // namespace sfumato

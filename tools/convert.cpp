@@ -1,0 +1,99 @@
+// convert: turns a checkpoint into a diffusers folder or a single file, of another dtype or in shards
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+
+#include "core/files.h"
+#include "core/placement.h"
+#include "pipelines/find_model.h"
+#include "pipelines/pipeline_files.h"
+
+namespace {
+
+using namespace sfumato;
+namespace fs = std::filesystem;
+
+constexpr int kFailure = 1, kMistake = 2;
+
+struct Options {
+  std::string input, output, dtype = "keep", max_shard_size = "0";
+  bool force = false;
+};
+
+bool is_single_file(const fs::path& output) {
+  return output.extension() == ".safetensors";
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("input", options.input, "A diffusers folder, or a safetensors file in the original layout")
+      ->required();
+  app.add_option("output", options.output, "A folder, or a name that ends in .safetensors for a single file")
+      ->required();
+  app.add_option("--dtype", options.dtype, "float32, float16, bfloat16, or keep as it is")->capture_default_str();
+  app.add_option("--max-shard-size", options.max_shard_size, "Of a folder: cut files above this size, such as 2GB");
+  app.add_flag("--force", options.force, "Overwrite what is there");
+}
+
+ConversionOptions conversion_of(const Options& options) {
+  ConversionOptions conversion{.dtype = std::nullopt,
+                               .max_shard_size = parse_byte_size("--max-shard-size", options.max_shard_size)};
+  if (options.dtype != "keep") conversion.dtype = parse_dtype(options.dtype);
+  if (is_single_file(options.output) && conversion.max_shard_size > 0)
+    throw std::invalid_argument("--max-shard-size " + options.max_shard_size + ": a single file is not cut");
+  return conversion;
+}
+
+/// Refuses to write over what is there without --force, and over the input in any case: it is read while writing.
+void check_output(const Options& options) {
+  const fs::path output = options.output;
+  if (!fs::exists(output)) return;
+  if (fs::exists(options.input) && fs::equivalent(options.input, output))
+    throw std::invalid_argument("output '" + options.output + "' is the input");
+  if (!options.force)
+    throw std::invalid_argument("output '" + options.output + "' exists already (--force overwrites)");
+  const bool replaces_pipeline = fs::exists(output / "model_index.json");
+  if (fs::is_directory(output) && !replaces_pipeline && !fs::is_empty(output))
+    throw std::invalid_argument("output '" + options.output + "' is a folder of something else: not overwritten");
+  if (fs::is_directory(output) == is_single_file(output))
+    throw std::invalid_argument("output '" + options.output + "' is no " +
+                                (is_single_file(output) ? "file" : "folder"));
+}
+
+int convert(const Options& options) {
+  const auto conversion = conversion_of(options);
+  check_output(options);
+  const auto files = read_pipeline_files(options.input, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
+  if (is_single_file(options.output)) {
+    write_single_file(files, options.output, conversion);
+  } else {
+    write_pipeline_folder(files, options.output, conversion);
+  }
+  std::cout << options.output << std::endl;
+  return 0;
+}
+
+int complain(const std::string& message, int code) {
+  std::cerr << "convert: " << message.substr(0, message.find('\n')) << '\n';
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Turns a checkpoint into a diffusers folder or a single file, of another dtype or in shards.",
+               "convert");
+  add_options(app, options);
+  try {
+    app.parse(argc, argv);
+    return convert(options);
+  } catch (const CLI::ParseError& error) {
+    return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what(), kMistake);
+  } catch (const std::system_error& error) {
+    return complain(error.what(), kFailure);
+  } catch (const std::exception& error) {
+    return complain(error.what(), kMistake);
+  }
+}
