@@ -218,6 +218,11 @@ void refuse_others(const SafetensorsFile& file) {
 
 }  // namespace
 
+KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string& prefix) {
+  return names_by_key(AutoencoderKLImpl(config), prefix,
+                      [&](const std::string& name) { return original_vae_key(name, config); });
+}
+
 OriginalLayout read_original_layout(const SafetensorsFile& file) {
   refuse_others(file);
   OriginalLayout layout;
@@ -226,8 +231,7 @@ OriginalLayout read_original_layout(const SafetensorsFile& file) {
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });
-  layout.vae_names = names_by_key(AutoencoderKLImpl(layout.vae), kVae,
-                                  [&](const std::string& name) { return original_vae_key(name, layout.vae); });
+  layout.vae_names = original_vae_names(layout.vae, kVae);
   return layout;
 }
 

@@ -38,6 +38,9 @@ struct OriginalLayout {
   KeyNames unet_names, vae_names;
 };
 
+/// The VAE's keys alone, which begin with `prefix`: first_stage_model. in a whole checkpoint, nothing in a VAE's file.
+KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string& prefix);
+
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const SafetensorsFile& file);
 

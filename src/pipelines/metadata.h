@@ -14,6 +14,8 @@ struct PictureRecord {
   Request request;
   /// As the user named it: a path, or a name under models/.
   std::string model;
+  /// The VAE in place of the model's own, likewise; "" for none.
+  std::string vae = {};
   std::string device;
   std::string dtype;
 };

@@ -1,8 +1,11 @@
 #include "pipelines/stable_diffusion.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
+#include "checkpoints/load.h"
+#include "models/original_layout.h"
 #include "pipelines/diffusers_folder.h"
 #include "pipelines/single_file.h"
 
@@ -31,6 +34,24 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
 void make_channels_last(torch::nn::Module& network) {
   for (auto& parameter : network.parameters())
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+/// An AutoencoderKL of `config` from a file of weights alone, or of a whole checkpoint.
+std::shared_ptr<AutoencoderKLImpl> load_vae_file(const std::filesystem::path& path, const AutoencoderKLConfig& config,
+                                                 const Placement& placement) {
+  const std::string prefix = "first_stage_model.", key = "decoder.conv_in.weight",
+                    block = "decoder.up.0.block.0.conv1.weight";
+  const SafetensorsFile file(path);
+  auto vae = std::make_shared<AutoencoderKLImpl>(config);
+  if (file.contains(prefix + key)) {
+    load_weights(*vae, path, placement, original_vae_names(config, prefix));
+  } else if (file.contains(block)) {
+    load_weights(*vae, path, placement, original_vae_names(config, ""));
+  } else {
+    load_weights(*vae, path, placement, AutoencoderKLImpl::rename_key);
+  }
+  vae->eval();
+  return vae;
 }
 
 }  // namespace
@@ -79,6 +100,22 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
     make_channels_last(*model.vae);
   }
   return model;
+}
+
+void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
+  const auto channels = model.vae->config().latent_channels;
+  if (std::filesystem::is_directory(path)) {
+    const auto folder = std::filesystem::exists(path / "model_index.json") ? path / "vae" : path;
+    model.vae = from_pretrained<AutoencoderKLImpl>(folder, model.vae_placement);
+  } else if (std::filesystem::exists(path)) {
+    model.vae = load_vae_file(path, model.vae->config(), model.vae_placement);
+  } else {
+    throw std::runtime_error("VAE '" + path.string() + "': no such folder or file");
+  }
+  if (model.vae->config().latent_channels != channels)
+    throw std::runtime_error("VAE '" + path.string() + "' has " + std::to_string(model.vae->config().latent_channels) +
+                             " latent channels, expected the model's " + std::to_string(channels));
+  if (model.vae_placement.device.is_cuda()) make_channels_last(*model.vae);
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {

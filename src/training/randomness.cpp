@@ -21,10 +21,13 @@ at::Generator generator_for(std::uint64_t seed, Stream stream, std::uint64_t ind
   return seeded_generator(mix(mix(mix(seed) ^ static_cast<std::uint64_t>(stream)) ^ index));
 }
 
-ShuffledOrder::ShuffledOrder(std::uint64_t seed, std::int64_t count, std::int64_t batch_size)
-    : seed_(seed), count_(count), batch_size_(batch_size) {
-  TORCH_CHECK(count > 0, "there is nothing to order");
+ShuffledOrder::ShuffledOrder(std::uint64_t seed, torch::Tensor examples, std::int64_t batch_size)
+    : seed_(seed), examples_(std::move(examples)), count_(examples_.size(0)), batch_size_(batch_size) {
+  TORCH_CHECK(count_ > 0, "there is nothing to order");
 }
+
+ShuffledOrder::ShuffledOrder(std::uint64_t seed, std::int64_t count, std::int64_t batch_size)
+    : ShuffledOrder(seed, torch::arange(count), batch_size) {}
 
 const torch::Tensor& ShuffledOrder::permutation(std::int64_t epoch) {
   if (epoch != epoch_) {
@@ -43,7 +46,7 @@ torch::Tensor ShuffledOrder::batch(std::int64_t step) {
     parts.push_back(permutation(position / count_).narrow(0, offset, length));
     position += length;
   }
-  return torch::cat(parts);
+  return examples_.index_select(0, torch::cat(parts));
 }
 
 }  // namespace sfumato

@@ -17,6 +17,9 @@ at::Generator generator_for(std::uint64_t seed, Stream stream, std::uint64_t ind
 /// across the epochs' borders.
 class ShuffledOrder {
  public:
+  /// `examples`: int64 [M] on the CPU, in which one may stand several times, to be seen so many times an epoch.
+  ShuffledOrder(std::uint64_t seed, torch::Tensor examples, std::int64_t batch_size);
+  /// All from 0 to `count` - 1, once.
   ShuffledOrder(std::uint64_t seed, std::int64_t count, std::int64_t batch_size);
 
   /// The examples of the batch numbered `step` from 0: int64 [batch_size].
@@ -26,6 +29,7 @@ class ShuffledOrder {
   const torch::Tensor& permutation(std::int64_t epoch);
 
   std::uint64_t seed_;
+  torch::Tensor examples_;
   std::int64_t count_, batch_size_;
   std::int64_t epoch_ = -1;
   torch::Tensor permutation_;

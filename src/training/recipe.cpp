@@ -14,13 +14,23 @@ void expect(bool holds, const std::string& where, const std::string& what, const
   if (!holds) throw std::invalid_argument(where + ": " + what + " in " + json.dump());
 }
 
+EmphasisRecipe parse_emphasis(const Json& json, const std::string& where) {
+  refuse_unknown_keys(json, {"words", "repeats"}, where);
+  EmphasisRecipe emphasis;
+  emphasis.words = value_or(json, "words", emphasis.words);
+  emphasis.repeats = value_or(json, "repeats", emphasis.repeats);
+  expect(emphasis.repeats >= 1 && emphasis.repeats <= 1000, where, "'repeats' must be 1 to 1000", json);
+  return emphasis;
+}
+
 DataRecipe parse_data(const Json& json, const std::string& where) {
-  refuse_unknown_keys(json, {"pack", "image_size", "crop_size", "caption_dropout"}, where);
+  refuse_unknown_keys(json, {"pack", "image_size", "crop_size", "caption_dropout", "emphasis"}, where);
   DataRecipe data;
   data.pack = value_or(json, "pack", data.pack);
   data.image_size = value_or(json, "image_size", data.image_size);
   data.crop_size = value_or(json, "crop_size", data.crop_size);
   data.caption_dropout = value_or(json, "caption_dropout", data.caption_dropout);
+  data.emphasis = parse_emphasis(object_at(json, "emphasis"), where + ": emphasis");
   expect(!data.pack.empty(), where, "'pack' must name a packed training file", json);
   expect(data.image_size > 0, where, "'image_size' must be positive", json);
   expect(data.crop_size >= 0 && data.crop_size <= data.image_size, where, "'crop_size' must be 0 to image_size", json);

@@ -10,6 +10,14 @@
 
 namespace sfumato {
 
+/// kind text_to_image: pictures that are seen more often than others.
+struct EmphasisRecipe {
+  /// In lower case.
+  std::vector<std::string> words;
+  /// How many times an epoch a picture is seen whose caption has one of the words.
+  std::int64_t repeats = 1;
+};
+
 /// Where the pictures come from.
 struct DataRecipe {
   /// A packed training file (data/pack.h).
@@ -19,6 +27,7 @@ struct DataRecipe {
   std::int64_t crop_size = 0;
   /// kind text_to_image: the share of captions replaced by the empty one, for classifier-free guidance.
   double caption_dropout = 0.1;
+  EmphasisRecipe emphasis;
 };
 
 /// The weights of the parts of the loss.

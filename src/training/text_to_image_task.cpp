@@ -7,6 +7,7 @@
 #include "diffusion/samplers.h"
 #include "diffusion/steps.h"
 #include "training/autocast.h"
+#include "training/emphasis.h"
 #include "training/grid.h"
 #include "training/network_parameters.h"
 
@@ -50,7 +51,7 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
       process_(schedule_, device),
       unet_(UNet2DConditionModelConfig::from_json(recipe.unet)),
       text_encoder_(T5EncoderModelConfig::from_json(recipe.text_encoder)),
-      order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size),
+      order_(recipe.seed, emphasised_examples(pack_, recipe.data.emphasis), recipe.batch_size),
       cache_(cache_latents(run, recipe, pack_, device)) {
   const torch::NoGradGuard no_grad;
   // For the export: what the model has words for.

@@ -58,6 +58,33 @@ TEST_P(SingleFile, EveryStepAndThePictureAreThoseOfDiffusers) {
 INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2", "sdxl"),
                          [](const auto& info) { return info.param; });
 
+/// A file of a VAE alone, as they are passed around.
+std::filesystem::path write_vae_file() {
+  const std::string prefix = "first_stage_model.";
+  const SafetensorsFile whole(parity_folder() / "sdxl.safetensors");
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& name : whole.names())
+    if (name.starts_with(prefix)) tensors[name.substr(prefix.size())] = whole.tensor(name);
+  const auto path = std::filesystem::path(testing::TempDir()) / "vae.safetensors";
+  write_safetensors(path, tensors);
+  return path;
+}
+
+TEST(UseVae, EveryFormOfAnotherVaeDecodesAlike) {
+  const torch::NoGradGuard no_gradients;
+  const auto z = torch::randn({1, 4, 8, 8});
+  const auto expected = load_stable_diffusion(parity_folder() / "sdxl", {}).vae->decode(z);  // [1, 3, 64, 64]
+  auto model = load_stable_diffusion(parity_folder() / "sd1", {});
+  EXPECT_GT(relative_error(model.vae->decode(z), expected), 0.01) << "its own";
+  for (const auto& path : {parity_folder() / "sdxl" / "vae", parity_folder() / "sdxl",
+                           parity_folder() / "sdxl" / "vae" / "diffusion_pytorch_model.safetensors",
+                           parity_folder() / "sdxl.safetensors", write_vae_file()}) {
+    model = load_stable_diffusion(parity_folder() / "sd1", {});
+    use_vae(model, path);
+    EXPECT_LT(relative_error(model.vae->decode(z), expected), kLayerTolerance) << path;
+  }
+}
+
 TEST(SingleFileRefusal, OtherFilesAreRefusedByWhatTheyAre) {
   const auto refusal = [](const std::map<std::string, torch::Tensor>& tensors) -> std::string {
     const auto path = std::filesystem::path(testing::TempDir()) / "other.safetensors";

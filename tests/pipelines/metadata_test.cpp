@@ -11,13 +11,14 @@ namespace {
 const PictureRecord kRecord{
     .request = {.prompt = "a cat", .negative_prompt = "a dog", .width = 64, .height = 72, .sampler = "ddim", .seed = 5},
     .model = "models/some",
+    .vae = "vaes/other.safetensors",
     .device = "cpu",
     .dtype = "float32"};
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
             "a cat\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 64x72, "
-            "Model: some, RNG: CPU, Version: sfumato");
+            "Model: some, VAE: other.safetensors, RNG: CPU, Version: sfumato");
 }
 
 TEST(Metadata, AnInitialImageHasItsStrength) {
@@ -34,7 +35,7 @@ TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
   record.request.rng = "cuda";
   record.request.eta = 0.5;
   EXPECT_TRUE(to_text_chunks(record)[0].second.ends_with(
-      "Model: \"a, b: c.safetensors\", Clip skip: 2, RNG: NV, Eta DDIM: 0.5, Version: sfumato"))
+      "Model: \"a, b: c.safetensors\", VAE: other.safetensors, Clip skip: 2, RNG: NV, Eta DDIM: 0.5, Version: sfumato"))
       << to_text_chunks(record)[0].second;
 }
 
@@ -45,6 +46,7 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   std::filesystem::remove(path);
   EXPECT_EQ(record.request, kRecord.request);
   EXPECT_EQ(record.model, "models/some");
+  EXPECT_EQ(record.vae, "vaes/other.safetensors");
   EXPECT_EQ(record.device, "cpu");
   EXPECT_EQ(record.dtype, "float32");
 }

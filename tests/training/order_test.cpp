@@ -16,6 +16,11 @@ TEST(ShuffledOrder, EveryEpochVisitsEachExampleOnceInAnOrderOfItsOwn) {
   EXPECT_FALSE(torch::equal(first, second));
 }
 
+TEST(ShuffledOrder, AnExampleThatStandsTwiceIsSeenTwiceAnEpoch) {
+  const auto epoch = ShuffledOrder(5, torch::tensor({7, 9, 9}, torch::kInt64), 3).batch(0);
+  EXPECT_TRUE(torch::equal(std::get<0>(epoch.sort()), torch::tensor({7, 9, 9}, torch::kInt64)));
+}
+
 TEST(ShuffledOrder, ABatchDependsOnItsStepAlone) {
   ShuffledOrder visited(5, 100, 7), fresh(5, 100, 7);
   for (int step = 0; step < 40; ++step) visited.batch(step);

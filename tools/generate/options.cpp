@@ -97,6 +97,7 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
       std::string("A diffusers folder, a safetensors file in the original layout (Stable Diffusion 1, 2, XL), or the "
                   "name of a folder under models/ (") +
           kDefaultModel + ")");
+  app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
@@ -134,6 +135,7 @@ void start_from_record(CLI::App& app, Arguments& arguments, bool takes_image) {
   arguments.seed = std::to_string(record.request.seed);
   auto& options = arguments.options;
   options.model = record.model;
+  options.vae = record.vae;
   options.dtype = record.dtype;
   // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
   if (record.device == "cpu") options.device = record.device;

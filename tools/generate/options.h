@@ -14,6 +14,8 @@ struct GenerateOptions {
   /// One a prompt; seeds run on from one to the next.
   std::vector<Request> requests;
   std::string model;
+  /// A VAE in place of the model's own; "" for none.
+  std::string vae;
   std::string device = "auto";
   std::string dtype = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.

@@ -75,6 +75,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  if (!options->vae.empty()) use_vae(run.model, options->vae);
   for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
@@ -85,6 +86,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
 PictureRecord record_of(const Run& run, const Request& request) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
+          .vae = run.options.vae,
           .device = run.model.placement.device.str(),
           .dtype = dtype_name(run.model.placement.dtype)};
 }
