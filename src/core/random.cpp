@@ -1,5 +1,9 @@
 #include "core/random.h"
 
+#include <stdexcept>
+
+#include "core/cuda_noise.h"
+
 namespace sfumato {
 
 at::Generator seeded_generator(std::uint64_t seed) {
@@ -7,9 +11,22 @@ at::Generator seeded_generator(std::uint64_t seed) {
   return generator;
 }
 
-NoiseSource::NoiseSource(const std::vector<std::uint64_t>& seeds) {
+Rng parse_rng(const std::string& name) {
+  if (name == "cpu") return Rng::cpu;
+  if (name == "cuda") return Rng::cuda;
+  throw std::invalid_argument("rng '" + name + "': expected cpu or cuda");
+}
+
+NoiseSource::Generator NoiseSource::generator(std::uint64_t seed, Rng rng) {
+  if (rng == Rng::cuda) return [noise = CudaNoise(seed)](at::IntArrayRef shape) mutable { return noise.draw(shape); };
+  return [generator = seeded_generator(seed)](at::IntArrayRef shape) {
+    return torch::randn(shape, generator, torch::kFloat32);
+  };
+}
+
+NoiseSource::NoiseSource(const std::vector<std::uint64_t>& seeds, Rng rng) {
   generators_.reserve(seeds.size());
-  for (const auto seed : seeds) generators_.push_back(seeded_generator(seed));
+  for (const auto seed : seeds) generators_.push_back(generator(seed, rng));
 }
 
 torch::Tensor NoiseSource::draw(at::IntArrayRef shape) {
@@ -17,7 +34,7 @@ torch::Tensor NoiseSource::draw(at::IntArrayRef shape) {
   one.insert(one.begin(), 1);
   std::vector<torch::Tensor> draws;
   draws.reserve(generators_.size());
-  for (auto& generator : generators_) draws.push_back(torch::randn(one, generator, torch::kFloat32));
+  for (auto& generator : generators_) draws.push_back(generator(one));
   return torch::cat(draws);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "diffusion/denoiser.h"
+#include "diffusion/prediction.h"
+#include "diffusion/steps.h"
 
 namespace sfumato {
 
@@ -24,6 +26,28 @@ Network classifier_free_guidance(Network network, const GuidanceOptions& options
 /// takes [N, ...] and gives negative + scale * sum_k weight_k (positive_k - negative) in float32, at any scale; for the
 /// rescaling that sum at scale 1 is the positive half, and a learned variance is the first prompt's.
 Network composed_guidance(Network network, std::vector<double> weights, const GuidanceOptions& options);
+
+/// CFG++ (Chung et al. 2024, algorithm 2) with `network` as classifier_free_guidance takes it: x0 is guided, with a
+/// scale in [0, 1], and the noise that is added again is what the negative half predicts. It acts where a sampler makes
+/// its next x of x0 and eps, as DDIM and Euler do.
+Denoiser cfg_plus_plus(Network network, const GuidanceOptions& options, const Prediction& prediction);
+
+/// Perturbed-attention guidance (Ahn et al. 2024).
+struct PerturbedAttention {
+  double scale = 0;           ///< pag_scale; 0 is without
+  double adaptive_scale = 0;  ///< pag_adaptive_scale: what the scale loses with each timestep below 1000
+};
+
+/// Wraps a `network` that takes rows [R, ...] of `pictures` pictures, the last of them with the prompt, or
+/// [R + pictures, ...]: the last ones once more, now with the identity for an attention map in some layers. The result
+/// takes R rows, and moves each away from what the perturbed ones predict, by scale * (prompt - perturbed): guidance
+/// that combines R rows with weights of sum 1 then ends up where diffusers' StableDiffusionPAGPipeline does. (But
+/// guidance_rescale measures the prompt's deviation after this, there before.)
+Network perturbed_attention_guidance(Network network, const PerturbedAttention& options, std::int64_t pictures);
+
+/// `guided` in the steps from start * n to end * n, rounded down, of n, and `plain` in the others (Kynkäänniemi et al.
+/// 2024; `start` and `stop` of diffusers' guiders). Where a sampler asks between levels, the level decides.
+Denoiser guided_within(Denoiser guided, Denoiser plain, const std::vector<Step>& steps, double start, double end);
 
 /// `guided` with its deviation over all but the first dimension drawn towards that of `positive` by `rescale`
 /// (diffusers' `rescale_noise_cfg`).

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "core/files.h"
+#include "images/exif.h"
 #include "images/jpeg.h"
 
 namespace sfumato {
@@ -39,18 +40,36 @@ class SilencedStderr {
   int saved_;
 };
 
-/// As stored, where that has alpha; else as OpenCV turns it by its EXIF orientation, which it does not do to a picture
-/// asked for as stored. Empty where it cannot be decoded.
+/// By EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both ways or upside down.
+cv::Mat turned(cv::Mat picture, int orientation) {
+  constexpr int kSideways = 1, kBothWays = -1, kUpsideDown = 0;
+  if (orientation > 4) cv::transpose(picture, picture);
+  const int kind = (orientation - 1) % 4;
+  if (kind > 0) cv::flip(picture, picture, kind == 1 ? kSideways : kind == 2 ? kBothWays : kUpsideDown);
+  return picture;
+}
+
+bool has_alpha(const cv::Mat& picture) {
+  return picture.channels() == 4 || picture.channels() == 2;
+}
+
+/// As it is to be seen. OpenCV turns neither a picture asked for as stored, as only alpha is to be had, nor a WebP.
+/// Empty where it cannot be decoded.
 cv::Mat decode(const std::string& bytes) {
   const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
   const SilencedStderr silenced;
   try {
-    auto stored = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
-    if (stored.empty() || stored.channels() == 4 || stored.channels() == 2) return stored;
+    const auto stored = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    if (stored.empty()) return stored;
+    if (has_alpha(stored) || is_webp(bytes)) return turned(stored, exif_orientation(bytes));
     return cv::imdecode(buffer, cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH);
   } catch (const cv::Exception&) {
     return {};
   }
+}
+
+bool is_tiff(const std::string& bytes) {
+  return bytes.starts_with("II*") || bytes.starts_with("MM");
 }
 
 /// [H, W, C] with OpenCV's channel order, in [0, 1].
@@ -64,12 +83,15 @@ torch::Tensor unit_range(const cv::Mat& picture) {
 }
 
 /// [H, W, C] grey, grey and alpha, BGR or BGRA in [0, 1] as [H, W, 3] RGB on a ground from black, 0, to white, 1.
-torch::Tensor rgb_on(double ground, const torch::Tensor& picture) {
+/// libtiff multiplies alpha into the colors unless the file leaves open what its alpha is; none is then above its
+/// alpha.
+torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) {
   const auto channels = picture.size(2);
   const auto colors = picture.slice(2, 0, channels <= 2 ? 1 : 3).flip(2).expand({-1, -1, 3});
   if (channels == 1 || channels == 3) return colors;
   const auto alpha = picture.slice(2, channels - 1);
-  return colors * alpha + ground * (1 - alpha);
+  const bool multiplied = is_tiff && (colors <= alpha).all().item<bool>();
+  return (multiplied ? colors : colors * alpha) + ground * (1 - alpha);
 }
 
 /// [H, W, 3] RGB in [0, 1].
@@ -84,7 +106,7 @@ torch::Tensor read_rgb(const std::filesystem::path& path, double ground) {
   if (!picture.isContinuous()) picture = picture.clone();
   const auto unit = unit_range(picture);
   if (!unit.defined()) throw std::runtime_error("cannot read " + quoted + ": unknown kind of pixels");
-  return rgb_on(ground, unit).clone();  // `unit` may lie in OpenCV's memory
+  return rgb_on(ground, unit, is_tiff(bytes)).clone();  // `unit` may lie in OpenCV's memory
 }
 
 }  // namespace

@@ -143,8 +143,10 @@ torch::Tensor UNet2DConditionEncoder::time_embedding(const UNet2DConditionInput&
 }
 
 CrossAttention UNet2DConditionEncoder::cross_attention(const UNet2DConditionInput& input, torch::Dtype dtype) {
-  if (!input.encoder_hidden_states.defined()) return {};
-  CrossAttention cross{.encoder_hidden_states = input.encoder_hidden_states.to(dtype), .bias = {}};
+  CrossAttention cross;
+  cross.identity = input.identity;
+  if (!input.encoder_hidden_states.defined()) return cross;
+  cross.encoder_hidden_states = input.encoder_hidden_states.to(dtype);
   if (encoder_hid_proj_) cross.encoder_hidden_states = encoder_hid_proj_(cross.encoder_hidden_states);
   if (input.encoder_attention_mask.defined()) {
     const auto hidden = (1 - input.encoder_attention_mask.to(dtype)) * kHidden;

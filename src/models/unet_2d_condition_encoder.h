@@ -33,6 +33,8 @@ struct UNet2DConditionInput {
   /// nothing. Each is of its feature's shape or broadcasts to it.
   std::vector<torch::Tensor> down_block_additional_residuals;
   torch::Tensor mid_block_additional_residual;
+  /// Self-attention that some rows go without.
+  IdentityAttention identity = {};
 };
 
 /// What UNet2DConditionModel and ControlNetModel have in common: the embeddings of time, class and text, conv_in, the

@@ -45,6 +45,14 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor
   return finished(attend(normed, states, bias), x);
 }
 
+torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::int64_t rows) {
+  const auto attending = x.size(0) - rows;
+  const auto kept = x.narrow(0, attending, rows);
+  const auto values = to_v_(group_norm_ ? group_norm_(kept.transpose(1, 2)).transpose(1, 2) : kept);
+  const auto out = finished(to_out_->at<LinearImpl>(0).forward(values), kept);
+  return torch::cat({forward(x.narrow(0, 0, attending)), out});
+}
+
 torch::Tensor AttentionImpl::forward_image(const torch::Tensor& x) {
   const auto tokens = image_to_tokens(group_norm_ ? group_norm_(x) : x);
   return finished(tokens_to_image(attend(tokens, {}, {}), x), x);

@@ -31,8 +31,12 @@ class AttentionImpl : public torch::nn::Module {
   /// x [N, L, query_dim] attends to `states` [N, K, cross_attention_dim], to itself where undefined; `bias`
   /// [N, 1, 1, K] is added to the scores where defined.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& states = {}, const torch::Tensor& bias = {});
+  /// Self-attention in which the last `rows` of x [N, L, query_dim] keep their own values.
+  torch::Tensor forward_with_identity(const torch::Tensor& x, std::int64_t rows);
   /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format.
   torch::Tensor forward_image(const torch::Tensor& x);
+
+  bool is_self_attention() const { return options_.cross_attention_dim == 0; }
 
  private:
   torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);

@@ -54,7 +54,9 @@ BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const Tra
 
 torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
   // The mask is the text's; diffusers gives attn1 another one, which Stable Diffusion leaves empty.
-  auto hidden = x + attn1_(norm1_(x), only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor());
+  const auto attended = only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor();
+  auto hidden = x + (cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(norm1_(x), cross.identity.rows)
+                                                      : attn1_(norm1_(x), attended));
   hidden = hidden + attn2_(norm2_(hidden), cross.encoder_hidden_states, cross.bias);
   return hidden + ff_(norm3_(hidden));
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/attention.h"
+#include "nn/identity_attention.h"
 #include "nn/layers.h"
 
 namespace sfumato {
@@ -16,6 +17,8 @@ struct CrossAttention {
   torch::Tensor encoder_hidden_states;
   /// Added to the scores, [N, 1, 1, L]: 0 keeps a state, -10000 hides it; undefined keeps all.
   torch::Tensor bias;
+  /// For the self-attention.
+  IdentityAttention identity = {};
 };
 
 /// A position-wise layer of width 4 dim (diffusers' FeedForward). activation_fn: geglu (Shazeer 2020), gelu or

@@ -84,8 +84,18 @@ std::vector<std::string> texts_of(const PromptScript& script, bool with_negative
 
 }  // namespace
 
+Conditioning for_rows(const Conditioning& told, std::int64_t rows) {
+  const auto fitted = [&](const torch::Tensor& all) {
+    const auto more = all.defined() ? rows - all.size(0) : 0;
+    if (more == 0) return all;
+    return more < 0 ? all.narrow(0, -more, rows) : torch::cat({all, all.narrow(0, all.size(0) - more, more)});
+  };
+  return {fitted(told.states), fitted(told.text_embeds), fitted(told.time_ids), fitted(told.timestep_cond)};
+}
+
 bool is_guided(const StableDiffusion& model, const Request& request) {
-  return is_guided({.scale = request.guidance_scale}) && model.unet->config().time_cond_proj_dim == 0;
+  return (request.guidance == "cfg++" || is_guided({.scale = request.guidance_scale})) &&
+         model.unet->config().time_cond_proj_dim == 0;
 }
 
 StepwiseConditioning condition(const StableDiffusion& model, const Request& request, const std::vector<Step>& steps,

@@ -1,9 +1,12 @@
 #include "pipelines/denoise.h"
 
 #include <algorithm>
+#include <set>
+#include <stdexcept>
 
 #include "diffusion/guidance.h"
 #include "diffusion/prediction.h"
+#include "nn/identity_attention.h"
 #include "pipelines/conditioning.h"
 
 namespace sfumato {
@@ -17,10 +20,12 @@ struct Telling {
   const Conditioning& now() const { return conditioning.at(step); }
 };
 
-/// The UNet, told of the prompts and by the ControlNets: takes and gives as many rows as `telling` has.
-Network network_of(const StableDiffusion& model, const Telling& telling, const Control& control) {
-  return [&model, &telling, &control](const torch::Tensor& x, const Level& level) {
-    const auto& told = telling.now();
+/// The UNet, told of the prompts and by the ControlNets: takes as many rows as `telling` has, or the last of them
+/// alone, or these once more, then with the identity for an attention map in `layers`.
+Network network_of(const StableDiffusion& model, const Telling& telling, const Control& control,
+                   std::set<const AttentionImpl*> layers) {
+  return [&model, &telling, &control, layers = std::move(layers)](const torch::Tensor& x, const Level& level) {
+    const auto told = for_rows(telling.now(), x.size(0));
     UNet2DConditionInput input;
     input.sample = x.to(model.placement.dtype);
     input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
@@ -28,6 +33,7 @@ Network network_of(const StableDiffusion& model, const Telling& telling, const C
     input.timestep_cond = told.timestep_cond;
     input.text_embeds = told.text_embeds;
     input.time_ids = told.time_ids;
+    input.identity = {.layers = layers, .rows = x.size(0) - telling.now().states.size(0)};
     control.add_residuals(input);
     return model.unet->forward(input);  // [N, 2N or (1 + K) N, C, h, w]
   };
@@ -40,17 +46,44 @@ Network with_channels(const Network& network, const torch::Tensor& beside) {
   };
 }
 
+Prediction prediction_of(const StableDiffusion& model, const Request& request) {
+  auto prediction = Prediction::of(model.schedule.config());
+  if (request.dynamic_threshold > 0) {
+    prediction.threshold.dynamic_ratio = request.dynamic_threshold;
+    prediction.threshold.dynamic_max = request.dynamic_threshold_max;
+  }
+  return prediction;
+}
+
+/// The UNet with what stands beside the latents; the request's perturbed attention is in what it is told.
+Network conditioned_network(const StableDiffusion& model, const Request& request, const Telling& telling,
+                            const Control& control, const torch::Tensor& beside) {
+  std::set<const AttentionImpl*> perturbed;
+  if (request.pag_scale > 0) perturbed = self_attention_layers(*model.unet, request.pag_layers);
+  const auto network = network_of(model, telling, control, std::move(perturbed));
+  return beside.defined() ? with_channels(network, beside.to(model.placement.device)) : network;
+}
+
+/// What `network` and the request's kinds of guidance make of x; the prompts alone where guidance is not to act.
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Telling& telling,
-                         const Control& control, const torch::Tensor& beside) {
-  auto network = network_of(model, telling, control);
-  if (beside.defined()) network = with_channels(network, beside.to(model.placement.device));
-  const bool guided = is_guided(model, request);
+                         const Network& network, const std::vector<Step>& steps) {
+  const auto prediction = prediction_of(model, request);
+  const auto& weights = telling.conditioning.weights;
+  const bool composed = telling.conditioning.is_composed(), guided = is_guided(model, request);
+  const auto alone = composed ? composed_guidance(network, weights, {.scale = 1}) : network;
+  auto inner = network;
+  if (request.pag_scale > 0)
+    inner = perturbed_attention_guidance(
+        inner, {.scale = request.pag_scale, .adaptive_scale = request.pag_adaptive_scale}, request.batch_count);
   const GuidanceOptions options{.scale = guided ? request.guidance_scale : 1, .rescale = request.guidance_rescale};
-  if (telling.conditioning.is_composed())
-    network = composed_guidance(network, telling.conditioning.weights, options);
-  else if (guided)
-    network = classifier_free_guidance(network, options);
-  return make_denoiser(network, Prediction::of(model.schedule.config()));
+  const bool cfg_pp = request.guidance == "cfg++";
+  if (cfg_pp && composed) throw std::invalid_argument("guidance 'cfg++': expected cfg with prompts that AND joins");
+  if (composed)
+    inner = composed_guidance(inner, weights, options);
+  else if (guided && !cfg_pp)
+    inner = classifier_free_guidance(inner, options);
+  const auto denoiser = cfg_pp ? cfg_plus_plus(inner, options, prediction) : make_denoiser(inner, prediction);
+  return guided_within(denoiser, make_denoiser(alone, prediction), steps, request.guidance_start, request.guidance_end);
 }
 
 }  // namespace
@@ -75,7 +108,7 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
 NoiseSource noise_of(const Request& request) {
   std::vector<std::uint64_t> seeds;
   for (std::int64_t k = 0; k < request.batch_count; ++k) seeds.push_back(request.seed + static_cast<std::uint64_t>(k));
-  return NoiseSource(seeds);
+  return NoiseSource(seeds, parse_rng(request.rng));
 }
 
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
@@ -88,7 +121,8 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
   const auto& request = generated.request;
   Telling telling{condition(model, request, denoising.steps, generated.warnings)};
   Control control(model, request, denoising.steps.size());
-  const auto denoiser = guided_denoiser(model, request, telling, control, denoising.beside);
+  const auto network = conditioned_network(model, request, telling, control, denoising.beside);
+  const auto denoiser = guided_denoiser(model, request, telling, network, denoising.steps);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
     telling.step = static_cast<std::size_t>(step) + 1;

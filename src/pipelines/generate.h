@@ -24,9 +24,9 @@ struct Generated {
 };
 
 /// A picture from noise: diffusers' StableDiffusionPipeline with a list of CPU generators seeded seed + k.
-/// With the model's ControlNets StableDiffusionControlNetPipeline. Where the request's `hires` says so, what comes out is
-/// enlarged and goes through a second pass. Throws std::invalid_argument for a request that does not validate, or whose
-/// controls are not the model's ControlNets.
+/// With the model's ControlNets StableDiffusionControlNetPipeline. Where the request's `hires` says so, what comes out
+/// is enlarged and goes through a second pass. Throws std::invalid_argument for a request that does not validate, or
+/// whose controls are not the model's ControlNets.
 Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {});
 
 /// A picture from `image` [1, 3, H, W] in [-1, 1]: diffusers' StableDiffusionImg2ImgPipeline, likewise. `image` is

@@ -15,6 +15,13 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// Of a path; as JSON where it holds what separates values.
+std::string file_name(const std::string& path) {
+  const auto name = std::filesystem::path(path).filename().string();
+  if (name.find_first_of(",:\n") == std::string::npos) return name;
+  return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// Of inpainting, in the web UI's words.
 std::string inpaint_parameters(const Request::Inpaint& inpaint) {
   std::string text;
@@ -59,12 +66,14 @@ std::string parameters(const PictureRecord& record) {
           (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
           ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
           ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
-          ", Model: " + std::filesystem::path(record.model).filename().string();
-  if (!record.vae.empty()) text += ", VAE: " + std::filesystem::path(record.vae).filename().string();
+          ", Model: " + file_name(record.model);
+  if (!record.vae.empty()) text += ", VAE: " + file_name(record.vae);
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.hires.is_on()) text += hires_parameters(request.hires);
-  if (request.eta != 0) text += ", Eta: " + number(request.eta);
+  if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
+  text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
+  if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number(request.eta);
   return text + control_parameters(request) + ", Version: sfumato";
 }
 

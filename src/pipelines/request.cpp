@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/random.h"
 #include "diffusion/samplers.h"
 #include "pipelines/upscalers.h"
 #include "tokenizer/utf8.h"
@@ -23,6 +24,17 @@ constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
     {"original_height", &Request::original_height},
     {"crop_left", &Request::crop_left},
     {"crop_top", &Request::crop_top}};
+
+/// What is rarely set of guidance.
+constexpr std::pair<const char*, double Request::*> kGuidanceNumbers[] = {
+    {"guidance_start", &Request::guidance_start},
+    {"guidance_end", &Request::guidance_end},
+    {"pag_scale", &Request::pag_scale},
+    {"pag_adaptive_scale", &Request::pag_adaptive_scale},
+    {"dynamic_threshold", &Request::dynamic_threshold},
+    {"dynamic_threshold_max", &Request::dynamic_threshold_max}};
+constexpr std::pair<const char*, std::string Request::*> kRareNames[] = {
+    {"guidance", &Request::guidance}, {"pag_layers", &Request::pag_layers}, {"rng", &Request::rng}};
 
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& expected) {
   throw std::invalid_argument(name + " " + value + ": expected " + expected);
@@ -63,6 +75,31 @@ void check_schedule(const Request& request) {
 void check_prompt_syntax(const std::string& syntax) {
   if (!syntax.empty() && syntax != "a1111" && syntax != "plain")
     refuse("prompt syntax", "'" + syntax + "'", "a1111 or plain");
+}
+
+void check_cfg_plus_plus(const Request& request) {
+  if (!(request.guidance_scale >= 0 && request.guidance_scale <= 1))
+    refuse("guidance scale", Json(request.guidance_scale).dump(), "0 to 1 with cfg++");
+  if (request.pag_scale > 0) refuse("pag scale", Json(request.pag_scale).dump(), "0 with cfg++");
+  if (request.sampler.empty()) return;
+  const auto sample = find_sampler(request.sampler).sample;
+  if (sample != sample_ddim && sample != sample_euler && sample != sample_euler_ancestral)
+    refuse("guidance", "'cfg++'", "cfg with the sampler " + request.sampler + " (ddim, euler and euler_a take cfg++)");
+}
+
+void check_guidance(const Request& request) {
+  check_range("guidance scale", request.guidance_scale, kLargestGuidance);
+  check_range("guidance rescale", request.guidance_rescale, 1);
+  check_range("guidance start", request.guidance_start, 1);
+  check_range("guidance end", request.guidance_end, 1);
+  check_range("pag scale", request.pag_scale, kLargestGuidance);
+  check_range("pag adaptive scale", request.pag_adaptive_scale, kLargestGuidance);
+  if (request.pag_layers.empty()) refuse("pag layers", "''", "a part of a layer's name, as mid");
+  check_range("dynamic threshold", request.dynamic_threshold, 1);
+  if (!(request.dynamic_threshold_max >= 1 && request.dynamic_threshold_max <= kLargestGuidance))
+    refuse("dynamic threshold max", Json(request.dynamic_threshold_max).dump(), "1 to 1000");
+  if (request.guidance == "cfg++") return check_cfg_plus_plus(request);
+  if (request.guidance != "cfg") refuse("guidance", "'" + request.guidance + "'", "cfg or cfg++");
 }
 
 void check_clip_skip(std::int64_t value, std::int64_t layers) {
@@ -156,6 +193,11 @@ nlohmann::ordered_json to_json(const Request& request) {
                {"seed", request.seed},
                {"batch_count", request.batch_count}});
   if (request.clip_skip != 1) json["clip_skip"] = request.clip_skip;
+  const Request usual;
+  for (const auto& [key, member] : kGuidanceNumbers)
+    if (request.*member != usual.*member) json[key] = request.*member;
+  for (const auto& [key, member] : kRareNames)
+    if (request.*member != usual.*member) json[key] = request.*member;
   for (const auto& [key, member] : kSizeConditions)
     if (request.*member != 0) json[key] = request.*member;
   if (!request.image.empty()) {
@@ -170,11 +212,40 @@ nlohmann::ordered_json to_json(const Request& request) {
 }
 
 Request request_from_json(const Json& json) {
-  refuse_unknown_keys(json, {"prompt",         "negative_prompt",  "width",        "height",   "steps",
-                             "guidance_scale", "guidance_rescale", "sampler",      "schedule", "eta",
-                             "seed",           "batch_count",      "image",        "strength", "clip_skip",
-                             "original_width", "original_height",  "crop_left",    "crop_top", "prompt_syntax",
-                             "inpaint",        "controls",         "control_guess",    "hires"},
+  refuse_unknown_keys(json,
+                      {"prompt",
+                       "negative_prompt",
+                       "width",
+                       "height",
+                       "steps",
+                       "guidance_scale",
+                       "guidance_rescale",
+                       "sampler",
+                       "schedule",
+                       "eta",
+                       "seed",
+                       "batch_count",
+                       "image",
+                       "strength",
+                       "clip_skip",
+                       "original_width",
+                       "original_height",
+                       "crop_left",
+                       "crop_top",
+                       "guidance",
+                       "guidance_start",
+                       "guidance_end",
+                       "pag_scale",
+                       "pag_adaptive_scale",
+                       "pag_layers",
+                       "dynamic_threshold",
+                       "dynamic_threshold_max",
+                       "rng",
+                       "prompt_syntax",
+                       "inpaint",
+                       "controls",
+                       "control_guess",
+                       "hires"},
                       "request");
   Request request;
   request.prompt = value_or(json, "prompt", request.prompt);
@@ -201,6 +272,8 @@ Request request_from_json(const Json& json) {
   }
   request.control_guess = value_or(json, "control_guess", request.control_guess);
   if (const auto hires = json.find("hires"); hires != json.end()) request.hires = hires_from_json(*hires);
+  for (const auto& [key, member] : kGuidanceNumbers) request.*member = value_or(json, key, request.*member);
+  for (const auto& [key, member] : kRareNames) request.*member = value_or(json, key, request.*member);
   return request;
 }
 
@@ -211,12 +284,12 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_side("width", request.width, limits.vae_scale_factor);
   check_side("height", request.height, limits.vae_scale_factor);
   check_count("steps", request.steps, limits.num_train_timesteps);
-  check_range("guidance scale", request.guidance_scale, kLargestGuidance);
-  check_range("guidance rescale", request.guidance_rescale, 1);
+  check_guidance(request);
   check_schedule(request);
   if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
   for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
+  parse_rng(request.rng);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);

@@ -27,6 +27,18 @@ struct Request {
   double guidance_scale = 7.5;
   /// Lin et al. 2023, section 3.4, 0 to 1.
   double guidance_rescale = 0;
+  /// "cfg", or "cfg++" (Chung et al. 2024), whose guidance_scale is 0 to 1, for ddim, euler and euler_a.
+  std::string guidance = "cfg";
+  /// Guidance of every kind is kept to the steps between these fractions of them (Kynkäänniemi et al. 2024); the others
+  /// have the prompt alone, and take half the time.
+  double guidance_start = 0, guidance_end = 1;
+  /// Perturbed-attention guidance (Ahn et al. 2024): its scale, 0 for none; what that loses with each timestep below
+  /// 1000; and parts of the names of the self-attention layers to perturb, by commas.
+  double pag_scale = 0, pag_adaptive_scale = 0;
+  std::string pag_layers = "mid";
+  /// Dynamic thresholding (Saharia et al. 2022, section 2.3): the quantile of |x0| beyond which x0 is cut off, 0 for
+  /// none, and the largest range that it may leave (diffusers' sample_max_value). 0 is as the model's scheduler says.
+  double dynamic_threshold = 0, dynamic_threshold_max = 1;
   /// Which of CLIP's layers from the end the text is taken from: 1 is the one that the model was trained with, 2 the
   /// one before it, and so on, as AUTOMATIC1111's web UI counts.
   std::int64_t clip_skip = 1;
@@ -43,6 +55,8 @@ struct Request {
   double eta = 0;
   /// Image k of the batch has seed + k.
   std::uint64_t seed = 0;
+  /// Whose random numbers a seed stands for: "cpu" or "cuda" (core/random.h).
+  std::string rng = "cpu";
   std::int64_t batch_count = 1;
   /// Path of the initial image; "" is text to image.
   std::string image{};

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
 
+#include "images/exif.h"
 #include "images/jpeg.h"
 #include "images/pixels.h"
 #include "images/temporary_folder.h"
@@ -108,6 +109,91 @@ TEST_F(Read, ExifOrientationTurnsAJpeg) {
   ASSERT_EQ(image.sizes(), (std::vector<std::int64_t>{1, 3, 32, 16}));
   EXPECT_GT(image.slice(2, 0, 12).min().item<float>(), 0.9);
   EXPECT_LT(image.slice(2, 20, 32).max().item<float>(), -0.9);
+}
+
+/// A TIFF header and a directory of one entry, which says orientation 6: what is stored left is shown at the top.
+const std::string kTurned(
+    "II*\0\x08\0\0\0"
+    "\x01\0"
+    "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+    "\0\0\0\0",
+    26);
+
+/// The left half white, the right half black, encoded.
+std::string half_white(const std::string& extension, int type) {
+  const auto white = cv::Scalar::all(CV_MAT_DEPTH(type) == CV_16U ? 65535 : 255);
+  cv::Mat stored(16, 32, type, white);
+  stored.colRange(16, 32).setTo(cv::Scalar(0, 0, 0, white[3]));
+  std::vector<std::uint8_t> bytes;
+  cv::imencode(extension, stored, bytes, {cv::IMWRITE_WEBP_QUALITY, 101});  // which is lossless
+  return {bytes.begin(), bytes.end()};
+}
+
+/// A number as the bytes of a file.
+std::string bytes_of(std::uint32_t value, bool big_endian) {
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> 8 * (big_endian ? 3 - i : i));
+  return bytes;
+}
+
+class Turned : public Read {
+ protected:
+  /// That the picture is 32 high, white above and black below.
+  void expect_turned(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+    const auto image = read_image(folder_ / name);
+    ASSERT_EQ(image.sizes(), (std::vector<std::int64_t>{1, 3, 32, 16}));
+    EXPECT_EQ(image.slice(2, 0, 16).min().item<float>(), 1);
+    EXPECT_EQ(image.slice(2, 16, 32).max().item<float>(), -1);
+  }
+};
+
+TEST_F(Turned, APngWithAlphaOrWithout) {
+  const std::uint32_t checksum = 0xB7481129;  // zlib.crc32 of the chunk's name and data
+  for (const int type : {CV_8UC4, CV_8UC3, CV_16UC4, CV_16UC3, CV_8UC1}) {
+    auto bytes = half_white(".png", type);
+    bytes.insert(33, bytes_of(26, true) + "eXIf" + kTurned + bytes_of(checksum, true));  // after IHDR
+    expect_turned("a.png", bytes);
+  }
+}
+
+TEST_F(Turned, AWebpWithAlphaOrWithout) {
+  for (const int type : {CV_8UC4, CV_8UC3}) {
+    const auto simple = half_white(".webp", type);
+    // The extended form: RIFF, size, WEBP; VP8X with flags for EXIF and alpha, width - 1 and height - 1; then the rest.
+    const auto flags = std::string(1, type == CV_8UC4 ? '\x18' : '\x08') + std::string(3, '\0');
+    auto body = "WEBPVP8X" + bytes_of(10, false) + flags + bytes_of(31, false).substr(0, 3) +
+                bytes_of(15, false).substr(0, 3) + simple.substr(12) + "EXIF" + bytes_of(26, false) + kTurned;
+    expect_turned("a.webp", "RIFF" + bytes_of(static_cast<std::uint32_t>(body.size()), false) + body);
+  }
+}
+
+// alpha.tif is 4 x 4 of RGB (255, 0, 0) at alpha 128, which it calls unassociated, as Pillow saves it; what OpenCV
+// saves leaves that open.
+TEST_F(Read, ATiffsAlphaShowsWhiteBehindOnce) {
+  for (const auto& path : {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tests" / "images" / "alpha.tif",
+                           written("a.tif", cv::Mat(4, 4, CV_8UC4, cv::Scalar(0, 0, 255, 128)))}) {
+    const auto image = read_image(path);
+    EXPECT_NEAR(pixel(image)[0], 1, 0.01) << path;
+    EXPECT_NEAR(pixel(image)[1], 2 * (1 - 128.0 / 255) - 1, 0.01) << path;
+  }
+}
+
+TEST(Exif, EveryOrientationIsRead) {
+  for (int value = 0; value <= 9; ++value) {
+    auto exif = kTurned;
+    exif[18] = static_cast<char>(value);
+    const auto png = "\x89PNG\r\n\x1a\n" + bytes_of(26, true) + "eXIf" + exif + "sum!";
+    EXPECT_EQ(exif_orientation(png), value >= 1 && value <= 8 ? value : 1);
+  }
+}
+
+TEST(Exif, DamagedDataSaysNothing) {
+  const auto png = "\x89PNG\r\n\x1a\n" + bytes_of(26, true) + "eXIf" + kTurned + "sum!";
+  for (std::size_t size = 0; size < 35; ++size) EXPECT_EQ(exif_orientation(png.substr(0, size)), 1) << size;
+  auto far = png;
+  far.replace(8, 4, "\xff\xff\xff\xff");
+  EXPECT_EQ(exif_orientation(far.substr(0, 30)), 1);
 }
 
 TEST_F(Read, ATruncatedJpegIsRefused) {

@@ -68,8 +68,8 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                          ::testing::Values("ddim", "negative", "odd_size", "unguided", "eta", "rescale", "ddpm",
                                            "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "clip_skip",
                                            "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
-                                           "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta", "hires_latent",
-                                           "hires_bicubic", "hires_lanczos"),
+                                           "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta",
+                                           "hires_latent", "hires_bicubic", "hires_lanczos"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.

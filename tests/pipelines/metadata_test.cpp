@@ -30,7 +30,7 @@ const PictureRecord kRecord = sample_record();
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
             "a cat\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 64x72, "
-            "Model: some, VAE: other.safetensors, Version: sfumato");
+            "Model: some, VAE: other.safetensors, RNG: CPU, Version: sfumato");
 }
 
 TEST(Metadata, AnInitialImageHasItsStrength) {
@@ -49,6 +49,17 @@ TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
                 "ControlNet 1: \"Module: none, Model: depth.safetensors, Weight: 1, Guidance Start: 0, "
                 "Guidance End: 1\""),
             std::string::npos);
+}
+
+TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
+  auto record = kRecord;
+  record.model = "models/a, b: c.safetensors";
+  record.request.clip_skip = 2;
+  record.request.rng = "cuda";
+  record.request.eta = 0.5;
+  EXPECT_TRUE(to_text_chunks(record)[0].second.ends_with(
+      "Model: \"a, b: c.safetensors\", VAE: other.safetensors, Clip skip: 2, RNG: NV, Eta DDIM: 0.5, Version: sfumato"))
+      << to_text_chunks(record)[0].second;
 }
 
 TEST(Metadata, TheRecordComesBackFromTheFile) {

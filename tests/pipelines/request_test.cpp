@@ -125,6 +125,52 @@ TEST(Request, MasksAndSecondPassesAreCheckedToo) {
   EXPECT_THROW(request_from_json(Json::parse(R"({"hires": {"steps": 2.5}})")), std::invalid_argument);
 }
 
+TEST(Request, KindsOfGuidanceComeBackFromJsonAndAreLeftOutWhereTheyAreUsual) {
+  auto request = sample();
+  EXPECT_FALSE(to_json(request).contains("pag_scale"));
+  EXPECT_FALSE(to_json(request).contains("rng"));
+  request.guidance = "cfg++";
+  request.guidance_start = 0.1;
+  request.guidance_end = 0.9;
+  request.pag_scale = 3;
+  request.pag_adaptive_scale = 0.01;
+  request.pag_layers = "mid,down_blocks.1";
+  request.dynamic_threshold = 0.99;
+  request.dynamic_threshold_max = 4;
+  request.rng = "cuda";
+  EXPECT_EQ(request_from_json(Json::parse(to_json(request).dump())), request);
+}
+
+TEST(Request, KindsOfGuidanceOutOfRangeAreRefusedWithTheirValue) {
+  EXPECT_EQ(complaint([](Request& request) { request.guidance_start = -0.1; }),
+            "guidance start -0.1: expected 0 to 1.0");
+  EXPECT_EQ(complaint([](Request& request) { request.guidance_end = 1.5; }), "guidance end 1.5: expected 0 to 1.0");
+  EXPECT_NE(complaint([](Request& request) { request.pag_scale = std::nan(""); }), "");
+  EXPECT_NE(complaint([](Request& request) { request.pag_adaptive_scale = -1; }), "");
+  EXPECT_NE(complaint([](Request& request) { request.pag_layers = ""; }), "");
+  EXPECT_EQ(complaint([](Request& request) { request.dynamic_threshold = 2; }),
+            "dynamic threshold 2.0: expected 0 to 1.0");
+  EXPECT_EQ(complaint([](Request& request) { request.dynamic_threshold_max = 0.5; }),
+            "dynamic threshold max 0.5: expected 1 to 1000");
+  EXPECT_EQ(complaint([](Request& request) { request.guidance = "none"; }), "guidance 'none': expected cfg or cfg++");
+  EXPECT_EQ(complaint([](Request& request) { request.rng = "gpu"; }), "rng 'gpu': expected cpu or cuda");
+}
+
+TEST(Request, CfgPlusPlusHasItsOwnScaleAndSamplers) {
+  const auto with = [](double scale, const std::string& sampler, double pag_scale = 0) {
+    return complaint([&](Request& request) {
+      request.guidance = "cfg++";
+      request.guidance_scale = scale;
+      request.sampler = sampler;
+      request.pag_scale = pag_scale;
+    });
+  };
+  for (const auto* sampler : {"ddim", "euler", "euler_a", ""}) EXPECT_EQ(with(0.6, sampler), "");
+  EXPECT_EQ(with(7.5, "ddim"), "guidance scale 7.5: expected 0 to 1 with cfg++");
+  EXPECT_NE(with(0.6, "dpm++2m").find("expected cfg with the sampler dpm++2m"), std::string::npos);
+  EXPECT_NE(with(0.6, "ddim", 3), "");
+}
+
 TEST(Request, ATextThatIsNotUtf8IsRefused) {
   EXPECT_NE(complaint([](Request& request) { request.prompt = "caf\xe9"; }).find("prompt"), std::string::npos);
   EXPECT_NE(complaint([](Request& request) { request.negative_prompt = std::string("a\0b", 3); }), "");

@@ -43,7 +43,11 @@ def write_model(folder):
         "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}))
 
 
-def png(width, height, color_type=2, depth=8):
+# What EXIF says of a picture whose left side is to be shown at the top: a TIFF header and a directory of one entry.
+TURNED = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<HHHIII", 1, 0x112, 3, 1, 6, 0)
+
+
+def png(width, height, color_type=2, depth=8, exif=b""):
     """A valid PNG of one value; color_type 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
     return png_of(width, height, color_type, depth, (b"\x50" * (width * channels * depth // 8),) * height)
@@ -53,7 +57,8 @@ def png_of(width, height, color_type, depth, rows):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = b"".join(b"\0" + row for row in rows)
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    said = chunk(b"eXIf", exif) if exif else b""
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + said + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def mask_png(width, height, white):
@@ -237,7 +242,7 @@ class Makes(Programs):
         self.makes(TXT2IMG, "猫", "-s", "5", "-o", "b.png")
         texts = [data for kind, data in chunks(self.folder / "a.png") if kind == b"tEXt"]
         self.assertEqual(texts[0], "parameters\0a café\nNegative prompt: dogs\nSteps: 2, Sampler: DDIM, CFG scale: 7.5, "
-                                   "Seed: 5, Size: 64x64, Model: model, Version: sfumato".encode("latin-1"))
+                                   "Seed: 5, Size: 64x64, Model: model, RNG: CPU, Version: sfumato".encode("latin-1"))
         international = [data for kind, data in chunks(self.folder / "b.png") if kind == b"iTXt"]
         self.assertTrue(international[0].startswith("parameters\0\0\0\0\0猫\nSteps: 2".encode()))
 
@@ -289,13 +294,32 @@ class Makes(Programs):
 
     def test_pictures_of_every_kind_to_start_from(self):
         kinds = {"rgb": png(20, 20), "one": png(1, 1), "grey": png(20, 20, 0), "grey16": png(20, 20, 0, 16),
-                 "rgb16": png(20, 20, 2, 16), "alpha": png(20, 20, 6), "grey_alpha": png(20, 20, 4)}
+                 "rgb16": png(20, 20, 2, 16), "alpha": png(20, 20, 6), "grey_alpha": png(20, 20, 4),
+                 "cmyk": (Path(__file__).parents[1] / "images" / "cmyk.jpg").read_bytes(),
+                 "turned": png(24, 16, exif=TURNED), "turned_alpha": png(24, 16, 6, exif=TURNED)}
         for name, data in kinds.items():
-            (self.folder / f"{name}.png").write_bytes(data)
+            (self.folder / name).write_bytes(data)
             for strength in ("0", "0.6", "1"):
-                self.makes(IMG2IMG, "a cat", "-i", f"{name}.png", "--strength", strength, "-o", f"{name}_{strength}.png")
-        width = lambda path: struct.unpack(">I", chunks(self.folder / path)[0][1][:4])[0]
-        self.assertEqual((width("rgb_1.png"), width("one_1.png")), (16, 8))
+                self.makes(IMG2IMG, "a cat", "-i", name, "--strength", strength, "-o", f"{name}_{strength}.png")
+        size = lambda path: struct.unpack(">II", chunks(self.folder / path)[0][1][:8])
+        self.assertEqual((size("rgb_1.png"), size("one_1.png"), size("cmyk_1.png")), ((16, 16), (8, 8), (16, 16)))
+        self.assertEqual((size("turned_1.png"), size("turned_alpha_1.png")), ((16, 24), (16, 24)))
+
+    def test_kinds_of_guidance_and_random_numbers(self):
+        """Each changes the picture, is recorded, and makes the same again from the record."""
+        self.makes(TXT2IMG, "a cat", "-s", "5", "--cfg-scale", "3", "-o", "usual.png")
+        changes = {"pag": ["--pag-scale", "3", "--pag-layers", "down_blocks.0"],
+                   "adaptive": ["--pag-scale", "3", "--pag-adaptive-scale", "0.004", "--pag-layers", "down_blocks.0"],
+                   "interval": ["--guidance-end", "0.5"], "late": ["--guidance-start", "0.5"],
+                   "threshold": ["--dynamic-threshold", "0.9", "--dynamic-threshold-max", "1.5"],
+                   "cfg++": ["--guidance", "cfg++", "--cfg-scale", "0.6"], "cuda": ["--rng", "cuda"]}
+        seen = {pixels(self.folder / "usual.png")}
+        for name, arguments in changes.items():
+            self.makes(TXT2IMG, "a cat", "-s", "5", "--cfg-scale", "3", *arguments, "-o", f"{name}.png")
+            self.makes(TXT2IMG, "--from-image", f"{name}.png", "-o", f"{name}_again.png")
+            self.assertEqual(chunks(self.folder / f"{name}.png"), chunks(self.folder / f"{name}_again.png"))
+            seen.add(pixels(self.folder / f"{name}.png"))
+        self.assertEqual(len(seen), 1 + len(changes))
 
     def test_a_picture_from_a_picture_again(self):
         (self.folder / "i.png").write_bytes(png(24, 16))
@@ -434,6 +458,19 @@ class Refuses(Programs):
                                  (["--eta", "2"], ["eta 2", "0 to 1"]), (["-b", "0"], ["batch count 0"]),
                                  (["-s", "abc"], ["seed 'abc'"]), (["-s", "-1"], ["-1"]), (["-s", "1.5"], ["1.5"]),
                                  (["-s", "99999999999999999999"], ["99999999999999999999"])]:
+            with self.subTest(arguments):
+                self.refuses(TXT2IMG, "a cat", *arguments, says=words)
+
+    def test_kinds_of_guidance(self):
+        for arguments, words in [(["--guidance", "magic"], ["guidance 'magic'", "cfg++"]),
+                                 (["--guidance", "cfg++"], ["guidance scale 7.5", "0 to 1 with cfg++"]),
+                                 (["--guidance-start", "-1"], ["guidance start -1", "0 to 1"]),
+                                 (["--guidance-end", "2"], ["guidance end 2", "0 to 1"]),
+                                 (["--pag-scale", "-3"], ["pag scale -3"]),
+                                 (["--pag-scale", "3", "--pag-layers", "attic"], ["pag layers 'attic'", "mid"]),
+                                 (["--dynamic-threshold", "1.5"], ["dynamic threshold 1.5", "0 to 1"]),
+                                 (["--dynamic-threshold-max", "0"], ["dynamic threshold max 0", "1 to 1000"]),
+                                 (["--rng", "gpu"], ["rng 'gpu'", "cpu or cuda"])]:
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 

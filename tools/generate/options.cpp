@@ -74,6 +74,26 @@ void add_hires_options(CLI::App& app, Request::Hires& hires) {
   app.add_option("--hires-upscaler", hires.upscaler, "How to enlarge: " + names)->capture_default_str()->group(group);
 }
 
+void add_guidance_options(CLI::App& app, Request& request) {
+  const auto group = "Guidance";
+  app.add_option("--guidance", request.guidance, "cfg, or cfg++ with a --cfg-scale of 0 to 1")->group(group);
+  app.add_option("--guidance-rescale", request.guidance_rescale, "Against overexposure by guidance, 0 to 1")
+      ->group(group);
+  app.add_option("--guidance-start", request.guidance_start, "The part of the steps, 0 to 1, that goes without")
+      ->group(group);
+  app.add_option("--guidance-end", request.guidance_end, "The part of the steps after which it ends")->group(group);
+  app.add_option("--pag-scale", request.pag_scale, "Perturbed-attention guidance: 3 is usual, 0 is without")
+      ->group(group);
+  app.add_option("--pag-adaptive-scale", request.pag_adaptive_scale, "What that loses with each timestep below 1000")
+      ->group(group);
+  app.add_option("--pag-layers", request.pag_layers, "Its layers, as mid or mid,down_blocks.1")->group(group);
+  app.add_option("--dynamic-threshold", request.dynamic_threshold,
+                 "Cuts each prediction at this quantile of its values, as 0.995, for models of pixels; 0 does not")
+      ->group(group);
+  app.add_option("--dynamic-threshold-max", request.dynamic_threshold_max, "The largest range that this leaves")
+      ->group(group);
+}
+
 void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
@@ -90,16 +110,18 @@ void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProg
   app.add_option("--steps", request.steps, "Steps from noise to picture")->capture_default_str();
   app.add_option("--cfg-scale", request.guidance_scale, "How closely to follow the prompt; 1 is without guidance")
       ->capture_default_str();
-  app.add_option("--guidance-rescale", request.guidance_rescale, "Against overexposure by guidance, 0 to 1")
-      ->capture_default_str();
   app.add_option("--clip-skip", request.clip_skip, "CLIP's layer for the text: 1 the last, 2 the one before it, ...")
       ->capture_default_str();
   app.add_option("--sampler", request.sampler, sampler_help());
   app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
+  add_guidance_options(app, request);
   add_size_conditions(app, request);
   add_control_options(app, arguments.control);
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
+  app.add_option("--rng", request.rng,
+                 "Whose random numbers a seed means: cpu, or cuda as other programs have on a GPU")
+      ->capture_default_str();
   if (!program.takes_image) add_hires_options(app, request.hires);
   if (program.takes_image) add_image_options(app, request);
   if (program.takes_mask) add_mask_options(app, request.inpaint);

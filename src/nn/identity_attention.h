@@ -1,0 +1,27 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace sfumato {
+
+class AttentionImpl;
+
+/// Layers in which the last `rows` of a batch have the identity for an attention map (perturbed-attention guidance,
+/// Ahn et al. 2024): each pixel keeps its own value.
+struct IdentityAttention {
+  std::set<const AttentionImpl*> layers = {};
+  std::int64_t rows = 0;
+
+  bool includes(const AttentionImpl& layer) const { return rows > 0 && layers.contains(&layer); }
+};
+
+/// The self-attention layers of `network` whose names hold one of `patterns`: regular expressions, with commas between
+/// them, as mid,down_blocks.(1|2) (diffusers' `pag_applied_layers`). Throws std::invalid_argument for one that finds
+/// none.
+std::set<const AttentionImpl*> self_attention_layers(const torch::nn::Module& network, const std::string& patterns);
+
+}  // namespace sfumato

@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "checkpoints/safetensors.h"
+#include "parity/compare.h"
+#include "pipelines/generate.h"
+
+namespace sfumato {
+namespace {
+
+struct Case {
+  std::string model;
+  Request request;
+  SafetensorsFile expected;
+};
+
+Case find_case(const std::string& name) {
+  for (auto json : read_json(parity_folder() / "cases.json")) {
+    if (json.at("name") != name) continue;
+    const auto model = json.at("model").get<std::string>();
+    json.erase("name");
+    json.erase("model");
+    return {model, request_from_json(json), SafetensorsFile(parity_folder() / (name + ".safetensors"))};
+  }
+  throw std::runtime_error("no case " + name);
+}
+
+/// The largest error of a step; infinite where the number of steps differs.
+double worst_step_error(const Case& test, const Request& request) {
+  at::set_num_threads(1);  // networks this small only wait for each other on more
+  double worst = 0;
+  std::size_t steps = 0;
+  const OnStep compare = [&](int step, int, const torch::Tensor& x) {
+    worst = std::max(worst, relative_error(x, test.expected.tensor("latents." + std::to_string(step))));
+    return ++steps, true;
+  };
+  text_to_image(load_stable_diffusion(parity_folder() / test.model, {}), request, compare);
+  return steps == test.expected.names().size() ? worst : INFINITY;
+}
+
+class GuidanceParity : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GuidanceParity, EveryStepIsThatOfTheReference) {
+  const auto test = find_case(GetParam());
+  const double worst = worst_step_error(test, test.request);
+  EXPECT_LT(worst, kNetworkTolerance);
+  std::printf("%s: worst step %.2g\n", GetParam().c_str(), worst);
+}
+
+INSTANTIATE_TEST_SUITE_P(, GuidanceParity,
+                         ::testing::Values("pag", "pag_unguided", "pag_adaptive", "pag_layers", "pag_xl",
+                                           "pag_xl_adaptive", "interval", "interval_from_the_start", "threshold",
+                                           "cfg_plus_plus", "cfg_plus_plus_of_v"),
+                         [](const auto& info) { return info.param; });
+
+/// That the comparison can fail: how far off the request is with one small mistake.
+double error_with(const std::string& name, const std::function<void(Request&)>& mistake) {
+  const auto test = find_case(name);
+  auto request = test.request;
+  mistake(request);
+  return worst_step_error(test, request);
+}
+
+constexpr double kSeen = 10 * kNetworkTolerance;
+
+TEST(GuidanceParityCanFail, ByTheScaleOfPerturbedAttention) {
+  EXPECT_GT(error_with("pag", [](Request& request) { request.pag_scale *= 1.1; }), kSeen);
+  EXPECT_GT(error_with("pag_unguided", [](Request& request) { request.pag_scale = 0; }), kSeen);
+  // The scale of the timestep after.
+  EXPECT_GT(error_with("pag_adaptive", [](Request& request) { request.pag_scale -= 0.005; }), kNetworkTolerance);
+}
+
+TEST(GuidanceParityCanFail, ByItsLayers) {
+  EXPECT_GT(error_with("pag_layers", [](Request& request) { request.pag_layers = "down_blocks.(0|1)"; }), kSeen);
+  EXPECT_GT(error_with("pag_xl_adaptive", [](Request& request) { request.pag_layers = "mid"; }), kSeen);
+}
+
+TEST(GuidanceParityCanFail, ByAStepMoreOrLess) {
+  for (const double part : {0.1, 0.34})
+    EXPECT_GT(error_with("interval", [&](Request& request) { request.guidance_start = part; }), kSeen);
+  for (const double part : {0.6, 0.8})
+    EXPECT_GT(error_with("interval", [&](Request& request) { request.guidance_end = part; }), kSeen);
+}
+
+TEST(GuidanceParityCanFail, ByTheThreshold) {
+  EXPECT_GT(error_with("threshold", [](Request& request) { request.dynamic_threshold = 0.95; }), kSeen);
+  EXPECT_GT(error_with("threshold", [](Request& request) { request.dynamic_threshold_max = 1; }), kSeen);
+}
+
+TEST(GuidanceParityCanFail, ByTheNoiseThatIsAddedAgain) {
+  // At scale 1 x0 is the prompt's alone, so that only the noise tells CFG++ from none.
+  EXPECT_GT(error_with("cfg_plus_plus_of_v", [](Request& request) { request.guidance = "cfg"; }), kSeen);
+  EXPECT_GT(error_with("cfg_plus_plus", [](Request& request) { request.guidance_scale = 0.65; }), kSeen);
+}
+
+TEST(Guidance, LayersThatThereAreNotAreRefused) {
+  auto test = find_case("pag");
+  for (const auto* layers : {"mid,nowhere", "attn2", "(", "down_blocks.2"}) {
+    test.request.pag_layers = layers;
+    EXPECT_THROW(worst_step_error(test, test.request), std::invalid_argument) << layers;
+  }
+}
+
+}  // namespace
+}  // namespace sfumato
