@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/plain_inference.h"
+
 namespace sfumato {
 namespace {
 
@@ -172,6 +174,7 @@ torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& inpu
   auto x = input.sample.to(conv_in->weight.scalar_type());
   if (config_.center_input_sample) x = 2 * x - 1;
   const BlockConditions conditions{.temb = time_embedding(input, x), .cross = cross_attention(input, x.scalar_type())};
+  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // what its kernels answer in
   x = blocks_.forward(conv_in(x), conditions);
   return conv_out(activation(config_.act_fn)(conv_norm_out_(x)));
 }
