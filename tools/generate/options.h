@@ -16,6 +16,8 @@ struct GenerateOptions {
   std::string model;
   std::string device = "auto";
   std::string dtype = "auto";
+  /// auto, on or off.
+  std::string vae_tiling = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.
   std::string output;
   std::string save_latents;

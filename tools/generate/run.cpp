@@ -66,6 +66,13 @@ std::vector<Planned> plan(const GenerateOptions& options) {
   return pictures;
 }
 
+/// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
+void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
+  constexpr std::int64_t kLargeSide = 768;
+  if (tiling == "on") vae.enable_tiling({});
+  if (tiling == "auto") vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
+}
+
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
@@ -75,6 +82,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(pictures), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  set_tiling(*run.model.vae, options->vae_tiling);
   for (const auto& picture : run.pictures) validate(picture.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
