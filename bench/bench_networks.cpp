@@ -1,7 +1,7 @@
 // bench_networks FOLDER THREADS: takes unet/ and vae/ of a diffusers folder of Stable Diffusion 1 in float32
 // and does what standard input asks for, a word a line: load_unet, load_vae, unet (a guided step of 512x512), vae (a
-// decode to 512x512) or memory. Answers with a line each: wall and processor seconds, or the peak of resident memory
-// in MiB so far.
+// decode to 512x512), vae_1024 (to 1024x1024, in tiles) or memory. Answers with a line each: wall and processor
+// seconds, or the peak of resident memory in MiB so far.
 
 #include <sys/resource.h>
 
@@ -49,6 +49,12 @@ void serve(const std::filesystem::path& folder) {
       {"vae",
        [&] {
          const auto z = torch::randn({1, 4, 64, 64});
+         print_seconds([&] { vae->decode(z); });
+       }},
+      {"vae_1024",
+       [&] {
+         vae->enable_tiling({});
+         const auto z = torch::randn({1, 4, 128, 128});
          print_seconds([&] { vae->decode(z); });
        }},
       {"memory", print_peak_memory}};
