@@ -1,9 +1,11 @@
 #include "models/autoencoder_kl.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
 
+#include "kernels/plain_inference.h"
 #include "models/config.h"
 
 namespace sfumato {
@@ -79,6 +81,11 @@ void validate(const AutoencoderKLConfig& config) {
 torch::Tensor per_channel(const std::vector<double>& values, double otherwise, const torch::Tensor& z) {
   if (values.empty()) return torch::full({1, 1, 1, 1}, otherwise, z.options());
   return torch::tensor(values, torch::kFloat64).to(z.options()).view({1, -1, 1, 1});
+}
+
+/// Channels-last where the kernels that answer so may be taken, which spares every layer a copy.
+torch::Tensor in_kernels_format(const torch::Tensor& x) {
+  return is_plain_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }
 
 }  // namespace
@@ -162,7 +169,7 @@ EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config) {
 }
 
 torch::Tensor EncoderImpl::forward(const torch::Tensor& x) {
-  auto hidden = conv_in_(x);
+  auto hidden = conv_in_(in_kernels_format(x));
   for (std::size_t i = 0; i < down_blocks_->size(); ++i) hidden = down_blocks_->at<ResnetsImpl>(i).forward(hidden);
   hidden = mid_block_(hidden, BlockConditions{});
   return conv_out_(torch::silu(conv_norm_out_(hidden)));
@@ -184,7 +191,7 @@ DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
 }
 
 torch::Tensor DecoderImpl::forward(const torch::Tensor& z) {
-  auto hidden = mid_block_(conv_in_(z), BlockConditions{});
+  auto hidden = mid_block_(conv_in_(in_kernels_format(z)), BlockConditions{});
   for (std::size_t i = 0; i < up_blocks_->size(); ++i) hidden = up_blocks_->at<ResnetsImpl>(i).forward(hidden);
   return conv_out(torch::silu(conv_norm_out_(hidden)));
 }
@@ -198,13 +205,35 @@ AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config))
   if (config_.use_post_quant_conv) post_quant_conv_ = register_module("post_quant_conv", Conv2d(latent, latent, 1));
 }
 
+void AutoencoderKLImpl::enable_tiling(const VaeTiling& tiling) {
+  if (tiling.sample_size <= 0 || tiling.sample_size % config_.downscale_factor() != 0)
+    throw std::invalid_argument("AutoencoderKL: tiles of " + std::to_string(tiling.sample_size) +
+                                " pixels, expected a multiple of " + std::to_string(config_.downscale_factor()));
+  tiling_ = tiling;
+}
+
+bool AutoencoderKLImpl::is_tiled(std::int64_t height, std::int64_t width) const {
+  return tiling_ && height * width > tiling_->above_pixels && std::max(height, width) > tiling_->sample_size;
+}
+
 DiagonalGaussian AutoencoderKLImpl::encode(const torch::Tensor& x) {
-  const auto moments = encoder(x);
-  return DiagonalGaussian(quant_conv_ ? quant_conv_(moments) : moments);
+  const auto moments_of = [&](const torch::Tensor& image) {
+    const auto moments = encoder(image);
+    return quant_conv_ ? quant_conv_(moments) : moments;
+  };
+  if (!is_tiled(x.size(2), x.size(3))) return DiagonalGaussian(moments_of(x));
+  const auto side = tiling_->sample_size;
+  return DiagonalGaussian(map_tiles(x, {side, side / config_.downscale_factor(), tiling_->overlap_factor}, moments_of));
 }
 
 torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
-  return decoder(post_quant_conv_ ? post_quant_conv_(z) : z);
+  const auto image_of = [&](const torch::Tensor& latents) {
+    return decoder(post_quant_conv_ ? post_quant_conv_(latents) : latents);
+  };
+  const auto factor = config_.downscale_factor();
+  if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
+  const auto side = tiling_->sample_size;
+  return map_tiles(z, {side / factor, side, tiling_->overlap_factor}, image_of);
 }
 
 torch::Tensor AutoencoderKLImpl::scale(const torch::Tensor& z) const {

@@ -3,10 +3,12 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.h"
+#include "models/vae_tiling.h"
 #include "nn/unet_blocks.h"
 
 namespace sfumato {
@@ -96,6 +98,10 @@ class AutoencoderKLImpl : public torch::nn::Module {
   /// The inverse of scale.
   torch::Tensor unscale(const torch::Tensor& latents) const;
 
+  /// From now on large images are encoded and decoded in tiles. Throws std::invalid_argument for a tile that is not a
+  /// whole number of latent pixels.
+  void enable_tiling(const VaeTiling& tiling);
+
   const Config& config() const { return config_; }
   /// Older checkpoints' names of attention.
   static std::string rename_key(const std::string& key);
@@ -104,7 +110,10 @@ class AutoencoderKLImpl : public torch::nn::Module {
   Decoder decoder{nullptr};
 
  private:
+  bool is_tiled(std::int64_t height, std::int64_t width) const;
+
   Config config_;
+  std::optional<VaeTiling> tiling_;
   Conv2d quant_conv_{nullptr}, post_quant_conv_{nullptr};
 };
 TORCH_MODULE(AutoencoderKL);

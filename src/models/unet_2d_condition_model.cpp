@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernels/plain_inference.h"
 #include "nn/activations.h"
 
 namespace sfumato {
@@ -42,7 +43,8 @@ void UNet2DConditionModelImpl::add_up_blocks() {
 }
 
 torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& input) {
-  const auto x = conv_input(input.sample);
+  auto x = conv_input(input.sample);
+  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // what its kernels answer in
   const auto conditions = this->conditions(input, x.scalar_type());
   auto features = blocks_.encode(conv_in(x), conditions);
   add_residuals(features, input);

@@ -1,5 +1,9 @@
 #include "nn/layers.h"
 
+#include "kernels/linear.h"
+#include "kernels/plain_inference.h"
+#include "kernels/winograd.h"
+
 namespace sfumato {
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
@@ -8,7 +12,7 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
-  return torch::linear(x, weight, bias);
+  return linear_layer(x, weight, bias);
 }
 
 Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options)
@@ -18,6 +22,11 @@ Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, C
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
+  const auto kernel = weight.size(2);
+  const bool keeps_size = options_.stride == 1 && 2 * options_.padding == kernel - 1;
+  if (keeps_size && kernel == 3 && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
+  if (keeps_size && kernel == 1 && is_plain_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
+    return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
   return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
 }
 

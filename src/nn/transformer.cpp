@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "kernels/linear.h"
+
 namespace sfumato {
 namespace {
 
@@ -31,10 +33,8 @@ FeedForwardImpl::FeedForwardImpl(std::int64_t dim, const std::string& activation
 }
 
 torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
-  const auto hidden = project_in_(x);
-  if (!gated_) return project_out_(torch::gelu(hidden, approximate_));
-  const auto value_and_gate = hidden.chunk(2, -1);
-  return project_out_(value_and_gate[0] * torch::gelu(value_and_gate[1]));
+  if (gated_) return project_out_(linear_geglu(x, project_in_->weight, project_in_->bias));
+  return project_out_(torch::gelu(project_in_(x), approximate_));
 }
 
 BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const TransformerOptions& options)

@@ -179,6 +179,18 @@ AUTOENCODERS = {
 }
 
 
+def tiled_results(model):
+    """In three by two tiles or more, the last of them cut off."""
+    scale = 2 ** (len(model.config.block_out_channels) - 1)
+    latents = tensor(1, model.config.latent_channels, 76 // scale, 52 // scale, seed=6)
+    image = tensor(1, model.config.in_channels, 76, 52, seed=7)
+    model.enable_tiling()
+    results = {"tiled_latents": latents, "tiled_decoded": model.decode(latents).sample, "tiled_image": image,
+               "tiled_mean": model.encode(image).latent_dist.mean}
+    model.disable_tiling()
+    return results
+
+
 def autoencoders(out):
     for name, (config, size) in AUTOENCODERS.items():
         blocks = len(config["block_out_channels"])
@@ -192,7 +204,8 @@ def autoencoders(out):
         noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(9))
         folder = out / f"autoencoder_{name}"
         model.save_pretrained(folder)
-        save(folder, {"image": image, "mean": posterior.mean, "logvar": posterior.logvar, "noise": noise, "kl": posterior.kl(),
+        tiled = tiled_results(model)
+        save(folder, {**tiled, "image": image, "mean": posterior.mean, "logvar": posterior.logvar, "noise": noise, "kl": posterior.kl(),
                       "sample": posterior.sample(torch.Generator().manual_seed(9)), "latents": latents,
                       "decoded": model.decode(latents).sample})
 

@@ -159,6 +159,10 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  app.add_option("--vae-tiling", options.vae_tiling,
+                 "Encode and decode in tiles of 512 pixels, with less memory: auto (above 1024x1024), on or off")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
   app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")

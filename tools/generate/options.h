@@ -20,6 +20,8 @@ struct GenerateOptions {
   Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
+  /// auto, on or off.
+  std::string vae_tiling = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.
   std::string output;
   std::string save_latents;

@@ -86,6 +86,13 @@ std::vector<Planned> plan(const GenerateOptions& options) {
   return batches;
 }
 
+/// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
+void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
+  constexpr std::int64_t kLargeSide = 1024;
+  if (tiling == "on") vae.enable_tiling({});
+  if (tiling == "auto") vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
+}
+
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
@@ -98,6 +105,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options->vae.empty()) use_vae(run.model, options->vae);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
+  set_tiling(*run.model.vae, options->vae_tiling);
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)

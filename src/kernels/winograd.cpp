@@ -1,0 +1,121 @@
+#include "kernels/winograd.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "kernels/plain_inference.h"
+#include "kernels/winograd_transforms.h"
+
+namespace sfumato {
+namespace {
+
+using winograd::kOutputs;
+using winograd::kPoints;
+
+// Tiles whose transforms are held at once: few enough to stay in the cache, enough for an efficient product.
+constexpr std::int64_t kTilesAtOnce = 512;
+// With fewer the transform of the weights, whose cost does not depend on them, outweighs the gain.
+constexpr std::int64_t kWorthwhileTiles = 64;
+
+/// The blocks of kOutputs x kOutputs pixels that cover a batch of images.
+struct Tiles {
+  explicit Tiles(const torch::Tensor& x)
+      : images(x.size(0)),
+        rows((x.size(2) + kOutputs - 1) / kOutputs),
+        columns((x.size(3) + kOutputs - 1) / kOutputs) {}
+  std::int64_t count() const { return images * rows * columns; }
+  std::int64_t image(std::int64_t tile) const { return tile / (rows * columns); }
+  std::int64_t top(std::int64_t tile) const { return tile / columns % rows * kOutputs; }
+  std::int64_t left(std::int64_t tile) const { return tile % columns * kOutputs; }
+
+  std::int64_t images, rows, columns;
+};
+
+/// [O, C, 3, 3] to [36, O, C].
+torch::Tensor transformed_weight(const torch::Tensor& weight) {
+  const auto outputs = weight.size(0), channels = weight.size(1);
+  const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
+  auto points = torch::empty({kPoints, outputs, channels}, weight.options());
+  const auto* from = last.const_data_ptr<float>();
+  auto* to = points.mutable_data_ptr<float>();
+  const auto stride = points.stride(0);
+  at::parallel_for(0, outputs, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (auto o = begin; o < end; ++o)
+      winograd::transform_weight(from + o * 9 * channels, channels, to + o * channels, stride);
+  });
+  return points;
+}
+
+/// Tiles first .. first + count of x (channels-last) to [36, count, C].
+void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t first, torch::Tensor& points) {
+  const auto channels = x.size(1), height = x.size(2), width = x.size(3);
+  const auto* from = x.const_data_ptr<float>();
+  auto* to = points.mutable_data_ptr<float>();
+  const auto count = points.size(1);
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto k = begin; k < end; ++k) {
+      const auto tile = first + k;
+      const winograd::Window window{from + tiles.image(tile) * height * width * channels,
+                                    height,
+                                    width,
+                                    channels,
+                                    tiles.top(tile) - 1,
+                                    tiles.left(tile) - 1};
+      winograd::transform_input(window, to + k * channels, points.stride(0));
+    }
+  });
+}
+
+/// [36, count, O] to tiles first .. first + count of `out` (channels-last).
+void transform_outputs(const torch::Tensor& points, const torch::Tensor& bias, const Tiles& tiles, std::int64_t first,
+                       torch::Tensor& out) {
+  const auto channels = out.size(1), height = out.size(2), width = out.size(3);
+  const auto* from = points.const_data_ptr<float>();
+  const auto* added = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
+  auto* to = out.mutable_data_ptr<float>();
+  const auto count = points.size(1);
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto k = begin; k < end; ++k) {
+      const auto tile = first + k;
+      const winograd::Block block{to + tiles.image(tile) * height * width * channels,
+                                  height,
+                                  width,
+                                  channels,
+                                  tiles.top(tile),
+                                  tiles.left(tile),
+                                  added};
+      winograd::transform_output(from + k * channels, points.stride(0), block);
+    }
+  });
+}
+
+}  // namespace
+
+bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight) {
+  if (!is_plain_inference(x) || weight.scalar_type() != torch::kFloat32) return false;
+  if (weight.size(0) % winograd::kLane != 0 || weight.size(1) % winograd::kLane != 0) return false;
+  return Tiles(x).count() >= kWorthwhileTiles;
+}
+
+torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const Tiles tiles(x);
+  const auto weights = transformed_weight(weight).transpose(1, 2);  // [36, C, O]
+  auto out =
+      torch::empty({x.size(0), weight.size(0), x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+  torch::Tensor inputs, products;
+  for (std::int64_t first = 0; first < tiles.count(); first += kTilesAtOnce) {
+    const auto count = std::min(kTilesAtOnce, tiles.count() - first);
+    if (!inputs.defined() || inputs.size(1) != count) {
+      inputs = torch::empty({kPoints, count, x.size(1)}, x.options());
+      products = torch::empty({kPoints, count, weight.size(0)}, x.options());
+    }
+    transform_inputs(input, tiles, first, inputs);
+    at::bmm_out(products, inputs, weights);
+    transform_outputs(products, bias, tiles, first, out);
+  }
+  return out;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,124 @@
+#include "kernels/winograd_transforms.h"
+
+#include "kernels/multiversion.h"
+
+namespace sfumato::winograd {
+namespace {
+
+/// kLane floats at any address.
+using Lane [[gnu::vector_size(kLane * sizeof(float)), gnu::aligned(alignof(float)), gnu::may_alias]] = float;
+
+constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;  // sqrt(1/2), sqrt(2)
+
+// Arrays by reference and inlined always: a vector that is passed by value has no portable convention.
+template <std::int64_t N>
+using Lanes = Lane[N];
+
+[[gnu::always_inline]] inline void evaluate_input(const Lanes<6>& d, Lanes<6>& out) {
+  const Lane even_a = d[4] - 2 * d[2], odd_a = kA * (d[3] - 2 * d[1]);
+  const Lane even_b = d[4] - 0.5F * d[2], odd_b = kB * (d[3] - 0.5F * d[1]);
+  out[0] = d[0] - 2.5F * d[2] + d[4];
+  out[1] = even_a + odd_a;
+  out[2] = even_a - odd_a;
+  out[3] = even_b + odd_b;
+  out[4] = even_b - odd_b;
+  out[5] = d[1] - 2.5F * d[3] + d[5];
+}
+
+[[gnu::always_inline]] inline void evaluate_weight(const Lanes<3>& g, Lanes<6>& out) {
+  constexpr float kScaleA = -1 / 1.5F, kScaleB = 1 / 6.0F;  // 1 / prod(p_i - p_j)
+  const Lane even_a = kScaleA * (g[0] + 0.5F * g[2]), odd_a = kScaleA * kA * g[1];
+  const Lane even_b = kScaleB * (g[0] + 2 * g[2]), odd_b = kScaleB * kB * g[1];
+  out[0] = g[0];
+  out[1] = even_a + odd_a;
+  out[2] = even_a - odd_a;
+  out[3] = even_b + odd_b;
+  out[4] = even_b - odd_b;
+  out[5] = g[2];
+}
+
+[[gnu::always_inline]] inline void interpolate(const Lanes<6>& m, Lanes<4>& out) {
+  const Lane sum_a = m[1] + m[2], difference_a = kA * (m[1] - m[2]);
+  const Lane sum_b = m[3] + m[4], difference_b = kB * (m[3] - m[4]);
+  out[0] = m[0] + sum_a + sum_b;
+  out[1] = difference_a + difference_b;
+  out[2] = 0.5F * sum_a + 2 * sum_b;
+  out[3] = 0.5F * difference_a + 2 * difference_b + m[5];
+}
+
+[[gnu::always_inline]] inline const Lane& load(const float* from) {
+  return *reinterpret_cast<const Lane*>(from);
+}
+
+[[gnu::always_inline]] inline void store(const Lane& value, float* to) {
+  *reinterpret_cast<Lane*>(to) = value;
+}
+
+/// The window's pixel (i, j), or null outside of the image.
+[[gnu::always_inline]] inline const float* pixel(const Window& window, std::int64_t i, std::int64_t j) {
+  const auto y = window.top + i, x = window.left + j;
+  if (y < 0 || y >= window.height || x < 0 || x >= window.width) return nullptr;
+  return window.image + (y * window.width + x) * window.channels;
+}
+
+}  // namespace
+
+SFUMATO_MULTIVERSION void transform_input(const Window& window, float* to, std::int64_t point_stride) {
+  const float* pixels[kInputs][kInputs];
+  for (std::int64_t i = 0; i < kInputs; ++i)
+    for (std::int64_t j = 0; j < kInputs; ++j) pixels[i][j] = pixel(window, i, j);
+  for (std::int64_t c = 0; c < window.channels; c += kLane) {
+    Lanes<6> columns[kInputs];  // by column, then point of the rows
+    for (std::int64_t j = 0; j < kInputs; ++j) {
+      Lanes<6> column;
+      for (std::int64_t i = 0; i < kInputs; ++i) column[i] = pixels[i][j] == nullptr ? Lane{} : load(pixels[i][j] + c);
+      evaluate_input(column, columns[j]);
+    }
+    for (std::int64_t i = 0; i < kInputs; ++i) {
+      const Lanes<6> row = {columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]};
+      Lanes<6> points;
+      evaluate_input(row, points);
+      for (std::int64_t j = 0; j < kInputs; ++j) store(points[j], to + (i * kInputs + j) * point_stride + c);
+    }
+  }
+}
+
+SFUMATO_MULTIVERSION void transform_weight(const float* weight, std::int64_t channels, float* to,
+                                           std::int64_t point_stride) {
+  for (std::int64_t c = 0; c < channels; c += kLane) {
+    Lanes<6> columns[3];
+    for (std::int64_t j = 0; j < 3; ++j) {
+      const float* first = weight + j * channels + c;
+      const Lanes<3> column = {load(first), load(first + 3 * channels), load(first + 6 * channels)};
+      evaluate_weight(column, columns[j]);
+    }
+    for (std::int64_t i = 0; i < kInputs; ++i) {
+      const Lanes<3> row = {columns[0][i], columns[1][i], columns[2][i]};
+      Lanes<6> points;
+      evaluate_weight(row, points);
+      for (std::int64_t j = 0; j < kInputs; ++j) store(points[j], to + (i * kInputs + j) * point_stride + c);
+    }
+  }
+}
+
+SFUMATO_MULTIVERSION void transform_output(const float* from, std::int64_t point_stride, const Block& block) {
+  for (std::int64_t c = 0; c < block.channels; c += kLane) {
+    Lanes<4> columns[kInputs];  // by point of the columns, then row of the block
+    for (std::int64_t j = 0; j < kInputs; ++j) {
+      Lanes<6> column;
+      for (std::int64_t i = 0; i < kInputs; ++i) column[i] = load(from + (i * kInputs + j) * point_stride + c);
+      interpolate(column, columns[j]);
+    }
+    const Lane bias = block.bias == nullptr ? Lane{} : load(block.bias + c);
+    for (std::int64_t i = 0; i < kOutputs && block.top + i < block.height; ++i) {
+      const Lanes<6> row = {columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]};
+      Lanes<4> pixels;
+      interpolate(row, pixels);
+      float* to = block.image + ((block.top + i) * block.width + block.left) * block.channels + c;
+      for (std::int64_t j = 0; j < kOutputs && block.left + j < block.width; ++j)
+        store(pixels[j] + bias, to + j * block.channels);
+    }
+  }
+}
+
+}  // namespace sfumato::winograd

@@ -1,0 +1,46 @@
+#include "models/vae_tiling.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace sfumato {
+namespace {
+
+/// Fades the end of `before` into the start of `tile`, along `dim`, in place.
+void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim, std::int64_t extent) {
+  extent = std::min({extent, before.size(dim), tile.size(dim)});
+  std::vector<std::int64_t> shape(4, 1);
+  shape[static_cast<std::size_t>(dim)] = extent;
+  const auto share = (torch::arange(extent, tile.options()) / static_cast<double>(extent)).view(shape);
+  const auto end = before.narrow(dim, before.size(dim) - extent, extent);
+  auto start = tile.narrow(dim, 0, extent);
+  start.copy_(end * (1 - share) + start * share);
+}
+
+}  // namespace
+
+torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes,
+                        const std::function<torch::Tensor(const torch::Tensor&)>& map) {
+  const auto step = static_cast<std::int64_t>(static_cast<double>(sizes.from) * (1 - sizes.overlap_factor));
+  const auto extent = static_cast<std::int64_t>(static_cast<double>(sizes.to) * sizes.overlap_factor);
+  const auto kept = sizes.to - extent;
+  const auto cut = [](const torch::Tensor& tensor, std::int64_t dim, std::int64_t start, std::int64_t length) {
+    return tensor.narrow(dim, start, std::min(length, tensor.size(dim) - start));
+  };
+  std::vector<torch::Tensor> above, rows;
+  for (std::int64_t top = 0; top < x.size(2); top += step) {
+    std::vector<torch::Tensor> row, parts;
+    for (std::int64_t left = 0; left < x.size(3); left += step) {
+      auto tile = map(cut(cut(x, 2, top, sizes.from), 3, left, sizes.from).contiguous());
+      if (!above.empty()) fade_in(tile, above[row.size()], 2, extent);
+      if (!row.empty()) fade_in(tile, row.back(), 3, extent);
+      row.push_back(tile);
+      parts.push_back(cut(cut(tile, 2, 0, kept), 3, 0, kept));
+    }
+    rows.push_back(torch::cat(parts, 3));
+    above = std::move(row);
+  }
+  return torch::cat(rows, 2);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace sfumato {
+
+/// How an autoencoder works on a large image in overlapping tiles (diffusers' enable_tiling), so that its memory is
+/// that of one tile. Each tile has its own statistics in the norms and its own attention: the result is near that of
+/// the whole image, not equal to it.
+struct VaeTiling {
+  /// Pixels a side of a tile.
+  std::int64_t sample_size = 512;
+  /// Share of a tile that overlaps the next one, where they fade into each other.
+  double overlap_factor = 0.25;
+  /// Images of no more pixels are not tiled, nor are those that fit one tile.
+  std::int64_t above_pixels = 0;
+};
+
+/// Sides of a tile before and after a map from square tiles to square tiles.
+struct TileSizes {
+  std::int64_t from, to;
+  double overlap_factor;
+};
+
+/// `map` over the tiles of x [N, C, H, W], faded together: [N, C', H to/from, W to/from].
+torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes,
+                        const std::function<torch::Tensor(const torch::Tensor&)>& map);
+
+}  // namespace sfumato

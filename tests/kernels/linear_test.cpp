@@ -1,0 +1,58 @@
+#include "kernels/linear.h"
+
+#include <gtest/gtest.h>
+
+namespace sfumato {
+namespace {
+
+constexpr double kRounding = 1e-5;  // of one layer in float32
+
+double error(const torch::Tensor& actual, const torch::Tensor& exact) {
+  return ((actual.to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
+}
+
+/// Weights of 48 outputs from 40 inputs, and enough rows for the kernels to be taken.
+struct Case {
+  Case() { torch::manual_seed(1); }
+  torch::Tensor x = torch::randn({2, 70, 40}), weight = torch::randn({48, 40}), bias = torch::randn({48});
+  torch::Tensor exact_linear(const torch::Tensor& added) const {
+    const auto product = torch::matmul(x.to(torch::kFloat64), weight.to(torch::kFloat64).t());
+    return added.defined() ? product + added : product;
+  }
+  torch::Tensor exact_geglu() const {
+    const auto halves = exact_linear(bias).chunk(2, -1);
+    return halves[0] * torch::gelu(halves[1]);
+  }
+};
+
+TEST(LinearKernel, IsTheProductInFloat32) {
+  const torch::NoGradGuard no_grad;
+  const Case c;
+  EXPECT_LE(error(linear_layer(c.x, c.weight, c.bias), c.exact_linear(c.bias)), kRounding);
+  EXPECT_LE(error(linear_layer(c.x, c.weight, {}), c.exact_linear({})), kRounding);
+}
+
+TEST(LinearKernel, TakesRowsThatAreNotContiguous) {
+  const torch::NoGradGuard no_grad;
+  Case c;
+  c.x = torch::randn({2, 40, 70}).transpose(1, 2);
+  EXPECT_LE(error(linear_layer(c.x, c.weight, c.bias), c.exact_linear(c.bias)), kRounding);
+}
+
+TEST(LinearKernel, GegluIsValueTimesGeluOfGate) {
+  const torch::NoGradGuard no_grad;
+  const Case c;
+  EXPECT_LE(error(linear_geglu(c.x, c.weight, c.bias), c.exact_geglu()), kRounding);
+  EXPECT_LE(error(linear_geglu(c.x.slice(1, 0, 3), c.weight, c.bias), c.exact_geglu().slice(1, 0, 3)), kRounding);
+  EXPECT_GT(error(linear_geglu(c.x, c.weight.flip(0), c.bias), c.exact_geglu()), 100 * kRounding);
+}
+
+TEST(LinearKernel, GradientsFlowWhereTheyAreAskedFor) {
+  Case c;
+  c.weight.requires_grad_();
+  (linear_layer(c.x, c.weight, c.bias).sum() + linear_geglu(c.x, c.weight, c.bias).sum()).backward();
+  EXPECT_TRUE(c.weight.grad().defined());
+}
+
+}  // namespace
+}  // namespace sfumato
