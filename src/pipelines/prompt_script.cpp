@@ -23,7 +23,7 @@ void refuse_loras(const std::string& prompt, const std::string& where) {
   const auto loras = take_out_loras(prompt).loras;
   if (loras.empty()) return;
   throw std::invalid_argument(where + ": the tag <lora:" + loras.front().name +
-                              "...>: not supported in prompts; expected --lora FILE:WEIGHT");
+                              "...>: expected in the prompt of txt2img, img2img or inpaint, which take it out");
 }
 
 PromptScript plain_script(const Request& request, const std::vector<Step>& steps) {

@@ -157,6 +157,15 @@ class Programs(unittest.TestCase):
 
 
 class Makes(Programs):
+    def test_a_lora_in_the_prompt_is_that_of_the_command_line(self):
+        (self.folder / "loras").mkdir()
+        write_lora(self.folder / "loras" / "style.safetensors")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "--lora", "loras/style.safetensors:0.75", "-o", "option.png")
+        self.makes(TXT2IMG, "a cat<lora:style:0.75>", "-s", "1", "-o", "tag.png")
+        self.makes(TXT2IMG, "--from-image", "tag.png", "-o", "again.png")
+        for name in ("tag.png", "again.png"):
+            self.assertEqual(pixels(self.folder / name), pixels(self.folder / "option.png"))
+
     def test_a_lora_changes_the_picture_and_is_made_again_from_its_record(self):
         write_lora(self.folder / "a.safetensors")
         self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
@@ -488,7 +497,8 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, "a cat", "-n", b"\xff", says=["negative prompt", "UTF-8"])
         self.refuses(TXT2IMG, "--prompts-file", "none.txt", says=["none.txt"])
         self.refuses(TXT2IMG, "a cat", "--prompt-syntax", "poetry", says=["'poetry'", "a1111 or plain"])
-        self.refuses(TXT2IMG, "a cat <lora:style:0.8>", says=["<lora:style", "not supported"])
+        self.refuses(TXT2IMG, "a cat <lora:style:0.8>", says=["<lora:style>", "no style.safetensors in 'loras'"])
+        self.refuses(TXT2IMG, "a cat", "-n", "a dog <lora:style:0.8>", says=["negative prompt", "<lora:style"])
         self.refuses(TXT2IMG, "--prompts-file", "-", says=["no prompt"], input=b"\n")
 
     def test_models(self):

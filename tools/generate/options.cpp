@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "diffusion/samplers.h"
 #include "generate/control_options.h"
+#include "generate/lora_tags.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
 #include "pipelines/upscalers.h"
@@ -26,6 +27,7 @@ struct Arguments {
   std::string prompts_file;
   std::string from_image;
   std::vector<std::string> loras, embeddings;
+  std::string lora_dir = "loras";
 };
 
 std::string sampler_help() {
@@ -132,6 +134,8 @@ void add_additions(CLI::App& app, Arguments& arguments) {
   app.add_option("--lora", arguments.loras, "A LoRA file, FILE or FILE:WEIGHT (1); may be given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
+  app.add_option("--lora-dir", arguments.lora_dir, "Where <lora:NAME:WEIGHT> in a prompt finds NAME.safetensors")
+      ->capture_default_str();
   app.add_option("--embedding", arguments.embeddings,
                  "A textual inversion; its file's name is the word for it in prompts; may be given several times")
       ->allow_extra_args(false)
@@ -272,6 +276,7 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   std::vector<std::string> prompts = {arguments.request.prompt};
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);
   arguments.options.requests = spread(arguments.request, prompts);
+  take_lora_tags(arguments.options, arguments.lora_dir);
   return arguments.options;
 }
 

@@ -164,7 +164,7 @@ void print_json(const Run& run, const std::vector<Made>& pictures) {
                       {"seed", made.request.seed},
                       {"seconds", made.seconds},
                       {"request", to_json(made.request)}});
-  const auto record = record_of(run, {});
+  const auto record = record_of(run, pictures.empty() ? run.batches.front().request : pictures.front().request);
   nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
   result.update(to_json(record.additions));

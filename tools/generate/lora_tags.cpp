@@ -1,0 +1,39 @@
+#include "generate/lora_tags.h"
+
+#include <stdexcept>
+
+#include "tokenizer/prompt_parts.h"
+
+namespace sfumato {
+namespace {
+
+std::filesystem::path lora_file(const std::string& name, const std::filesystem::path& folder) {
+  for (const auto* extension : {".safetensors", ".pt", ".ckpt"})
+    if (const auto file = folder / (name + extension); std::filesystem::exists(file)) return file;
+  throw std::invalid_argument("<lora:" + name + ">: no " + name + ".safetensors in '" + folder.string() +
+                              "' (--lora-dir names another folder)");
+}
+
+Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {
+  if (tag.text_encoder_weight != tag.weight)
+    throw std::invalid_argument("<lora:" + tag.name + ">: expected one weight for text encoder and UNet");
+  return {.path = lora_file(tag.name, folder), .weight = tag.weight};
+}
+
+}  // namespace
+
+void take_lora_tags(GenerateOptions& options, const std::filesystem::path& folder) {
+  std::vector<LoraTag> tags;
+  for (std::size_t i = 0; i < options.requests.size(); ++i) {
+    auto& request = options.requests[i];
+    if (request.prompt_syntax == "plain") return;
+    auto parsed = take_out_loras(request.prompt);
+    if (i > 0 && parsed.loras != tags)
+      throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each");
+    tags = parsed.loras;
+    if (!tags.empty()) request.prompt = parsed.text;
+  }
+  for (const auto& tag : tags) options.additions.loras.push_back(lora_of(tag, folder));
+}
+
+}  // namespace sfumato
