@@ -19,8 +19,8 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
   if (request.width == 0) request.width = width;
   if (request.sampler.empty()) request.sampler = model.default_sampler();
   if (request.schedule.empty()) {
-    const bool karras = model.schedule.config().use_karras_sigmas && goes_by_sigma(find_sampler(request.sampler).grid);
-    request.schedule = karras ? "karras" : "discrete";
+    const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
+    request.schedule = by_sigma ? model.schedule.config().sigma_schedule : "discrete";
   }
   validate(request, model.limits());
   return request;
@@ -41,7 +41,7 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
 /// The model's own, but for what the request has to say.
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
-  config.use_karras_sigmas = request.schedule == "karras";
+  config.sigma_schedule = request.schedule;
   return Schedule(config);
 }
 
