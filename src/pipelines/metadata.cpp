@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
 
 namespace sfumato {
 namespace {
@@ -14,16 +15,21 @@ std::string number(double value) {
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 
+/// Of the model's own timesteps nothing is said.
+std::string schedule_type(const std::string& schedule) {
+  if (schedule.empty() || schedule == "discrete") return "";
+  return ", Schedule type: " + find_sigma_schedule(schedule).label;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
   auto text = request.prompt + "\n";
   if (!request.negative_prompt.empty()) text += "Negative prompt: " + request.negative_prompt + "\n";
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
-          (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
-          ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
-          ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
-          ", Model: " + std::filesystem::path(record.model).filename().string();
+          schedule_type(request.schedule) + ", CFG scale: " + number(request.guidance_scale) +
+          ", Seed: " + std::to_string(request.seed) + ", Size: " + std::to_string(request.width) + "x" +
+          std::to_string(request.height) + ", Model: " + std::filesystem::path(record.model).filename().string();
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (request.eta != 0) text += ", Eta: " + number(request.eta);
   return text + ", Version: sfumato";

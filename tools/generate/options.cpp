@@ -9,6 +9,7 @@
 
 #include "core/files.h"
 #include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
 
@@ -22,12 +23,28 @@ struct Arguments {
   std::string seed;
   std::string prompts_file;
   std::string from_image;
+  std::string list;
 };
 
-std::string sampler_help() {
-  std::string text = "How to integrate, by default what the model's folder says: ";
-  for (const auto& sampler : samplers()) text += (text.ends_with(": ") ? "" : ", ") + sampler.name;
+/// The names in a table of samplers or schedules, after what is said of them.
+template <class Table>
+std::string help_of(std::string text, const Table& table) {
+  for (const auto& row : table) text += (text.ends_with(": ") ? "" : ", ") + row.name;
   return text;
+}
+
+template <class Table>
+void print_table(const Table& table) {
+  std::size_t width = 0;
+  for (const auto& row : table) width = std::max(width, row.name.size());
+  for (const auto& row : table)
+    std::cout << row.name << std::string(width - row.name.size() + 2, ' ') << row.description << '\n';
+}
+
+void print_list(const std::string& what) {
+  if (what == "samplers") return print_table(samplers());
+  if (what == "schedules") return print_table(sigma_schedules());
+  throw std::invalid_argument("--list '" + what + "': expected samplers or schedules");
 }
 
 void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) {
@@ -45,8 +62,10 @@ void add_request_options(CLI::App& app, Arguments& arguments, bool takes_image) 
       ->capture_default_str();
   app.add_option("--guidance-rescale", request.guidance_rescale, "Against overexposure by guidance, 0 to 1")
       ->capture_default_str();
-  app.add_option("--sampler", request.sampler, sampler_help());
-  app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
+  app.add_option("--sampler", request.sampler,
+                 help_of("How to integrate, by default what the model's folder says: ", samplers()));
+  app.add_option("--schedule", request.schedule,
+                 help_of("How its noise levels lie, by default as the model's folder says: ", sigma_schedules()));
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
   if (!takes_image) return;
@@ -68,6 +87,7 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
+  app.add_option("--list", arguments.list, "Print the samplers or the schedules, one a line, and do nothing else");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--json", options.json, "Print the result as JSON");
   app.add_flag("--verbose", options.verbose, "Say what is loaded, and how long it takes");
@@ -149,6 +169,10 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   add_request_options(app, arguments, program.takes_image);
   add_program_options(app, arguments);
   if (!parse(app, argc, argv)) return std::nullopt;
+  if (!arguments.list.empty()) {
+    print_list(arguments.list);
+    return std::nullopt;
+  }
   if (!arguments.from_image.empty()) {
     start_from_record(app, arguments, program.takes_image);
     parse(app, argc, argv);
