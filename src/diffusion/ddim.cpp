@@ -20,7 +20,7 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
   if (!(eta >= 0 && eta <= 1)) throw std::invalid_argument("eta is " + std::to_string(eta) + ", expected 0 to 1");
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to] = args.steps[i];
+    const auto& [from, to, middle] = args.steps[i];
     const auto [x0, eps, variance] = args.denoise(x, from);
     const double deviation = noise_deviation(from, to, eta);
     // Eq. 12: the predicted x0, and the direction that points to x_t, of length 0 at eta = 1 from alpha = 0, where
@@ -28,6 +28,18 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
     const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - deviation * deviation));
     x = to.alpha * x0 + direction * eps;
     if (eta > 0) x = x + deviation * args.noise.draw_like(x);
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
+}
+
+torch::Tensor invert_ddim(const SampleArgs& args) {
+  auto x = args.x.to(torch::kFloat32);
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& [from, to, middle] = args.steps[args.steps.size() - 1 - i];
+    // Told the timestep of the step's noisy end, the network says what it would say on the way back.
+    const auto [x0, eps, variance] = args.denoise(x, {.t = from.t, .alpha = to.alpha, .sigma = to.sigma});
+    x = from.alpha * x0 + from.sigma * eps;
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -44,7 +44,7 @@ torch::Tensor deviation(const Posterior& moments, const torch::Tensor& learned, 
 torch::Tensor sample_ddpm(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to] = args.steps[i];
+    const auto& [from, to, middle] = args.steps[i];
     const auto estimate = args.denoise(x, from);
     const auto moments = posterior(from, to);
     x = moments.on_x0 * estimate.x0 + moments.on_x * x;

@@ -14,6 +14,9 @@ struct Level {
   double t = 0;
   double alpha = 1;
   double sigma = 0;
+
+  /// The noise scale of the samplers that keep x0 + (sigma / alpha) eps.
+  double ratio() const { return sigma / alpha; }
 };
 
 /// What the network's output says of x_t: both halves of x_t = alpha x0 + sigma eps, float32, shaped as x_t.

@@ -16,11 +16,12 @@ torch::Tensor solve(const SampleArgs& args, bool stochastic) {
   torch::Tensor earlier_x0;
   double earlier_h = 0;
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to] = args.steps[i];
+    const auto& from = args.steps[i].from;
+    const auto& to = args.steps[i].to;
     const auto x0 = args.denoise(x, from).x0;
     const double h = half_log_snr(to) - half_log_snr(from);
     // Between `from` and `to` x0 is taken to go on as it went from the step before to this one.
-    const bool second_order = earlier_x0.defined() && to.sigma > 0;
+    const bool second_order = earlier_x0.defined() && !ends_in_first_order(args, i);
     const auto middle = second_order ? x0 + (h / (2 * earlier_h)) * (x0 - earlier_x0) : x0;
     const double kept = to.sigma / from.sigma;
     if (stochastic) {

@@ -1,16 +1,40 @@
+#include <cmath>
+
 #include "diffusion/samplers.h"
 
 namespace sfumato {
+namespace {
+
+torch::Tensor heun_step(const Denoiser& denoise, const torch::Tensor& x, const Step& step) {
+  const auto& [from, to, middle] = step;
+  const double way = to.ratio() - from.ratio();
+  auto slope = denoise(x, from).eps;
+  const auto scaled = x / from.alpha;  // x0 + (sigma / alpha) eps
+  if (to.sigma > 0) slope = (slope + denoise(to.alpha * (scaled + way * slope), to).eps) / 2;
+  return to.alpha * (scaled + way * slope);
+}
+
+}  // namespace
 
 torch::Tensor sample_heun(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to] = args.steps[i];
-    const double way = to.sigma / to.alpha - from.sigma / from.alpha;
-    auto slope = args.denoise(x, from).eps;
-    const auto scaled = x / from.alpha;  // x0 + (sigma / alpha) eps
-    if (to.sigma > 0) slope = (slope + args.denoise(to.alpha * (scaled + way * slope), to).eps) / 2;
-    x = to.alpha * (scaled + way * slope);
+    x = heun_step(args.denoise, x, args.steps[i]);
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
+}
+
+torch::Tensor sample_restart(const SampleArgs& args) {
+  auto x = args.x.to(torch::kFloat32);
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& from = args.steps[i].from;
+    const auto& reached = i == 0 ? from : args.steps[i - 1].to;
+    if (from.ratio() > reached.ratio()) {
+      const double added = std::sqrt(std::pow(from.ratio(), 2) - std::pow(reached.ratio(), 2));
+      x = from.alpha * (x / reached.alpha + added * args.noise.draw_like(x));
+    }
+    x = heun_step(args.denoise, x, args.steps[i]);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -15,10 +15,29 @@ const std::vector<Sampler>& samplers() {
        sample_dpm_solver_multistep},
       {"dpm++2m_sde", "DPM++ 2M SDE", "the same with fresh noise at each step", StepGrid::solver,
        sample_dpm_solver_multistep_sde},
+      {"dpm++3m_sde", "DPM++ 3M SDE", "of third order, with fresh noise at each step; good from 30 steps",
+       StepGrid::interpolated, sample_dpm_solver_3m_sde},
+      {"dpm++2s_a", "DPM++ 2S a", "DPM-Solver++ in single steps, ancestral: two evaluations a step",
+       StepGrid::interpolated, sample_dpm_solver_2s_ancestral},
+      {"dpm++sde", "DPM++ SDE", "DPM-Solver++ in single steps with fresh noise: two evaluations a step",
+       StepGrid::midpoint, sample_dpm_solver_sde},
+      {"dpm2", "DPM2", "DPM-Solver of second order: deterministic, two evaluations a step", StepGrid::kdpm2,
+       sample_dpm2},
+      {"dpm2_a", "DPM2 a", "the same, ancestral: fresh noise at each step", StepGrid::kdpm2_ancestral,
+       sample_dpm2_ancestral},
+      {"lms", "LMS", "linear multistep of fourth order: deterministic; good from 20 steps", StepGrid::interpolated,
+       sample_lms},
+      {"deis", "DEIS", "exponential integrator of second order: deterministic; good from 15 steps", StepGrid::deis,
+       sample_deis},
       {"heun", "Heun", "Heun: deterministic, two evaluations a step; good from 10 steps", StepGrid::interpolated,
        sample_heun},
       {"pndm", "PLMS", "PNDM: deterministic, one evaluation more than steps", StepGrid::pndm, sample_pndm},
+      {"restart", "Restart", "Heun with returns to noise on the way: half as many steps more; good from 15 steps",
+       StepGrid::restart, sample_restart},
       {"unipc", "UniPC", "UniPC: deterministic; good from 10 steps", StepGrid::solver, sample_unipc},
+      {"lcm", "LCM", "for latent consistency models alone: 1 to 8 steps", StepGrid::lcm, sample_lcm},
+      {"tcd", "TCD", "for models of trajectory consistency distillation alone: 2 to 20 steps", StepGrid::tcd,
+       sample_tcd},
   };
   return table;
 }
@@ -30,6 +49,12 @@ const Sampler& find_sampler(const std::string& name) {
     known += (known.empty() ? "" : ", ") + sampler.name;
   }
   throw std::invalid_argument("sampler is '" + name + "', expected one of " + known);
+}
+
+bool ends_in_first_order(const SampleArgs& args, std::size_t step) {
+  constexpr std::size_t kFewSteps = 15;
+  if (step + 1 < args.steps.size()) return false;
+  return args.steps.size() < kFewSteps || args.steps.back().to.sigma == 0;
 }
 
 bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x) {

@@ -48,6 +48,11 @@ const Sampler& find_sampler(const std::string& name);
 /// Throws std::invalid_argument for an eta outside [0, 1].
 torch::Tensor sample_ddim(const SampleArgs& args);
 
+/// DDIM backwards, from a picture's latents to the noise that DDIM at eta 0 makes nearly the same picture from (Song et
+/// al. 2021, section 4.3; DDIMInverseScheduler). `x` is at the last step's `to`, the steps are StepGrid::ddim's in
+/// their usual order. Not a row of the table: it begins where samplers end.
+torch::Tensor invert_ddim(const SampleArgs& args);
+
 /// Ancestral sampling of DDPM (Ho et al. 2020, eq. 6 and 7) with strides. Noise is drawn, as diffusers does, at every
 /// step that does not come from timestep 0. Throws std::invalid_argument for an unknown variance_type, and where a
 /// learned variance is asked for of a network that gives none.
@@ -67,9 +72,26 @@ torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args);
 /// The same with noise at every step (SDE-DPM-Solver++(2M); algorithm_type sde-dpmsolver++ there).
 torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args);
 
+/// SDE-DPM-Solver++ of third order (k-diffusion's sample_dpmpp_3m_sde): its first two steps are of first and second
+/// order, that to alpha = 1 is of first.
+torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args);
+
+/// DPM-Solver++(2S) down to a cleaner level, and back to the step's with fresh noise (Lu et al. 2022, algorithm 1;
+/// k-diffusion's sample_dpmpp_2s_ancestral). Two evaluations a step, one in the last.
+torch::Tensor sample_dpm_solver_2s_ancestral(const SampleArgs& args);
+
+/// The same with noise on the way to the middle too, both of one Brownian path (k-diffusion's sample_dpmpp_sde;
+/// DPMSolverSDEScheduler). The path is drawn as it is walked, not from the reference's Brownian tree: a seed gives
+/// other pictures than there.
+torch::Tensor sample_dpm_solver_sde(const SampleArgs& args);
+
 /// Heun's method (Karras et al. 2022, algorithm 1 without churn; HeunDiscreteScheduler): Euler's step, then the mean of
 /// the slopes at both its ends. Two evaluations a step, one in the last.
 torch::Tensor sample_heun(const SampleArgs& args);
+
+/// Heun's method with restarts (Xu et al. 2023, algorithm 1): where a step starts noisier than the one before ended,
+/// fresh noise leads up to it.
+torch::Tensor sample_restart(const SampleArgs& args);
 
 /// Pseudo linear multistep (Liu et al. 2022, algorithm 2; PNDMScheduler with skip_prk_steps). Where the second step
 /// stays at its timestep, as StepGrid::pndm has it, it does the first one again with the slopes at both its ends.
@@ -78,6 +100,33 @@ torch::Tensor sample_pndm(const SampleArgs& args);
 /// UniPC-2 in its B2(h) form (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler): DPM-Solver++(2M), and
 /// each step corrected once x0 at its end is known, which costs no further evaluation.
 torch::Tensor sample_unipc(const SampleArgs& args);
+
+/// Linear multistep of fourth order on dx/d(sigma/alpha) = eps (LMSDiscreteScheduler): each step follows the polynomial
+/// through the last four slopes.
+torch::Tensor sample_lms(const SampleArgs& args);
+
+/// DPM-Solver-2 in terms of sigma / alpha (Lu et al. 2022; KDPM2DiscreteScheduler): each step goes by the slope at its
+/// middle. Two evaluations a step, one in the last.
+torch::Tensor sample_dpm2(const SampleArgs& args);
+
+/// The same down to a cleaner level, and back to the step's with fresh noise (KDPM2AncestralDiscreteScheduler).
+torch::Tensor sample_dpm2_ancestral(const SampleArgs& args);
+
+/// DEIS of second order in log rho (Zhang & Chen 2023, eq. 15; DEISMultistepScheduler). As there, the last step goes
+/// to timestep 0.
+torch::Tensor sample_deis(const SampleArgs& args);
+
+/// Multistep consistency sampling (Luo et al. 2023, algorithm 3; LCMScheduler with its timestep_scaling of 10): x0,
+/// noised anew to the next level.
+torch::Tensor sample_lcm(const SampleArgs& args);
+
+/// Strategic stochastic sampling (Zheng et al. 2024, algorithm 4; TCDScheduler with eta = gamma = 0.3): DDIM's step
+/// beyond the next level, to the `middle` of StepGrid::tcd, and back to it with fresh noise.
+torch::Tensor sample_tcd(const SampleArgs& args);
+
+/// Whether a solver takes this step, the last, at first order: where it ends clean or there are fewer than 15
+/// (lower_order_final).
+bool ends_in_first_order(const SampleArgs& args, std::size_t step);
 
 /// Ends a step: adjusts x, if that is asked for, and tells on_step, if there is one; false where the sampling shall
 /// end.

@@ -4,6 +4,9 @@
 #include <map>
 #include <stdexcept>
 
+#include "diffusion/scheduler_settings.h"
+#include "diffusion/sigma_schedules.h"
+
 namespace sfumato {
 namespace {
 
@@ -19,15 +22,18 @@ struct ClassDefaults {
 const std::map<std::string, ClassDefaults>& known_classes() {
   static const ClassDefaults solver;
   static const ClassDefaults karras{.beta_start = 0.00085, .beta_end = 0.012};
+  static const ClassDefaults consistency{.timestep_spacing = "leading", .beta_start = 0.00085, .beta_end = 0.012};
   static const ClassDefaults pixels{.timestep_spacing = "leading", .clip_sample = true};
   static const std::map<std::string, ClassDefaults> classes = {
       {"DDIMScheduler", pixels},
       {"DDPMScheduler", pixels},
       {"PNDMScheduler", {.timestep_spacing = "leading", .set_alpha_to_one = false}},
-      {"LCMScheduler", {.timestep_spacing = "leading", .beta_start = 0.00085, .beta_end = 0.012}},
+      {"LCMScheduler", consistency},
+      {"TCDScheduler", consistency},
       {"HeunDiscreteScheduler", karras},
       {"KDPM2DiscreteScheduler", karras},
       {"KDPM2AncestralDiscreteScheduler", karras},
+      {"DPMSolverSDEScheduler", karras},
       {"LMSDiscreteScheduler", solver},
       {"EulerDiscreteScheduler", solver},
       {"EulerAncestralDiscreteScheduler", solver},
@@ -83,6 +89,7 @@ ScheduleConfig ScheduleConfig::from_json(const Json& json) {
   const auto read = [&](const char* key, auto& member) { member = value_or(json, key, member); };
   read("_class_name", config.class_name);
   apply_defaults_of_class(config);
+  require_supported_settings(config.class_name, json);
   read("num_train_timesteps", config.num_train_timesteps);
   read("beta_start", config.beta_start);
   read("beta_end", config.beta_end);
@@ -93,7 +100,10 @@ ScheduleConfig ScheduleConfig::from_json(const Json& json) {
   read("timestep_spacing", config.timestep_spacing);
   read("steps_offset", config.steps_offset);
   read("set_alpha_to_one", config.set_alpha_to_one);
-  read("use_karras_sigmas", config.use_karras_sigmas);
+  config.sigma_schedule = sigma_schedule_of(config.class_name, json);
+  if (has_final_sigmas_type(config.class_name)) read("final_sigmas_type", config.final_sigmas_type);
+  if (config.class_name == "DPMSolverMultistepScheduler") read("algorithm_type", config.algorithm_type);
+  read("original_inference_steps", config.original_inference_steps);
   read("prediction_type", config.prediction_type);
   read("clip_sample", config.clip_sample);
   read("clip_sample_range", config.clip_sample_range);
@@ -137,6 +147,10 @@ void ScheduleConfig::validate() const {
   require_one_of("timestep_spacing", timestep_spacing, {"leading", "linspace", "trailing"});
   require(steps_offset >= 0 && steps_offset < num_train_timesteps, "steps_offset", std::to_string(steps_offset),
           "0 to num_train_timesteps - 1");
+  find_sigma_schedule(sigma_schedule);
+  require_one_of("final_sigmas_type", final_sigmas_type, {"zero", "sigma_min"});
+  require(original_inference_steps >= 1, "original_inference_steps", std::to_string(original_inference_steps),
+          "at least 1");
   require_one_of("prediction_type", prediction_type, {"epsilon", "v_prediction", "sample", "flow_prediction"});
   require(clip_sample_range > 0, "clip_sample_range", std::to_string(clip_sample_range), "a positive number");
   require(dynamic_thresholding_ratio > 0 && dynamic_thresholding_ratio <= 1, "dynamic_thresholding_ratio",

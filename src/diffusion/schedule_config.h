@@ -22,8 +22,13 @@ struct ScheduleConfig {
   std::string timestep_spacing = "leading";  ///< leading, linspace or trailing
   std::int64_t steps_offset = 0;             ///< added to the timesteps of leading spacing
   bool set_alpha_to_one = true;              ///< DDIM's last step goes to alpha = 1, else to timestep 0
-  bool use_karras_sigmas = false;            ///< levels as Karras et al. 2022 space them, for the solvers
-  std::string prediction_type = "epsilon";   ///< epsilon, v_prediction, sample or flow_prediction
+  /// Of sigma_schedules(), for the samplers that go by sigma: what use_karras_sigmas, use_exponential_sigmas,
+  /// use_beta_sigmas and use_lu_lambdas say.
+  std::string sigma_schedule = "discrete";
+  std::string final_sigmas_type = "zero";      ///< zero, or sigma_min: the solvers and Euler end at timestep 0
+  std::string algorithm_type = "dpmsolver++";  ///< DPMSolverMultistepScheduler's, or sde-dpmsolver++ with fresh noise
+  std::int64_t original_inference_steps = 50;  ///< that a consistency model was distilled with
+  std::string prediction_type = "epsilon";     ///< epsilon, v_prediction, sample or flow_prediction
   bool clip_sample = true;
   double clip_sample_range = 1.0;
   bool thresholding = false;  ///< dynamic; takes precedence over clip_sample

@@ -2,42 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
+
+#include "diffusion/restart.h"
+#include "diffusion/sigma_schedules.h"
+#include "diffusion/timesteps.h"
 
 namespace sfumato {
 namespace {
-
-void check_count(const Schedule& schedule, std::int64_t n) {
-  if (n >= 1 && n <= schedule.num_train_timesteps()) return;
-  throw std::invalid_argument("steps is " + std::to_string(n) + ", expected 1 to " +
-                              std::to_string(schedule.num_train_timesteps()) +
-                              ", the timesteps that the model was trained with");
-}
-
-/// Rising timesteps before rounding. Rounding is numpy's, half to even, which nearbyint does.
-std::vector<double> rising_timesteps(const ScheduleConfig& config, std::int64_t n) {
-  const auto total = static_cast<double>(config.num_train_timesteps);
-  std::vector<double> values(n);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto index = static_cast<double>(i);
-    if (config.timestep_spacing == "linspace") {
-      values[i] = n == 1 ? 0 : i == n - 1 ? total - 1 : index * ((total - 1) / static_cast<double>(n - 1));
-    } else if (config.timestep_spacing == "leading") {
-      values[i] = static_cast<double>(i * (config.num_train_timesteps / n) + config.steps_offset);
-    } else {
-      // numpy.arange(total, 0, -ratio) multiplies what is left of ratio after total - ratio was rounded.
-      const double ratio = (total - total / static_cast<double>(n)) - total;
-      values[i] = std::nearbyint(total + static_cast<double>(n - 1 - i) * ratio) - 1;
-    }
-  }
-  return values;
-}
 
 Level clean() {
   return {.t = 0, .alpha = 1, .sigma = 0};
 }
 
-/// The noisiest first, with the sigma / alpha of the schedule, linear between timesteps (numpy.interp).
+bool is_solver(StepGrid grid) {
+  return grid == StepGrid::solver || grid == StepGrid::deis;
+}
+
+/// The sigma / alpha of the schedule, linear between timesteps (numpy.interp).
 Level interpolated_level(const Schedule& schedule, double t) {
   const auto& ratios = schedule.ratios();
   const auto below = std::min(static_cast<std::size_t>(t), ratios.size() - 1);
@@ -47,107 +30,119 @@ Level interpolated_level(const Schedule& schedule, double t) {
   return level;
 }
 
-std::vector<double> falling(std::vector<double> values) {
-  std::reverse(values.begin(), values.end());
-  return values;
-}
-
-/// EulerDiscreteScheduler's, which keeps them in float32.
-std::vector<double> interpolated_timesteps(const ScheduleConfig& config, std::int64_t n) {
-  auto ts = falling(rising_timesteps(config, n));
-  for (auto& t : ts) t = static_cast<float>(config.timestep_spacing == "linspace" ? t : std::nearbyint(t));
-  return ts;
-}
-
-/// DPMSolverMultistepScheduler's.
-std::vector<double> solver_timesteps(const ScheduleConfig& config, std::int64_t n) {
-  if (config.timestep_spacing == "trailing") return interpolated_timesteps(config, n);
-  if (n == config.num_train_timesteps) {
-    throw std::invalid_argument("steps is " + std::to_string(n) + ", expected fewer than the model's timesteps with " +
-                                config.timestep_spacing + " spacing");
-  }
-  auto ts = falling(rising_timesteps(config, n + 1));
-  ts.pop_back();
-  for (auto& t : ts) t = std::nearbyint(t);
-  return ts;
-}
-
-/// Karras et al. 2022, eq. 5, from the noisier ratio to the cleaner.
-std::vector<double> karras_ratios(double first, double last, std::int64_t n) {
-  constexpr double kRho = 7;
-  std::vector<double> ratios;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double part = n == 1 ? 0 : static_cast<double>(i) / static_cast<double>(n - 1);
-    ratios.push_back(std::pow(std::lerp(std::pow(first, 1 / kRho), std::pow(last, 1 / kRho), part), kRho));
-  }
-  return ratios;
+/// The timestep that the network is told for a level between the model's: integers for the solvers, which the
+/// reference rounds or cuts, and for KDPM2's only where it rounds.
+double told_timestep(const ScheduleConfig& config, double t, StepGrid grid) {
+  const bool whole = find_sigma_schedule(config.sigma_schedule).whole_timesteps;
+  if (grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral) return whole ? std::nearbyint(t) : t;
+  if (!is_solver(grid)) return static_cast<float>(t);
+  const bool rounds = whole && (grid == StepGrid::deis || config.beta_schedule != "squaredcos_cap_v2");
+  return rounds ? std::nearbyint(t) : std::trunc(t);
 }
 
 std::vector<Level> levels_of(const Schedule& schedule, std::int64_t n, StepGrid grid) {
-  const auto& config = schedule.config();
-  const bool is_solver = grid == StepGrid::solver;
   std::vector<Level> levels;
-  for (const auto t : is_solver ? solver_timesteps(config, n) : interpolated_timesteps(config, n)) {
-    if (t > static_cast<double>(schedule.num_train_timesteps() - 1)) {
-      throw std::invalid_argument("steps is " + std::to_string(n) + ", which with steps_offset " +
-                                  std::to_string(config.steps_offset) + " starts beyond the model's last timestep, " +
-                                  std::to_string(schedule.num_train_timesteps() - 1));
-    }
+  for (const auto t : is_solver(grid) ? solver_timesteps(schedule, n) : interpolated_timesteps(schedule, n))
     levels.push_back(interpolated_level(schedule, t));
-  }
-  if (!config.use_karras_sigmas) return levels;
-  const auto ratio = [](const Level& level) { return level.sigma / level.alpha; };
-  const double first = is_solver ? schedule.ratios().back() : ratio(levels.front());
-  const double last = is_solver ? schedule.ratios().front() : ratio(levels.back());
+  const auto& config = schedule.config();
+  const auto& spacing = find_sigma_schedule(config.sigma_schedule);
+  if (spacing.ratios == nullptr) return levels;
+  const SigmaRange range{.schedule = schedule,
+                         .first = is_solver(grid) ? schedule.ratios().back() : levels.front().ratio(),
+                         .last = is_solver(grid) ? schedule.ratios().front() : levels.back().ratio(),
+                         .n = n};
   levels.clear();
-  for (const auto value : karras_ratios(first, last, n)) {
-    auto level = schedule.level_of_ratio(value);
-    level.t = is_solver ? std::nearbyint(level.t) : static_cast<float>(level.t);
+  for (const auto ratio : spacing.ratios(range)) {
+    auto level = schedule.level_of_ratio(ratio);
+    level.t = told_timestep(config, level.t, grid);
     levels.push_back(level);
   }
   return levels;
 }
 
-/// From each level to the next, and from the last to alpha = 1.
-std::vector<Step> steps_through(const std::vector<Level>& levels) {
+/// From each level to the next, and from the last to `end`.
+std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& end) {
   std::vector<Step> steps;
   for (std::size_t i = 0; i < levels.size(); ++i)
-    steps.push_back({levels[i], i + 1 < levels.size() ? levels[i + 1] : clean()});
+    steps.push_back({levels[i], i + 1 < levels.size() ? levels[i + 1] : end});
+  return steps;
+}
+
+std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepGrid grid) {
+  const bool ends_noisy = grid == StepGrid::deis || schedule.config().final_sigmas_type == "sigma_min";
+  auto steps = steps_through(levels_of(schedule, n, grid), ends_noisy ? schedule.level_at(0) : clean());
+  const bool has_middle = grid == StepGrid::midpoint || grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral;
+  for (auto& [from, to, middle] : steps) {
+    if (!has_middle || to.sigma == 0) continue;
+    // Half way in log(sigma / alpha) to the level that an ancestral step goes down to, to^2 / from, is `to`.
+    const bool is_ancestral = grid == StepGrid::kdpm2_ancestral;
+    middle = schedule.level_of_ratio(is_ancestral ? to.ratio() : std::sqrt(from.ratio() * to.ratio()));
+  }
+  return steps;
+}
+
+std::vector<Level> levels_at(const Schedule& schedule, const std::vector<std::int64_t>& timesteps) {
+  std::vector<Level> levels;
+  for (const auto t : timesteps) levels.push_back(schedule.level_at(static_cast<double>(t)));
+  return levels;
+}
+
+/// Zheng et al. 2024, section 4.3: down to s = (1 - gamma) t' on the way to t'.
+std::vector<Step> tcd_steps(const Schedule& schedule, std::int64_t n) {
+  constexpr float kKept = 0.7F;  // 1 - gamma; float32 as in the reference, since the product is cut
+  auto steps = steps_through(levels_at(schedule, consistency_timesteps(schedule, n)), schedule.level_at(0));
+  for (auto& step : steps) step.middle = schedule.level_at(std::floor(kKept * static_cast<float>(step.to.t)));
+  return steps;
+}
+
+std::vector<Step> ddim_steps(const Schedule& schedule, std::int64_t n) {
+  const auto froms = levels_at(schedule, timesteps(schedule, n));
+  const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
+  std::vector<Step> steps;
+  for (const auto& from : froms) steps.push_back({from, schedule.level_at(from.t - stride)});
+  return steps;
+}
+
+std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
+  auto steps = ddim_steps(schedule, n);
+  if (n > 1) steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from});
   return steps;
 }
 
 }  // namespace
 
 bool goes_by_sigma(StepGrid grid) {
-  return grid == StepGrid::interpolated || grid == StepGrid::solver;
-}
-
-std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n) {
-  check_count(schedule, n);
-  std::vector<std::int64_t> falling;
-  for (const auto t : rising_timesteps(schedule.config(), n))
-    falling.push_back(static_cast<std::int64_t>(std::nearbyint(t)));
-  std::reverse(falling.begin(), falling.end());
-  if (falling.front() >= schedule.num_train_timesteps()) {
-    throw std::invalid_argument("steps is " + std::to_string(n) + ", which with steps_offset " +
-                                std::to_string(schedule.config().steps_offset) + " starts at timestep " +
-                                std::to_string(falling.front()) + ", beyond the model's last, " +
-                                std::to_string(schedule.num_train_timesteps() - 1));
+  switch (grid) {
+    case StepGrid::interpolated:
+    case StepGrid::restart:
+    case StepGrid::midpoint:
+    case StepGrid::kdpm2:
+    case StepGrid::kdpm2_ancestral:
+    case StepGrid::solver:
+    case StepGrid::deis:
+      return true;
+    default:
+      return false;
   }
-  return falling;
 }
 
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid) {
-  check_count(schedule, n);
-  if (goes_by_sigma(grid)) return steps_through(levels_of(schedule, n, grid));
-  std::vector<Level> levels;
-  for (const auto t : timesteps(schedule, n)) levels.push_back(schedule.level_at(static_cast<double>(t)));
-  if (grid == StepGrid::ancestral) return steps_through(levels);
-  const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
-  std::vector<Step> steps;
-  for (const auto& from : levels) steps.push_back({from, schedule.level_at(from.t - stride)});
-  if (grid == StepGrid::pndm && n > 1) steps.insert(steps.begin() + 1, {levels[1], levels[1]});
-  return steps;
+  switch (grid) {
+    case StepGrid::ddim:
+      return ddim_steps(schedule, n);
+    case StepGrid::pndm:
+      return pndm_steps(schedule, n);
+    case StepGrid::ancestral:
+      return steps_through(levels_at(schedule, timesteps(schedule, n)), clean());
+    case StepGrid::lcm:
+      return steps_through(levels_at(schedule, consistency_timesteps(schedule, n)), clean());
+    case StepGrid::tcd:
+      return tcd_steps(schedule, n);
+    case StepGrid::restart:
+      return with_restarts(schedule, steps_by_sigma(schedule, n, grid));
+    default:
+      return steps_by_sigma(schedule, n, grid);
+  }
 }
 
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength) {
@@ -155,12 +150,23 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
     throw std::invalid_argument("strength is " + std::to_string(strength) + ", expected 0 to 1");
   const auto kept = static_cast<std::int64_t>(static_cast<double>(n) * strength);
   if (kept == 0) return {};
-  return {steps.begin() + static_cast<std::ptrdiff_t>(n - kept), steps.end()};
+  auto first = steps.begin();
+  double reached = first->from.ratio();
+  for (auto skipped = n - kept;; ++first) {
+    if (first->from.ratio() > reached) continue;  // of a restart
+    if (skipped-- == 0) break;
+    reached = first->to.ratio();
+  }
+  std::vector<Step> left;
+  std::copy_if(first, steps.end(), std::back_inserter(left),
+               [&](const Step& step) { return step.from.ratio() <= first->from.ratio(); });
+  return left;
 }
 
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {
   // The others start from unit noise even where alpha > 0 at the first level, as the reference does.
-  const bool by_first_level = grid == StepGrid::interpolated && schedule.config().timestep_spacing != "leading";
+  const bool by_first_level =
+      goes_by_sigma(grid) && !is_solver(grid) && schedule.config().timestep_spacing != "leading";
   return by_first_level ? steps.front().from.sigma : 1;
 }
 

@@ -11,34 +11,36 @@ namespace sfumato {
 struct Step {
   Level from;
   Level to;
+  Level middle{};  ///< where the sampler stops on its way, for the grids that say so, unless `to` is clean
 };
 
 /// Which of the reference's schedulers chooses the levels.
 enum class StepGrid {
-  ddim,          ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
-  ancestral,     ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
-  interpolated,  ///< EulerDiscreteScheduler: as ancestral, but linspace spacing keeps its real-valued timesteps
-  pndm,          ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is
-  solver,        ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
+  ddim,             ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
+  ancestral,        ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
+  interpolated,     ///< EulerDiscreteScheduler: as ancestral, but linspace spacing keeps its real-valued timesteps
+  midpoint,         ///< DPMSolverSDEScheduler: as interpolated; the middle is the geometric mean of both sigma / alpha
+  kdpm2,            ///< KDPM2DiscreteScheduler: as midpoint, but Karras' levels get whole timesteps
+  kdpm2_ancestral,  ///< KDPM2AncestralDiscreteScheduler: as kdpm2; the middle has the sigma / alpha of `to`
+  restart,          ///< the paper's (restart.h), around the levels of interpolated: some of its steps go back up
+  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is
+  solver,           ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
+  deis,             ///< DEISMultistepScheduler: as solver, but ending at timestep 0
+  lcm,              ///< LCMScheduler: consistency_timesteps, and from the last to alpha = 1
+  tcd,              ///< TCDScheduler: as lcm, ending at timestep 0; the middle is its x_s with gamma = 0.3
 };
 
 /// Whether the grid's levels can lie elsewhere than at the model's timesteps.
 bool goes_by_sigma(StepGrid grid);
 
-/// The n integer timesteps of `timestep_spacing` and `steps_offset`, falling (`set_timesteps`; Lin et al. 2023, table
-/// 2). Throws std::invalid_argument where n is not in 1..num_train_timesteps, or where the offset pushes the first
-/// one beyond the schedule. For some n (61, 103, ...) the reference's trailing spacing adds, by a rounding error in
-/// numpy.arange, a timestep -1 at the end; that one is left out.
-std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n);
-
-/// The steps of n inference steps. Where the config says use_karras_sigmas, the levels of `interpolated` and `solver`
-/// lie as Karras et al. 2022, eq. 5, with rho = 7 has them, between the ends of the grid and of the schedule. Throws
-/// as `timesteps` does.
+/// The steps of n inference steps. Those of a grid that goes by sigma lie as the config's sigma_schedule has them,
+/// between the ends of the grid (solver and deis: of the schedule), and end at timestep 0 in place of alpha = 1 where
+/// its final_sigmas_type is sigma_min. Throws as the functions of timesteps.h do.
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
 
 /// What is left of n inference steps when those before the last int(n * strength) are skipped, for image-to-image
-/// (`get_timesteps` of diffusers' pipelines); nothing at strength 0. Throws std::invalid_argument for a strength
-/// outside [0, 1].
+/// (`get_timesteps` of diffusers' pipelines), without restarts from noisier levels than the first; nothing at strength
+/// 0. Throws std::invalid_argument for a strength outside [0, 1].
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength);
 
 /// The deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps (`init_noise_sigma`).

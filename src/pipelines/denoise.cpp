@@ -93,8 +93,8 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
   if (request.width == 0) request.width = width;
   if (request.sampler.empty()) request.sampler = model.default_sampler();
   if (request.schedule.empty()) {
-    const bool karras = model.schedule.config().use_karras_sigmas && goes_by_sigma(find_sampler(request.sampler).grid);
-    request.schedule = karras ? "karras" : "discrete";
+    const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
+    request.schedule = by_sigma ? model.schedule.config().sigma_schedule : "discrete";
   }
   if (request.prompt_syntax.empty()) request.prompt_syntax = model.default_prompt_syntax();
   validate(request, model.limits());
@@ -113,7 +113,7 @@ NoiseSource noise_of(const Request& request) {
 
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
-  config.use_karras_sigmas = request.schedule == "karras";
+  config.sigma_schedule = request.schedule;
   return Schedule(config);
 }
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
 #include "pipelines/upscalers.h"
 
 namespace sfumato {
@@ -56,6 +57,12 @@ std::string hires_parameters(const Request::Hires& hires) {
   return text + ", Hires upscaler: " + find_upscaler(hires.upscaler).label;
 }
 
+/// Of the model's own timesteps nothing is said.
+std::string schedule_type(const std::string& schedule) {
+  if (schedule.empty() || schedule == "discrete") return "";
+  return ", Schedule type: " + find_sigma_schedule(schedule).label;
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
@@ -63,10 +70,9 @@ std::string parameters(const PictureRecord& record) {
   if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
     text += "Negative prompt: " + negative + "\n";
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
-          (request.schedule == "karras" ? ", Schedule type: Karras" : "") +
-          ", CFG scale: " + number(request.guidance_scale) + ", Seed: " + std::to_string(request.seed) +
-          ", Size: " + std::to_string(request.width) + "x" + std::to_string(request.height) +
-          ", Model: " + file_name(record.model);
+          schedule_type(request.schedule) + ", CFG scale: " + number(request.guidance_scale) +
+          ", Seed: " + std::to_string(request.seed) + ", Size: " + std::to_string(request.width) + "x" +
+          std::to_string(request.height) + ", Model: " + file_name(record.model);
   if (!record.vae.empty()) text += ", VAE: " + file_name(record.vae);
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);

@@ -6,6 +6,7 @@
 
 #include "core/random.h"
 #include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
 #include "pipelines/upscalers.h"
 #include "tokenizer/utf8.h"
 
@@ -64,12 +65,11 @@ void check_text(const std::string& name, const std::string& text) {
 }
 
 void check_schedule(const Request& request) {
-  const bool karras = request.schedule == "karras";
-  if (!karras && request.schedule != "discrete" && !request.schedule.empty())
-    refuse("schedule", "'" + request.schedule + "'", "discrete or karras");
+  if (!request.schedule.empty()) find_sigma_schedule(request.schedule);
   if (request.sampler.empty()) return;
-  if (!goes_by_sigma(find_sampler(request.sampler).grid) && karras)
-    refuse("schedule", "'karras'", "discrete with the sampler " + request.sampler);
+  const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
+  if (!by_sigma && request.schedule != "discrete" && !request.schedule.empty())
+    refuse("schedule", "'" + request.schedule + "'", "discrete with the sampler " + request.sampler);
 }
 
 void check_prompt_syntax(const std::string& syntax) {

@@ -48,8 +48,9 @@ struct Request {
   std::int64_t crop_left = 0, crop_top = 0;
   /// A name of samplers() (diffusion/samplers.h); "" takes the model's own.
   std::string sampler{};
-  /// How the levels lie between noise and picture: "discrete", as the model's timestep_spacing says, or "karras"
-  /// (Karras et al. 2022, eq. 5) for the samplers that go by sigma; "" takes the model's own.
+  /// How the levels lie between noise and picture: "discrete", as the model's timestep_spacing says, or for the
+  /// samplers that go by sigma another name of sigma_schedules() (diffusion/sigma_schedules.h); "" takes the model's
+  /// own.
   std::string schedule{};
   /// DDIM's eta, 0 to 1; other samplers ignore it.
   double eta = 0;

@@ -66,12 +66,21 @@ ModelLimits StableDiffusion::limits() const {
 
 std::string StableDiffusion::default_sampler() const {
   static const std::map<std::string, std::string> samplers = {{"DDPMScheduler", "ddpm"},
-                                                              {"EulerDiscreteScheduler", "euler"},
-                                                              {"EulerAncestralDiscreteScheduler", "euler_a"},
+                                                              {"DEISMultistepScheduler", "deis"},
                                                               {"DPMSolverMultistepScheduler", "dpm++2m"},
+                                                              {"DPMSolverSDEScheduler", "dpm++sde"},
+                                                              {"DPMSolverSinglestepScheduler", "dpm++2m"},
+                                                              {"EulerAncestralDiscreteScheduler", "euler_a"},
+                                                              {"EulerDiscreteScheduler", "euler"},
                                                               {"HeunDiscreteScheduler", "heun"},
+                                                              {"KDPM2AncestralDiscreteScheduler", "dpm2_a"},
+                                                              {"KDPM2DiscreteScheduler", "dpm2"},
+                                                              {"LCMScheduler", "lcm"},
+                                                              {"LMSDiscreteScheduler", "lms"},
                                                               {"PNDMScheduler", "pndm"},
+                                                              {"TCDScheduler", "tcd"},
                                                               {"UniPCMultistepScheduler", "unipc"}};
+  if (schedule.config().algorithm_type == "sde-dpmsolver++") return "dpm++2m_sde";
   const auto found = samplers.find(schedule.config().class_name);
   return found == samplers.end() ? "ddim" : found->second;
 }

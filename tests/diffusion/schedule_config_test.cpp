@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 namespace sfumato {
 namespace {
 
@@ -61,6 +63,91 @@ TEST(ScheduleConfig, RefusesUnsupportedValuesByKeyAndValue) {
     if (value.is_string()) {
       EXPECT_NE(message.find(value.get<std::string>()), std::string::npos) << message;
     }
+  }
+}
+
+TEST(ScheduleConfig, SaysWhichScheduleItsFlagsMean) {
+  const auto schedule = [](const std::string& name, const std::string& flag) {
+    return ScheduleConfig::from_json({{"_class_name", name}, {flag, true}}).sigma_schedule;
+  };
+  EXPECT_EQ(schedule("EulerDiscreteScheduler", "use_karras_sigmas"), "karras");
+  EXPECT_EQ(schedule("LMSDiscreteScheduler", "use_exponential_sigmas"), "exponential");
+  EXPECT_EQ(schedule("DEISMultistepScheduler", "use_beta_sigmas"), "beta");
+  EXPECT_EQ(schedule("DPMSolverMultistepScheduler", "use_lu_lambdas"), "lu");
+  EXPECT_EQ(ScheduleConfig().sigma_schedule, "discrete");
+  // Left over from another class; this one does not look at it.
+  EXPECT_EQ(schedule("EulerAncestralDiscreteScheduler", "use_karras_sigmas"), "discrete");
+}
+
+TEST(ScheduleConfig, TakesOneFlagAtATime) {
+  const auto message =
+      refusal({{"_class_name", "EulerDiscreteScheduler"}, {"use_karras_sigmas", true}, {"use_beta_sigmas", true}});
+  EXPECT_NE(message.find("use_beta_sigmas"), std::string::npos) << message;
+}
+
+TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
+  const std::vector<std::tuple<std::string, std::string, Json>> wrong = {
+      {"DPMSolverMultistepScheduler", "solver_order", 3},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},
+      {"DPMSolverMultistepScheduler", "solver_type", "heun"},
+      {"DPMSolverMultistepScheduler", "use_flow_sigmas", true},
+      {"DPMSolverMultistepScheduler", "lambda_min_clipped", -5.1},
+      {"UniPCMultistepScheduler", "solver_type", "bh1"},
+      {"UniPCMultistepScheduler", "predict_x0", false},
+      {"DEISMultistepScheduler", "lower_order_final", false},
+      {"EulerDiscreteScheduler", "timestep_type", "continuous"},
+      {"EulerDiscreteScheduler", "interpolation_type", "log_linear"},
+      {"EulerDiscreteScheduler", "sigma_max", 80.0},
+      {"EulerDiscreteScheduler", "final_sigmas_type", "one"},
+      {"LCMScheduler", "timestep_scaling", 5.0},
+  };
+  for (const auto& [name, key, value] : wrong) {
+    const auto message = refusal({{"_class_name", name}, {key, value}});
+    EXPECT_NE(message.find("'" + key + "' is "), std::string::npos) << name << " " << key << ": " << message;
+    // Another class does not look at it.
+    EXPECT_EQ(refusal({{"_class_name", "DDIMScheduler"}, {key, value}}), "") << key;
+  }
+  EXPECT_NE(refusal({{"_class_name", "DPMSolverMultistepScheduler"},
+                     {"final_sigmas_type", "sigma_min"},
+                     {"euler_at_final", true}})
+                .find("euler_at_final"),
+            std::string::npos);
+}
+
+// The scheduler_config.json that the published models have, as their folders say.
+TEST(ScheduleConfig, ReadsThoseOfThePublishedModels) {
+  const Json stable_diffusion = {{"beta_schedule", "scaled_linear"},
+                                 {"beta_start", 0.00085},
+                                 {"beta_end", 0.012},
+                                 {"num_train_timesteps", 1000},
+                                 {"trained_betas", nullptr},
+                                 {"steps_offset", 1},
+                                 {"clip_sample", false},
+                                 {"set_alpha_to_one", false},
+                                 {"skip_prk_steps", true}};
+  const std::vector<Json> additions = {
+      {{"_class_name", "PNDMScheduler"}},
+      {{"_class_name", "DDIMScheduler"}, {"prediction_type", "v_prediction"}},
+      {{"_class_name", "DPMSolverMultistepScheduler"},
+       {"algorithm_type", "dpmsolver++"},
+       {"solver_order", 2},
+       {"solver_type", "midpoint"},
+       {"lower_order_final", true},
+       {"thresholding", false},
+       {"variance_type", nullptr}},
+      {{"_class_name", "EulerDiscreteScheduler"},
+       {"interpolation_type", "linear"},
+       {"use_karras_sigmas", false},
+       {"timestep_type", "discrete"},
+       {"sigma_min", nullptr},
+       {"sigma_max", nullptr},
+       {"sample_max_value", 1.0}},
+      {{"_class_name", "EulerAncestralDiscreteScheduler"}, {"timestep_spacing", "trailing"}},
+      {{"_class_name", "LCMScheduler"}, {"original_inference_steps", 50}, {"timestep_scaling", 10.0}},
+  };
+  for (auto json : additions) {
+    json.update(stable_diffusion);
+    EXPECT_EQ(refusal(json), "") << json.dump();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "diffusion/steps.h"
+#include "diffusion/timesteps.h"
 
 namespace sfumato {
 namespace {
@@ -124,6 +125,57 @@ TEST(Steps, ImageToImageTakesTheLastStepsRoundedDown) {
   EXPECT_THROW(last_steps(steps, 50, 1.01), std::invalid_argument);
   EXPECT_THROW(last_steps(steps, 50, -0.1), std::invalid_argument);
   EXPECT_THROW(last_steps(steps, 50, NAN), std::invalid_argument);
+}
+
+TEST(Steps, RestartGoesBackUpTwiceFromTheLevelNearestToItsLowerEnd) {
+  const Schedule schedule(stable_diffusion());
+  const auto plain = make_steps(schedule, 20, StepGrid::interpolated);
+  const auto steps = make_steps(schedule, 20, StepGrid::restart);
+  ASSERT_EQ(steps.size(), 20u + 2 * 5);
+  std::vector<double> reached;
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    if (steps[i].from.ratio() <= steps[i - 1].to.ratio()) continue;
+    EXPECT_NEAR(steps[i].from.ratio(), 2, 1e-12);
+    reached.push_back(steps[i - 1].to.ratio());
+  }
+  ASSERT_EQ(reached.size(), 2u);
+  EXPECT_EQ(reached[0], reached[1]);
+  for (const auto& step : plain) EXPECT_GE(std::abs(step.to.ratio() - 0.1), std::abs(reached[0] - 0.1));
+}
+
+TEST(Steps, WithoutALevelToRestartFromThereIsNoRestart) {
+  const Schedule schedule(stable_diffusion());
+  EXPECT_EQ(make_steps(schedule, 1, StepGrid::restart).size(), 1u);
+}
+
+TEST(Steps, ImageToImageRestartsFromNothingNoisierThanItsImage) {
+  const Schedule schedule(stable_diffusion());
+  const auto plain = make_steps(schedule, 20, StepGrid::interpolated);
+  const auto steps = make_steps(schedule, 20, StepGrid::restart);
+  EXPECT_EQ(last_steps(steps, 20, 1).size(), steps.size());
+  for (const double strength : {0.9, 0.5, 0.3, 0.1, 0.05}) {
+    const auto some = last_steps(steps, 20, strength);
+    EXPECT_EQ(some.front().from.t, last_steps(plain, 20, strength).front().from.t) << strength;
+    for (const auto& step : some) EXPECT_LE(step.from.ratio(), some.front().from.ratio()) << strength;
+    EXPECT_EQ(some.back().to.sigma, 0);
+  }
+  EXPECT_EQ(last_steps(steps, 20, 0.9).size(), steps.size() - 2);  // above the restarts' 2
+}
+
+TEST(Steps, ConsistencyModelsHaveNoMoreStepsThanTheyWereDistilledWith) {
+  const Schedule schedule(ScheduleConfig::from_json({{"_class_name", "LCMScheduler"}}));
+  EXPECT_EQ(consistency_timesteps(schedule, 4), (std::vector<std::int64_t>{999, 759, 499, 259}));
+  EXPECT_EQ(make_steps(schedule, 50, StepGrid::lcm).size(), 50u);
+  EXPECT_THROW(make_steps(schedule, 51, StepGrid::lcm), std::invalid_argument);
+  EXPECT_THROW(make_steps(schedule, 51, StepGrid::tcd), std::invalid_argument);
+}
+
+TEST(Steps, SigmaMinEndsAtTimestepZero) {
+  const auto config =
+      ScheduleConfig::from_json({{"_class_name", "EulerDiscreteScheduler"}, {"final_sigmas_type", "sigma_min"}});
+  const Schedule schedule(config);
+  for (const auto grid : {StepGrid::interpolated, StepGrid::solver, StepGrid::deis})
+    EXPECT_EQ(make_steps(schedule, 9, grid).back().to.ratio(), schedule.level_at(0).ratio());
 }
 
 }  // namespace

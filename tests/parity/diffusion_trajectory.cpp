@@ -36,14 +36,29 @@ Network toy_network(const std::string& variance_type, double t_error) {
   };
 }
 
+Schedule schedule_of(const Json& one) {
+  auto config = ScheduleConfig::from_json(one.at("config"));
+  config.sigma_schedule = one.value("schedule", config.sigma_schedule);
+  return Schedule(config);
+}
+
+Sampler sampler_of(const Json& one) {
+  const auto name = one.at("sampler").get<std::string>();
+  if (name != "ddim_inverse") return find_sampler(name);
+  return {.name = name, .label = "", .description = "", .grid = StepGrid::ddim, .sample = invert_ddim};
+}
+
 torch::Tensor trajectory(const Json& one, double t_error) {
-  const Schedule schedule(ScheduleConfig::from_json(one.at("config")));
-  const auto& sampler = find_sampler(one.at("sampler").get<std::string>());
+  const auto schedule = schedule_of(one);
+  const auto sampler = sampler_of(one);
   const auto steps = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
   const auto& variance_type = schedule.config().variance_type;
   const auto denoise = make_denoiser(toy_network(variance_type, t_error), Prediction::of(schedule.config()));
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
+  // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.
+  const bool is_solver = sampler.grid == StepGrid::solver || sampler.grid == StepGrid::deis;
+  const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver;
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
   sampler.sample({.denoise = denoise,
                   .x = initial * initial_noise_scale(schedule, steps, sampler.grid),
@@ -51,8 +66,7 @@ torch::Tensor trajectory(const Json& one, double t_error) {
                   .noise = noise,
                   .options = {.eta = one.value("eta", 0.0), .variance_type = variance_type},
                   .on_step = [&](int step, int, const torch::Tensor& x) {
-                    // The schedulers that go by sigma keep x0 + (sigma / alpha) eps.
-                    latents.push_back(sampler.grid == StepGrid::interpolated ? x / steps[step].to.alpha : x);
+                    latents.push_back(keeps_scaled ? x / steps[step].to.alpha : x);
                     return true;
                   }});
   return torch::stack(latents);

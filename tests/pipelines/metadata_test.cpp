@@ -62,6 +62,18 @@ TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
       << to_text_chunks(record)[0].second;
 }
 
+TEST(Metadata, ScheduleHasTheNameThatOtherProgramsGiveIt) {
+  auto record = kRecord;
+  record.request.sampler = "dpm++2s_a";
+  for (const auto& [name, label] :
+       {std::pair("karras", "Karras"), std::pair("sgm_uniform", "SGM Uniform"), std::pair("beta", "Beta")}) {
+    record.request.schedule = name;
+    EXPECT_NE(
+        to_text_chunks(record)[0].second.find(", Sampler: DPM++ 2S a, Schedule type: " + std::string(label) + ","),
+        std::string::npos);
+  }
+}
+
 TEST(Metadata, TheRecordComesBackFromTheFile) {
   const auto path = std::filesystem::temp_directory_path() / ("sfumato-record-" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(kRecord));

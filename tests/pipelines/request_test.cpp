@@ -171,6 +171,18 @@ TEST(Request, CfgPlusPlusHasItsOwnScaleAndSamplers) {
   EXPECT_NE(with(0.6, "ddim", 3), "");
 }
 
+TEST(Request, AScheduleMustBeKnownAndFitItsSampler) {
+  EXPECT_NE(complaint([](Request& request) { request.schedule = "magic"; }).find("'magic'"), std::string::npos);
+  const auto of_sampler = [](const std::string& sampler) {
+    return complaint([&](Request& request) {
+      request.sampler = sampler;
+      request.schedule = "beta";
+    });
+  };
+  EXPECT_EQ(of_sampler("dpm2_a"), "");
+  EXPECT_EQ(of_sampler("lcm"), "schedule 'beta': expected discrete with the sampler lcm");
+}
+
 TEST(Request, ATextThatIsNotUtf8IsRefused) {
   EXPECT_NE(complaint([](Request& request) { request.prompt = "caf\xe9"; }).find("prompt"), std::string::npos);
   EXPECT_NE(complaint([](Request& request) { request.negative_prompt = std::string("a\0b", 3); }), "");

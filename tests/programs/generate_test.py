@@ -483,6 +483,16 @@ class Refuses(Programs):
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
+    def test_lists_need_neither_prompt_nor_model(self):
+        for what, names in (("samplers", ["ddim", "dpm++2m", "lcm"]), ("schedules", ["discrete", "karras", "beta"])):
+            for program in (TXT2IMG, IMG2IMG):
+                result = self.run_program(program, "--list", what, model="no such model")
+                self.assertEqual((result.returncode, result.stderr), (0, b""))
+                listed = dict(line.split(None, 1) for line in result.stdout.decode().splitlines())
+                for name in names:
+                    self.assertIn(name, listed)
+        self.refuses(TXT2IMG, "--list", "cats", says=["cats", "samplers", "schedules"])
+
     def test_wrong_names(self):
         self.refuses(TXT2IMG, "a cat", "--sampler", "magic", says=["magic", "ddim"])
         self.refuses(TXT2IMG, "a cat", "--device", "abacus", says=["abacus"])

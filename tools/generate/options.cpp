@@ -9,6 +9,7 @@
 
 #include "core/files.h"
 #include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
 #include "generate/control_options.h"
 #include "generate/lora_tags.h"
 #include "pipelines/find_model.h"
@@ -28,11 +29,13 @@ struct Arguments {
   std::string from_image;
   std::vector<std::string> loras, embeddings;
   std::string lora_dir = "loras";
+  std::string list;
 };
 
-std::string sampler_help() {
-  std::string text = "How to integrate, by default what the model's folder says: ";
-  for (const auto& sampler : samplers()) text += (text.ends_with(": ") ? "" : ", ") + sampler.name;
+/// The names in a table of samplers or schedules, after what is said of them.
+template <class Table>
+std::string help_of(std::string text, const Table& table) {
+  for (const auto& row : table) text += (text.ends_with(": ") ? "" : ", ") + row.name;
   return text;
 }
 
@@ -96,6 +99,20 @@ void add_guidance_options(CLI::App& app, Request& request) {
       ->group(group);
 }
 
+template <class Table>
+void print_table(const Table& table) {
+  std::size_t width = 0;
+  for (const auto& row : table) width = std::max(width, row.name.size());
+  for (const auto& row : table)
+    std::cout << row.name << std::string(width - row.name.size() + 2, ' ') << row.description << '\n';
+}
+
+void print_list(const std::string& what) {
+  if (what == "samplers") return print_table(samplers());
+  if (what == "schedules") return print_table(sigma_schedules());
+  throw std::invalid_argument("--list '" + what + "': expected samplers or schedules");
+}
+
 void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& request = arguments.request;
   // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
@@ -114,8 +131,10 @@ void add_request_options(CLI::App& app, Arguments& arguments, const GenerateProg
       ->capture_default_str();
   app.add_option("--clip-skip", request.clip_skip, "CLIP's layer for the text: 1 the last, 2 the one before it, ...")
       ->capture_default_str();
-  app.add_option("--sampler", request.sampler, sampler_help());
-  app.add_option("--schedule", request.schedule, "how its noise levels lie: discrete or karras (default: the model's)");
+  app.add_option("--sampler", request.sampler,
+                 help_of("How to integrate, by default what the model's folder says: ", samplers()));
+  app.add_option("--schedule", request.schedule,
+                 help_of("How its noise levels lie, by default as the model's folder says: ", sigma_schedules()));
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
   add_guidance_options(app, request);
   add_size_conditions(app, request);
@@ -172,6 +191,7 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
       ->capture_default_str();
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
+  app.add_option("--list", arguments.list, "Print the samplers or the schedules, one a line, and do nothing else");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--json", options.json, "Print the result as JSON");
   app.add_flag("--verbose", options.verbose, "Say what is loaded, and how long it takes");
@@ -265,6 +285,10 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   add_program_options(app, arguments);
   add_additions(app, arguments);
   if (!parse(app, argc, argv)) return std::nullopt;
+  if (!arguments.list.empty()) {
+    print_list(arguments.list);
+    return std::nullopt;
+  }
   if (!arguments.from_image.empty()) {
     start_from_record(program, arguments);
     parse(app, argc, argv);

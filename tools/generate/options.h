@@ -42,8 +42,8 @@ struct GenerateProgram {
   double strength = Request().strength;  ///< where the command line names none
 };
 
-/// The options, or nothing where --help was asked for and printed. Throws std::invalid_argument for a wrong argument
-/// and std::runtime_error for a file that cannot be read (--prompts-file, --from-image).
+/// The options, or nothing where --help or --list was asked for and printed. Throws std::invalid_argument for a wrong
+/// argument and std::runtime_error for a file that cannot be read (--prompts-file, --from-image).
 std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int argc, char** argv);
 
 }  // namespace sfumato

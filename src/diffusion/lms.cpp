@@ -1,0 +1,47 @@
+#include <cmath>
+#include <deque>
+
+#include "diffusion/samplers.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::size_t kLmsOrder = 4;
+
+/// The integral, from the first node to `to`, of the polynomial that is 1 at nodes[k] and 0 at the others. Two points
+/// of Gauss and Legendre are exact up to the third degree, which four nodes give.
+double integrated_lagrange(const std::deque<double>& nodes, std::size_t k, double to) {
+  const double middle = (nodes.front() + to) / 2, half = (to - nodes.front()) / 2;
+  double sum = 0;
+  for (const double point : {middle - half / std::sqrt(3.0), middle + half / std::sqrt(3.0)}) {
+    double product = 1;
+    for (std::size_t j = 0; j < nodes.size(); ++j)
+      if (j != k) product *= (point - nodes[j]) / (nodes[k] - nodes[j]);
+    sum += product;
+  }
+  return half * sum;
+}
+
+}  // namespace
+
+torch::Tensor sample_lms(const SampleArgs& args) {
+  auto x = args.x.to(torch::kFloat32);
+  std::deque<torch::Tensor> slopes;  // the newest first, as their nodes are
+  std::deque<double> nodes;
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& [from, to, middle] = args.steps[i];
+    slopes.push_front(args.denoise(x, from).eps);
+    nodes.push_front(from.ratio());
+    if (nodes.size() > kLmsOrder) {
+      slopes.pop_back();
+      nodes.pop_back();
+    }
+    x = x / from.alpha;  // x0 + (sigma / alpha) eps
+    for (std::size_t k = 0; k < nodes.size(); ++k) x = x + integrated_lagrange(nodes, k, to.ratio()) * slopes[k];
+    x = to.alpha * x;
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,167 @@
+"""The scheduler configs and step counts of diffusion_reference.py: each function yields (config, steps, options of
+step())."""
+
+import itertools
+
+import numpy as np
+
+BETAS = {
+    "linear": {"beta_schedule": "linear"},
+    "scaled_linear": {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},
+    "squaredcos_cap_v2": {"beta_schedule": "squaredcos_cap_v2"},
+}
+SPACINGS = ("leading", "linspace", "trailing")
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+FLAGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
+
+
+def ddim_cases():
+    ends = ({"set_alpha_to_one": True, "steps_offset": 0}, {"set_alpha_to_one": False, "steps_offset": 1})
+    for betas, spacing, prediction, end, zero_snr in itertools.product(
+        BETAS.values(), SPACINGS, PREDICTIONS, ends, (False, True)
+    ):
+        config = betas | end | {"timestep_spacing": spacing, "prediction_type": prediction, "clip_sample": False}
+        config["rescale_betas_zero_snr"] = zero_snr
+        for steps in (7, 50):
+            yield config, steps, {"eta": 0.0}
+        for eta in (0.5, 1.0):
+            yield config, 13, {"eta": eta}
+    sd = BETAS["scaled_linear"] | {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
+    for prediction in PREDICTIONS:
+        yield sd | {"prediction_type": prediction}, 999, {"eta": 0.0}
+        yield sd | {"prediction_type": prediction}, 1, {"eta": 0.0}
+        yield BETAS["linear"] | {"prediction_type": prediction, "clip_sample": True}, 20, {"eta": 1.0}
+        yield BETAS["linear"] | {"prediction_type": prediction, "clip_sample_range": 0.7}, 20, {"eta": 0.0}
+        thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
+        yield BETAS["linear"] | {"prediction_type": prediction} | thresholding, 20, {"eta": 0.0}
+    trained = {"trained_betas": np.linspace(0.001, 0.05, 100).tolist(), "num_train_timesteps": 100}
+    yield trained | {"clip_sample": False}, 9, {"eta": 0.5}
+
+
+def inverse_cases():
+    """Not of x0 from alpha = 1, where the reference divides by sigma = 0."""
+    for betas, spacing, prediction in itertools.product(BETAS.values(), ("leading", "trailing"), PREDICTIONS):
+        for one in (False, True) if prediction != "sample" else (False,):
+            config = {"timestep_spacing": spacing, "prediction_type": prediction, "set_alpha_to_one": one}
+            for steps in (1, 7, 50):
+                yield betas | config | {"clip_sample": False, "steps_offset": int(spacing == "leading")}, steps, {}
+
+
+def ddpm_cases():
+    variances = ("fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range")
+    for betas, spacing, prediction, variance in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS, variances):
+        for steps in (7, 50):
+            yield betas | {
+                "timestep_spacing": spacing,
+                "prediction_type": prediction,
+                "variance_type": variance,
+                "clip_sample": steps == 50,
+            }, steps, {}
+    for prediction, zero_snr in itertools.product(PREDICTIONS, (False, True)):
+        config = BETAS["scaled_linear"] | {"prediction_type": prediction, "rescale_betas_zero_snr": zero_snr}
+        yield config | {"steps_offset": 1}, 20, {}
+        yield config | {"clip_sample": False, "timestep_spacing": "trailing"}, 20, {}
+    for variance in ("fixed_small", "fixed_large", "learned_range"):
+        yield {"variance_type": variance, "clip_sample": True}, 999, {}
+
+
+def sigma_cases(zero_snr_too):
+    """Of the schedulers that go by sigma."""
+    zero_snr = ({}, {"rescale_betas_zero_snr": True}) if zero_snr_too else ({},)
+    for betas, spacing, prediction, end in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS[:2], zero_snr):
+        config = betas | end | {"timestep_spacing": spacing, "prediction_type": prediction}
+        for steps in (7, 30):
+            yield config | {"steps_offset": int(spacing == "leading")}, steps, {}
+    sd = BETAS["scaled_linear"] | {"timestep_spacing": "leading", "steps_offset": 1}
+    for steps in (1, 2, 500):
+        yield sd, steps, {}
+
+
+def flag_cases():
+    for flag, spacing, steps in itertools.product(FLAGS, SPACINGS, (1, 7, 25)):
+        yield BETAS["scaled_linear"] | {"timestep_spacing": spacing, flag: True}, steps, {}
+
+
+def euler_cases():
+    yield from sigma_cases(zero_snr_too=True)
+    yield from flag_cases()
+    for steps in (1, 7, 25):
+        yield BETAS["scaled_linear"] | {"timestep_spacing": "trailing", "final_sigmas_type": "sigma_min"}, steps, {}
+
+
+def dpm_solver_cases():
+    yield from euler_cases()
+    for prediction in PREDICTIONS:
+        yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 14, {}
+        yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 15, {}
+
+
+def dpm_multistep_cases():
+    yield from dpm_solver_cases()
+    for steps in (7, 25):
+        yield BETAS["scaled_linear"] | {"use_lu_lambdas": True}, steps, {}
+
+
+def sde_cases():
+    for config, steps, options in dpm_multistep_cases():
+        yield config | {"algorithm_type": "sde-dpmsolver++"}, steps, options
+
+
+def heun_cases():
+    """Not of the cosine schedule: sigma begins at 2e4 there, and what the reference keeps, x0 + sigma eps in float32,
+    then falls by a factor that leaves two digits."""
+    for config, steps, options in sigma_cases(zero_snr_too=False):
+        if config["beta_schedule"] != "squaredcos_cap_v2":
+            yield config, steps, options
+    yield from flag_cases()
+
+
+def deis_cases():
+    """Below and from 15 steps on, where the last one's order changes. Not hundreds: the reference's weights are
+    differences of nearly equal logarithms in float32. Nor one step with a flag, which there leaves the noise as it is."""
+    for config, steps, options in heun_cases():
+        if steps < 100 and (steps > 1 or not any(config.get(flag) for flag in FLAGS)):
+            yield config, steps, options
+    for prediction, steps in itertools.product(PREDICTIONS, (14, 15)):
+        yield BETAS["scaled_linear"] | {"prediction_type": prediction}, steps, {}
+    thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
+    yield BETAS["linear"] | thresholding, 20, {}
+
+
+def kdiffusion_cases():
+    for betas, spacing, prediction in itertools.product(("linear", "scaled_linear"), SPACINGS, PREDICTIONS):
+        for steps in (1, 2, 7, 30):
+            yield BETAS[betas] | {"timestep_spacing": spacing, "prediction_type": prediction}, steps
+    for config, steps, _ in flag_cases():
+        yield config, steps
+
+
+def schedule_cases():
+    for name in ("simple", "sgm_uniform", "polyexponential", "align_your_steps", "align_your_steps_xl"):
+        for spacing, steps in itertools.product(("leading", "trailing"), (1, 4, 10, 23)):
+            yield name, spacing, steps
+
+
+def consistency_cases(**options):
+    for betas, prediction, steps in itertools.product(BETAS.values(), PREDICTIONS, (1, 2, 4, 8, 17, 50)):
+        yield betas | {"prediction_type": prediction}, steps, options
+    for prediction in PREDICTIONS:
+        config = {"prediction_type": prediction}
+        yield config | {"rescale_betas_zero_snr": True}, 4, options
+        yield config | {"original_inference_steps": 25, "set_alpha_to_one": False}, 6, options
+    trained = {"trained_betas": np.linspace(0.001, 0.05, 110).tolist(), "num_train_timesteps": 110}
+    yield trained, 9, options
+
+
+def lcm_cases():
+    yield from consistency_cases()
+    for prediction in PREDICTIONS:
+        yield {"prediction_type": prediction, "clip_sample": True, "clip_sample_range": 0.7}, 4, {}
+
+
+def pndm_cases():
+    """Of the "leading" spacing: with another one the reference's second step does not start where the first one did.
+    Only of eps: the reference extrapolates the raw output, and takes a v for one of the present timestep."""
+    for betas, offset, one in itertools.product(BETAS.values(), (0, 1), (False, True)):
+        for steps in (2, 3, 7, 50):
+            yield betas | {"skip_prk_steps": True, "steps_offset": offset, "set_alpha_to_one": one}, steps, {}
