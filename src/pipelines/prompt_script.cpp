@@ -12,8 +12,8 @@ namespace {
 /// Which step of a prompt each of the sampler's steps is: one that stays where it is repeats its predecessor's.
 std::vector<std::size_t> numbered(const std::vector<Step>& steps) {
   std::vector<std::size_t> numbers;
-  for (const auto& [from, to] : steps) {
-    const bool repeats = !numbers.empty() && from.t == to.t && from.alpha == to.alpha;
+  for (const auto& step : steps) {
+    const bool repeats = !numbers.empty() && step.from.t == step.to.t && step.from.alpha == step.to.alpha;
     numbers.push_back(numbers.empty() ? 0 : numbers.back() + (repeats ? 0 : 1));
   }
   return numbers;
