@@ -27,16 +27,14 @@ class LoraPipeline {
   std::map<std::string, torch::Tensor> outputs() {
     const torch::NoGradGuard no_gradients;
     const auto ids = inputs_.tensor("ids");
-    std::map<std::string, torch::Tensor> result = {
-        {"text_encoder", text_encoder_->forward(ids).last_hidden_state},
-        {"unet", unet_->forward({.sample = inputs_.tensor("sample"),
-                                 .timestep = torch::tensor(321),
-                                 .encoder_hidden_states = inputs_.tensor("states." + kind_),
-                                 .encoder_attention_mask = {},
-                                 .class_labels = {},
-                                 .timestep_cond = {},
-                                 .text_embeds = inputs_.tensor("text_embeds"),
-                                 .time_ids = inputs_.tensor("time_ids")})}};
+    UNet2DConditionInput input;
+    input.sample = inputs_.tensor("sample");
+    input.timestep = torch::tensor(321);
+    input.encoder_hidden_states = inputs_.tensor("states." + kind_);
+    input.text_embeds = inputs_.tensor("text_embeds");
+    input.time_ids = inputs_.tensor("time_ids");
+    std::map<std::string, torch::Tensor> result = {{"text_encoder", text_encoder_->forward(ids).last_hidden_state},
+                                                   {"unet", unet_->forward(input)}};
     if (!text_encoder_2_) return result;
     const auto text = text_encoder_2_->forward(ids);
     result["text_encoder_2"] = text.last_hidden_state;
