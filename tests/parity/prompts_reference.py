@@ -238,7 +238,7 @@ def build(folder, is_xl):
             **parts, scheduler=DDIMScheduler(clip_sample=False, set_alpha_to_one=False,
                                                timestep_spacing="leading", **beta), safety_checker=None,
             feature_extractor=None, requires_safety_checker=False)
-    sharpen(pipeline)
+    sharpen(pipeline, most=2)
     pipeline.save_pretrained(folder)
     return pipeline
 

@@ -50,10 +50,10 @@ TURNED = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<HHHIII", 1, 0x112, 3
 def png(width, height, color_type=2, depth=8, exif=b""):
     """A valid PNG of one value; color_type 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
-    return png_of(width, height, color_type, depth, (b"\x50" * (width * channels * depth // 8),) * height)
+    return png_of(width, height, color_type, depth, (b"\x50" * (width * channels * depth // 8),) * height, exif)
 
 
-def png_of(width, height, color_type, depth, rows):
+def png_of(width, height, color_type, depth, rows, exif=b""):
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = b"".join(b"\0" + row for row in rows)
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
