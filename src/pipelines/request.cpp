@@ -7,6 +7,7 @@
 #include "core/random.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
+#include "pipelines/request_sizes.h"
 #include "pipelines/upscalers.h"
 #include "tokenizer/utf8.h"
 
@@ -18,12 +19,6 @@ constexpr std::int64_t kLargestBatch = 10000;
 constexpr double kLargestGuidance = 1000;
 constexpr double kLargestBlur = 1000;
 constexpr double kLargestScale = 8;
-
-/// Stable Diffusion XL's, by their names.
-constexpr std::pair<const char*, std::int64_t Request::*> kSizes[] = {{"original_width", &Request::original_width},
-                                                                      {"original_height", &Request::original_height},
-                                                                      {"crop_left", &Request::crop_left},
-                                                                      {"crop_top", &Request::crop_top}};
 
 [[noreturn]] void refuse(const std::string& name, const std::string& value, const std::string& expected) {
   throw std::invalid_argument(name + " " + value + ": expected " + expected);
@@ -129,7 +124,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_guidance(request);
   check_schedule(request);
   if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
-  for (const auto& [key, member] : kSizes) check_pixels(key, request.*member);
+  for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
   parse_rng(request.rng);
   validate_batch_count(request);

@@ -1,16 +1,10 @@
 #include <stdexcept>
 
 #include "pipelines/request.h"
+#include "pipelines/request_sizes.h"
 
 namespace sfumato {
 namespace {
-
-/// Stable Diffusion XL's sizes, by their keys.
-constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
-    {"original_width", &Request::original_width},
-    {"original_height", &Request::original_height},
-    {"crop_left", &Request::crop_left},
-    {"crop_top", &Request::crop_top}};
 
 /// What is rarely set of guidance.
 constexpr std::pair<const char*, double Request::*> kGuidanceNumbers[] = {
