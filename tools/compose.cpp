@@ -71,7 +71,13 @@ struct Studio {
 std::vector<Thing> chosen_things(const Options& options) {
   auto things = read_things(options.list.empty() ? shipped("data/things") / "things.tsv" : fs::path(options.list));
   if (options.things == "common") std::erase_if(things, [](const Thing& thing) { return !thing.common; });
-  if (things.empty()) throw std::runtime_error("no thing of the list is marked common");
+  if (options.things == "basic") {
+    for (auto& thing : things) {
+      std::erase_if(thing.pictures, [](const Picture& picture) { return !picture.basic; });
+    }
+    std::erase_if(things, [](const Thing& thing) { return thing.pictures.empty(); });
+  }
+  if (things.empty()) throw std::runtime_error("no thing of the list is marked " + options.things);
   return things;
 }
 
@@ -264,8 +270,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("-s,--seed", options.seed, "the same seed, the same scenes");
   app.add_option("--size", options.size, "side in pixels of pictures in --out, --sheet and --folder")
       ->check(CLI::Range(16, 2048));
-  app.add_option("--things", options.things, "common: the things of everyday prompts alone")
-      ->check(CLI::IsMember({"common", "all"}));
+  app.add_option("--things", options.things, "common: the things of everyday prompts; basic: a hundred of them in one style")
+      ->check(CLI::IsMember({"basic", "common", "all"}));
   app.add_option("--list", options.list, "another list of things (see data/things)");
   app.add_option("--tokenizer", options.tokenizer, "folder of the tokenizer for --pack");
 }

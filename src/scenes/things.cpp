@@ -49,6 +49,8 @@ struct Line {
 void apply_flag(const std::string& flag, Line& line) {
   if (flag == "common") {
     line.thing.common = true;
+  } else if (flag == "basic") {
+    line.picture.basic = true;
   } else if (flag == "photo") {
     line.picture.photo = true;
   } else if (flag == "mass") {
@@ -63,7 +65,7 @@ void apply_flag(const std::string& flag, Line& line) {
     line.thing.weight = number_of(flag, 100);
   } else {
     throw std::runtime_error("unknown flag '" + flag +
-                             "', expected common, photo, mass, letters, water, air, seat= or weight=");
+                             "', expected common, basic, photo, mass, letters, water, air, seat= or weight=");
   }
 }
 

@@ -25,6 +25,8 @@ struct Picture {
   std::string colour{};
   /// A photograph; else a drawing.
   bool photo = false;
+  /// Of the small set of drawings in one style, from which a small model can learn what each thing looks like.
+  bool basic = false;
   /// Bears letters, so that it is never mirrored.
   bool letters = false;
   /// Where something put on it stands: fraction of the picture's height from its top. None for what carries nothing.
@@ -50,7 +52,7 @@ struct Thing {
   bool carries() const;
 };
 
-/// Reads the list: tab-separated name, plural, group, flags (common, photo, mass, letters, water, air, seat=0.5,
+/// Reads the list: tab-separated name, plural, group, flags (common, basic, photo, mass, letters, water, air, seat=0.5,
 /// weight=2), colour, source, synonyms (comma-separated, `~` before what takes no article). What flags say of the
 /// thing counts on its first line. Lines with # first are comments. Throws std::runtime_error naming the file, the
 /// line and what is wrong with it.
