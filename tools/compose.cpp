@@ -41,6 +41,7 @@ struct Options {
   std::string things = "all", list, tokenizer;
   std::int64_t scenes = 200000, held_out = 1000, files = 16, size = 128;
   std::uint64_t seed = 1;
+  double variety = 1;
   bool list_sheet = false;
 };
 
@@ -87,7 +88,7 @@ Studio open_studio(const Options& options) {
   const auto list = options.list.empty() ? shipped("data/things") : fs::path(options.list).parent_path();
   sources.drawings = list / "drawings";
   auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, bar("rendered"));
-  SceneMaker maker(things, cutouts, options.seed);
+  SceneMaker maker(things, cutouts, options.seed, options.variety);
   return {std::move(things), std::move(cutouts), std::move(maker)};
 }
 
@@ -268,9 +269,12 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--held-out", options.held_out, "the last that many are never trained on")
       ->check(CLI::NonNegativeNumber);
   app.add_option("-s,--seed", options.seed, "the same seed, the same scenes");
+  app.add_option("--variety", options.variety, "how much sizes, places, tilts and shades differ")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--size", options.size, "side in pixels of pictures in --out, --sheet and --folder")
       ->check(CLI::Range(16, 2048));
-  app.add_option("--things", options.things, "common: the things of everyday prompts; basic: a hundred of them in one style")
+  app.add_option("--things", options.things,
+                 "common: the things of everyday prompts; basic: a hundred of them in one style")
       ->check(CLI::IsMember({"basic", "common", "all"}));
   app.add_option("--list", options.list, "another list of things (see data/things)");
   app.add_option("--tokenizer", options.tokenizer, "folder of the tokenizer for --pack");

@@ -9,12 +9,12 @@ constexpr double kMargin = .02;
 constexpr double kTilt = .14;  // radians, 8 degrees
 
 Placed upright(Rng& rng, const Subject& subject, double side) {
-  return {.cutout = subject.cutout, .side = side, .flip = !subject.letters && rng.chance(.5)};
+  return {.cutout = subject.cutout, .side = side, .flip = !subject.letters && rng.varied()};
 }
 
 /// A tilt now and then; things that stand on something stay nearly upright.
 double tilt(Rng& rng, double most) {
-  return rng.chance(.5) ? rng.uniform(-most, most) : 0;
+  return rng.varied() ? rng.uniform(-most, most) : 0;
 }
 
 /// A centre that keeps `extent` inside the image, or its middle where it does not fit.

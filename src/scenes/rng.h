@@ -9,13 +9,17 @@ namespace sfumato {
 /// Random choices that are the same with every standard library: only mt19937_64's own output is used.
 class Rng {
  public:
-  /// An independent stream for item `index` of `seed`.
-  Rng(std::uint64_t seed, std::uint64_t index) : engine_(mix(seed ^ mix(index + 1))) {}
+  /// An independent stream for item `index` of `seed`. With a variety below 1 ranges narrow around their middle, to a
+  /// point at 0.
+  Rng(std::uint64_t seed, std::uint64_t index, double variety = 1)
+      : engine_(mix(seed ^ mix(index + 1))), variety_(variety) {}
 
   /// In [0, 1).
   double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
-  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  double uniform(double low, double high) { return (low + high) / 2 + variety_ * (high - low) * (uniform() - .5); }
   bool chance(double probability) { return uniform() < probability; }
+  /// A change that leaves the thing what it is, made half the time at full variety.
+  bool varied() { return chance(.5 * variety_); }
   /// In [0, count).
   std::size_t below(std::size_t count) { return static_cast<std::size_t>(uniform() * static_cast<double>(count)); }
 
@@ -34,6 +38,7 @@ class Rng {
   }
 
   std::mt19937_64 engine_;
+  double variety_;
 };
 
 }  // namespace sfumato

@@ -50,8 +50,12 @@ std::size_t SceneMaker::Lottery::draw(Rng& rng) const {
   return entries_[std::min<std::size_t>(found - totals_.begin(), entries_.size() - 1)];
 }
 
-SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed)
-    : things_(std::move(things)), extents_(cutouts.extents), colours_(mean_colours(cutouts.rgba)), seed_(seed) {
+SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, double variety)
+    : things_(std::move(things)),
+      extents_(cutouts.extents),
+      colours_(mean_colours(cutouts.rgba)),
+      seed_(seed),
+      variety_(variety) {
   std::size_t next = 0;
   for (std::size_t i = 0; i < things_.size(); ++i) {
     const auto& thing = things_[i];
@@ -190,7 +194,7 @@ Scene SceneMaker::several(Rng& rng) const {
 }
 
 Scene SceneMaker::scene(std::uint64_t index) const {
-  Rng rng(seed_, index);
+  Rng rng(seed_, index, variety_);
   const double kind = rng.uniform();
   if (kind < .10) return several(rng);
   if (kind < .23 && !supports_.empty() && !tops_.empty()) return one_on_another(rng);

@@ -17,8 +17,9 @@ std::vector<Picture> pictures_of(const std::vector<Thing>& things);
 /// Invents captioned scenes of things: one thing, one on another, beside or above another, two or three of a kind.
 class SceneMaker {
  public:
-  /// `cutouts` are those of pictures_of(things).
-  SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed);
+  /// `cutouts` are those of pictures_of(things). `variety`, 0 to 1, is how much sizes, places, tilts and shades differ
+  /// from scene to scene: the less, the fewer scenes a small model needs to learn what things look like.
+  SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, double variety = 1);
 
   /// Scene `index` of the seed: the same however many are made, and in whatever order.
   Scene scene(std::uint64_t index) const;
@@ -59,6 +60,7 @@ class SceneMaker {
   std::vector<Colour> colours_;  // mean of each cut-out
   Lottery all_, countable_, tops_, supports_;
   std::uint64_t seed_;
+  double variety_;
 };
 
 }  // namespace sfumato
