@@ -13,6 +13,7 @@
 #include <string>
 
 #include "checkpoints/load.h"
+#include "core/memory_pool.h"
 #include "models/autoencoder_kl.h"
 #include "models/unet_2d_condition_model.h"
 
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   torch::set_num_threads(std::stoi(argv[2]));
+  sfumato::pool_cpu_memory();
   sfumato::serve(argv[1]);
   return 0;
 }

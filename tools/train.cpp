@@ -13,9 +13,9 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/json.h"
+#include "core/memory_pool.h"
 #include "core/placement.h"
 #include "core/progress.h"
-#include "training/allocator.h"
 #include "training/export.h"
 #include "training/grid.h"
 #include "training/loss_curve.h"
@@ -195,7 +195,7 @@ int run_training(const Arguments& arguments) {
   const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
   const auto device = parse_device(arguments.device);
   check_run(arguments);
-  keep_freed_memory();
+  pool_cpu_memory();
   const RunFolder run(arguments.out);
   const auto task = make_task(recipe, run, device);
   if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);

@@ -9,6 +9,7 @@
 
 #include "checkpoints/safetensors.h"
 #include "core/interrupt.h"
+#include "core/memory_pool.h"
 #include "core/placement.h"
 #include "core/progress.h"
 #include "generate/outputs.h"
@@ -209,6 +210,7 @@ int complain(const GenerateProgram& program, std::string message, int code) {
 
 int run_generate(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   int code = kMistake;
+  pool_cpu_memory();
   try {
     const auto run = prepared(program, prepare, argc, argv);
     if (!run) return 0;

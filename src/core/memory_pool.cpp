@@ -1,0 +1,136 @@
+#include "core/memory_pool.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace sfumato {
+namespace {
+
+// Large tensors are taken in whole pages.
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kLarge = std::size_t{1} << 20;
+// What is asked of the system at once: address space, of which only touched pages cost memory.
+constexpr std::size_t kArena = std::size_t{256} << 20;
+// In front of the data, and as long as their alignment.
+constexpr std::size_t kHeader = 64;
+
+std::size_t rounded_up(std::size_t size, std::size_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
+/// Memory of this process that is free, by address. Neighbours are one hole.
+class Holes {
+ public:
+  explicit Holes(std::size_t keep) : keep_(keep) {}
+
+  /// Address of `size` bytes: the start of the smallest hole that holds them.
+  std::byte* take(std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    auto best = holes_.end();
+    for (auto it = holes_.begin(); it != holes_.end(); ++it) {
+      if (it->second >= size && (best == holes_.end() || it->second < best->second)) best = it;
+    }
+    if (best == holes_.end()) best = add(map_arena(size), std::max(size, kArena));
+    auto* const address = best->first;
+    const auto left = best->second - size;
+    holes_.erase(best);
+    if (left > 0) holes_.emplace(address + size, left);
+    return address;
+  }
+
+  void give(std::byte* address, std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    const auto hole = add(address, size);
+    if (hole->second > keep_) madvise(hole->first, hole->second, MADV_DONTNEED);
+  }
+
+ private:
+  using Map = std::map<std::byte*, std::size_t>;
+
+  static std::byte* map_arena(std::size_t size) {
+    auto* const address =
+        mmap(nullptr, std::max(size, kArena), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    TORCH_CHECK(address != MAP_FAILED, "not enough memory for a tensor of ", size >> 20, " MiB");
+    return static_cast<std::byte*>(address);
+  }
+
+  Map::iterator add(std::byte* address, std::size_t size) {
+    auto next = holes_.lower_bound(address);
+    if (next != holes_.end() && address + size == next->first) {
+      size += next->second;
+      next = holes_.erase(next);
+    }
+    if (next != holes_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == address) {
+        before->second += size;
+        return before;
+      }
+    }
+    return holes_.emplace_hint(next, address, size);
+  }
+
+  std::mutex mutex_;
+  Map holes_;
+  std::size_t keep_;
+};
+
+class MemoryPool final : public c10::Allocator {
+ public:
+  /// The one of this process, which outlives every tensor: LibTorch's deleters are plain functions.
+  static MemoryPool& instance(std::size_t keep = 0) {
+    static auto& pool = *std::make_unique<MemoryPool>(keep).release();
+    return pool;
+  }
+
+  explicit MemoryPool(std::size_t keep) : holes_(keep) {}
+
+  c10::DataPtr allocate(std::size_t size) override {
+    auto* data = size == 0 ? nullptr : take(size + kHeader);
+    return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+  void copy_data(void* to, const void* from, std::size_t count) const override { default_copy_data(to, from, count); }
+
+ private:
+  void* take(std::size_t size) {
+    const auto mapped = size < kLarge ? 0 : rounded_up(size, kPage);
+    auto* const address = mapped > 0 ? holes_.take(mapped) : take_small(size);
+    *reinterpret_cast<std::size_t*>(address) = mapped;
+    return address + kHeader;
+  }
+
+  static std::byte* take_small(std::size_t size) {
+    auto* const address = std::aligned_alloc(kHeader, rounded_up(size, kHeader));
+    TORCH_CHECK(address != nullptr, "not enough memory for a tensor of ", size, " bytes");
+    return static_cast<std::byte*>(address);
+  }
+
+  static void release(void* data) {
+    if (data == nullptr) return;
+    auto* const address = static_cast<std::byte*>(data) - kHeader;
+    const auto mapped = *reinterpret_cast<const std::size_t*>(address);
+    if (mapped == 0) return std::free(address);
+    instance().holes_.give(address, mapped);
+  }
+
+  Holes holes_;
+};
+
+}  // namespace
+
+void pool_cpu_memory(std::size_t keep) {
+  c10::SetCPUAllocator(&MemoryPool::instance(keep), /*priority=*/1);
+}
+
+}  // namespace sfumato
