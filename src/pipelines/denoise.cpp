@@ -4,6 +4,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/cuda.h"
 #include "diffusion/guidance.h"
 #include "diffusion/prediction.h"
 #include "nn/identity_attention.h"
@@ -124,16 +125,18 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
   const auto network = conditioned_network(model, request, telling, control, denoising.beside);
   const auto denoiser = guided_denoiser(model, request, telling, network, denoising.steps);
   bool ended = false;
+  StepPacer pacer(model.placement.device);
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
     telling.step = static_cast<std::size_t>(step) + 1;
     control.begin_step(telling.step);
+    pacer.step_queued();
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
   generated.latents =
       find_sampler(request.sampler)
           .sample({.denoise = denoiser,
-                   .x = denoising.start.to(model.placement.device),
+                   .x = to_device(denoising.start, model.placement.device),
                    .steps = denoising.steps,
                    .noise = denoising.noise,
                    .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
