@@ -168,6 +168,7 @@ TEST_F(PipelinesOnCuda, TheLoopNeverMakesTheHostWaitForTheNewestStep) {
   const auto model = model_at({device_, torch::kBFloat16});
   auto request = request_of("a red cat");
   request.dynamic_threshold = 0.99;
+  request.sag_scale = 0.5;
   std::optional<NoSynchronisation> guard;
   const OnStep on_step = [&](int step, int steps, const torch::Tensor&) {
     if (step == 0) guard.emplace();

@@ -92,6 +92,8 @@ void add_guidance_options(CLI::App& app, Request& request) {
   app.add_option("--pag-adaptive-scale", request.pag_adaptive_scale, "What that loses with each timestep below 1000")
       ->group(group);
   app.add_option("--pag-layers", request.pag_layers, "Its layers, as mid or mid,down_blocks.1")->group(group);
+  app.add_option("--sag-scale", request.sag_scale, "Self-attention guidance: 0.75 is usual, 0 is without")
+      ->group(group);
   app.add_option("--dynamic-threshold", request.dynamic_threshold,
                  "Cuts each prediction at this quantile of its values, as 0.995, for models of pixels; 0 does not")
       ->group(group);
