@@ -10,12 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "core/cuda.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/json.h"
 #include "core/memory_pool.h"
 #include "core/placement.h"
+#include "core/processor.h"
 #include "core/progress.h"
+#include "training/autocast.h"
 #include "training/export.h"
 #include "training/grid.h"
 #include "training/loss_curve.h"
@@ -43,6 +46,7 @@ constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what 
   --set KEY=VALUE         replace a value of the recipe (optimizer.lr=1e-4); may be repeated
   --init-from FOLDER      start from the weights of a diffusers folder
   --device NAME           auto, cpu, cuda or cuda:N
+  --tf32                  on CUDA: what is computed in float32 may round factors to TF32, which is faster
   --quiet                 no progress bar
 
   --export RUN FOLDER     write the averaged weights of a run as a diffusers folder
@@ -58,7 +62,7 @@ struct Arguments {
   std::string out, init_from;
   std::string device = "auto", dtype = "fp16", max_shard_size = "0";
   std::optional<std::string> steps;
-  bool resume = false, exports = false, curve = false, quiet = false, help = false;
+  bool resume = false, exports = false, curve = false, tf32 = false, quiet = false, help = false;
 };
 
 /// The first line of what went wrong, and the exit status.
@@ -107,8 +111,9 @@ class ArgumentParser {
 
   Arguments result_;
   std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
-                                      {"--curve", &result_.curve},   {"--quiet", &result_.quiet},
-                                      {"--help", &result_.help},     {"-h", &result_.help}};
+                                      {"--curve", &result_.curve},   {"--tf32", &result_.tf32},
+                                      {"--quiet", &result_.quiet},   {"--help", &result_.help},
+                                      {"-h", &result_.help}};
   std::map<std::string, Take> options_{
       {"--out", into(result_.out)},
       {"--init-from", into(result_.init_from)},
@@ -190,10 +195,19 @@ int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
   return 0;
 }
 
+torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
+  const auto device = parse_device(arguments.device);
+  allow_tf32(arguments.tf32);
+  const bool bfloat16 = computes_in_bfloat16(recipe.precision, device.type());
+  const auto note = slow_dtype_note({device, bfloat16 ? torch::kBFloat16 : torch::kFloat32});
+  if (!note.empty() && !arguments.quiet) std::cerr << "train: warning: " << note << '\n';
+  return device;
+}
+
 int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
   const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
-  const auto device = parse_device(arguments.device);
+  const auto device = device_for(arguments, recipe);
   check_run(arguments);
   pool_cpu_memory();
   const RunFolder run(arguments.out);

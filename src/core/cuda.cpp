@@ -1,9 +1,19 @@
 #include "core/cuda.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
-#include <torch/torch.h>
+
+#include <utility>
 
 namespace sfumato {
+namespace {
+
+void set_tf32(bool allowed) {
+  at::globalContext().setAllowTF32CuDNN(allowed);
+  at::globalContext().setAllowTF32CuBLAS(allowed);
+}
+
+}  // namespace
 
 std::filesystem::path cuda_library() {
   Dl_info info{};
@@ -13,12 +23,31 @@ std::filesystem::path cuda_library() {
 
 bool cuda_is_available() {
   static const bool available = [] {
+    set_tf32(false);
     if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) return false;
     // Global and never closed, as if linked: its initialisers register the CUDA kernels with the dispatcher.
     if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
     return torch::cuda::is_available();
   }();
   return available;
+}
+
+void allow_tf32(bool allowed) {
+  cuda_is_available();  // which turns it off the first time
+  set_tf32(allowed);
+}
+
+torch::Tensor to_device(const torch::Tensor& tensor, torch::Device device) {
+  if (!device.is_cuda() || !tensor.is_cpu()) return tensor.to(device);
+  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
+}
+
+void StepPacer::step_queued() {
+  if (device_.is_cpu()) return;
+  const auto before = std::exchange(newest_, std::nullopt);
+  newest_.emplace(device_.type());
+  newest_->record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
+  if (before) before->synchronize();
 }
 
 }  // namespace sfumato

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "core/cuda.h"
 #include "core/cuda_noise.h"
 
 namespace sfumato {
@@ -41,7 +42,7 @@ torch::Tensor NoiseSource::draw(at::IntArrayRef shape) {
 torch::Tensor NoiseSource::draw_like(const torch::Tensor& like) {
   TORCH_CHECK(like.size(0) == static_cast<std::int64_t>(size()), "a batch of ", like.size(0), " for ", size(),
               " generators");
-  return draw(like.sizes().slice(1)).to(like.device());
+  return to_device(draw(like.sizes().slice(1)), like.device());
 }
 
 }  // namespace sfumato

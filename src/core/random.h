@@ -29,7 +29,8 @@ class NoiseSource {
   /// Draws [N, *shape] float32 on the CPU, N the number of seeds, one draw of [1, *shape] from each generator.
   torch::Tensor draw(at::IntArrayRef shape);
 
-  /// Draws as `like` ([N, ...]) is shaped and moves the noise to its device; always float32.
+  /// Draws as `like` ([N, ...]) is shaped and moves the noise to its device, for which the host does not wait;
+  /// always float32.
   torch::Tensor draw_like(const torch::Tensor& like);
 
   std::size_t size() const { return generators_.size(); }

@@ -177,8 +177,9 @@ void check_sizes(const T5EncoderModelConfig& config) {
 /// 0 where attended to, the dtype's lowest value elsewhere: [N, 1, 1, L].
 torch::Tensor additive_mask(const torch::Tensor& attention_mask, const torch::Tensor& like) {
   const auto dropped = attention_mask.to(torch::kBool).logical_not().unsqueeze(1).unsqueeze(1);
-  const double lowest =
-      like.scalar_type() == torch::kFloat16 ? -65504.0 : static_cast<double>(std::numeric_limits<float>::lowest());
+  const float lowest = like.scalar_type() == torch::kFloat16    ? float{std::numeric_limits<at::Half>::lowest()}
+                       : like.scalar_type() == torch::kBFloat16 ? float{std::numeric_limits<at::BFloat16>::lowest()}
+                                                                : std::numeric_limits<float>::lowest();
   return torch::zeros(dropped.sizes(), like.options()).masked_fill(dropped, lowest);
 }
 

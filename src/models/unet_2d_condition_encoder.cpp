@@ -145,6 +145,7 @@ torch::Tensor UNet2DConditionEncoder::time_embedding(const UNet2DConditionInput&
 CrossAttention UNet2DConditionEncoder::cross_attention(const UNet2DConditionInput& input, torch::Dtype dtype) {
   CrossAttention cross;
   cross.identity = input.identity;
+  cross.watch = input.watch;
   if (!input.encoder_hidden_states.defined()) return cross;
   cross.encoder_hidden_states = input.encoder_hidden_states.to(dtype);
   if (encoder_hid_proj_) cross.encoder_hidden_states = encoder_hid_proj_(cross.encoder_hidden_states);

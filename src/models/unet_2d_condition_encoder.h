@@ -35,6 +35,8 @@ struct UNet2DConditionInput {
   torch::Tensor mid_block_additional_residual;
   /// Self-attention that some rows go without.
   IdentityAttention identity = {};
+  /// And what of it is asked for.
+  AttentionWatch watch = {};
 };
 
 /// What UNet2DConditionModel and ControlNetModel have in common: the embeddings of time, class and text, conv_in, the

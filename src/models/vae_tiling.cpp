@@ -11,7 +11,9 @@ void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim,
   extent = std::min({extent, before.size(dim), tile.size(dim)});
   std::vector<std::int64_t> shape(4, 1);
   shape[static_cast<std::size_t>(dim)] = extent;
-  const auto share = (torch::arange(extent, tile.options()) / static_cast<double>(extent)).view(shape);
+  // In float32 first: bfloat16 does not tell 257 from 256.
+  const auto pixels = torch::arange(extent, tile.options().dtype(torch::kFloat32));
+  const auto share = (pixels / static_cast<double>(extent)).to(tile.scalar_type()).view(shape);
   const auto end = before.narrow(dim, before.size(dim) - extent, extent);
   auto start = tile.narrow(dim, 0, extent);
   start.copy_(end * (1 - share) + start * share);

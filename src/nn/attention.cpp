@@ -1,5 +1,7 @@
 #include "nn/attention.h"
 
+#include <cmath>
+
 namespace sfumato {
 
 torch::Tensor image_to_tokens(const torch::Tensor& x) {
@@ -24,10 +26,12 @@ AttentionImpl::AttentionImpl(const AttentionOptions& options) : options_(options
   to_out_->push_back(Linear(inner, options.query_dim));
 }
 
+/// [N, L, heads * d] -> [N, heads, L, d].
+torch::Tensor AttentionImpl::heads(const torch::Tensor& y) const {
+  return y.unflatten(-1, {options_.heads, options_.dim_head}).transpose(1, 2);
+}
+
 torch::Tensor AttentionImpl::attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias) {
-  const auto heads = [&](const torch::Tensor& y) {  // [N, L, heads * d] -> [N, heads, L, d]
-    return y.unflatten(-1, {options_.heads, options_.dim_head}).transpose(1, 2);
-  };
   const auto& attended = states.defined() ? states : x;
   const auto query = heads(to_q_(x));
   const auto mask = bias.defined() ? std::optional(bias.to(query.dtype())) : std::nullopt;
@@ -43,6 +47,13 @@ torch::Tensor AttentionImpl::finished(const torch::Tensor& hidden, const torch::
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias) {
   const auto normed = group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
   return finished(attend(normed, states, bias), x);
+}
+
+torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
+  const auto normed = group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
+  const auto query = heads(to_q_(normed)) / std::sqrt(static_cast<double>(options_.dim_head));
+  const auto scores = query.matmul(heads(to_k_(normed)).transpose(-1, -2));  // [N, heads, L, L]
+  return scores.to(torch::kFloat32).softmax(-1).mean(1).sum(1);
 }
 
 torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::int64_t rows) {

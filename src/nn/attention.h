@@ -33,12 +33,16 @@ class AttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& states = {}, const torch::Tensor& bias = {});
   /// Self-attention in which the last `rows` of x [N, L, query_dim] keep their own values.
   torch::Tensor forward_with_identity(const torch::Tensor& x, std::int64_t rows);
+  /// In self-attention, the attention that each place of x [N, L, query_dim] gets from all of them, in the mean of the
+  /// heads: float32 [N, L], of sum L.
+  torch::Tensor received(const torch::Tensor& x);
   /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format.
   torch::Tensor forward_image(const torch::Tensor& x);
 
   bool is_self_attention() const { return options_.cross_attention_dim == 0; }
 
  private:
+  torch::Tensor heads(const torch::Tensor& y) const;
   torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);
   torch::Tensor finished(const torch::Tensor& hidden, const torch::Tensor& residual) const;
 

@@ -41,4 +41,11 @@ std::set<const AttentionImpl*> self_attention_layers(const torch::nn::Module& ne
   return layers;
 }
 
+const AttentionImpl* find_self_attention(const torch::nn::Module& network, const std::string& name) {
+  const auto modules = network.named_modules("", false);
+  const auto* found = modules.find(name);
+  const auto* layer = found == nullptr ? nullptr : (*found)->as<AttentionImpl>();
+  return layer != nullptr && layer->is_self_attention() ? layer : nullptr;
+}
+
 }  // namespace sfumato

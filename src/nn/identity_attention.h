@@ -24,4 +24,7 @@ struct IdentityAttention {
 /// none.
 std::set<const AttentionImpl*> self_attention_layers(const torch::nn::Module& network, const std::string& patterns);
 
+/// The self-attention layer of `network` with this name, or null.
+const AttentionImpl* find_self_attention(const torch::nn::Module& network, const std::string& name);
+
 }  // namespace sfumato

@@ -37,7 +37,9 @@ GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double 
 }
 
 torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
-  return torch::group_norm(x, groups_, weight, bias, eps_);
+  // On CUDA LibTorch computes it, and answers, in NCHW whatever it is given: what follows would then be in NCHW too. A
+  // kernel of our own belongs here, which would save both copies.
+  return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());
 }
 
 LayerNormImpl::LayerNormImpl(std::int64_t size, double eps) : eps_(eps) {
@@ -55,6 +57,11 @@ EmbeddingImpl::EmbeddingImpl(std::int64_t count, std::int64_t size) {
 
 torch::Tensor EmbeddingImpl::forward(const torch::Tensor& ids) {
   return torch::embedding(weight, ids);
+}
+
+void make_channels_last(torch::nn::Module& network) {
+  for (auto& parameter : network.parameters())
+    if (parameter.dim() == 4) parameter.set_data(parameter.detach().contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 }  // namespace sfumato

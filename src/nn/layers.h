@@ -36,7 +36,7 @@ class Conv2dImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Conv2d);
 
-/// Group normalisation with affine weight and bias [channels]; x [N, channels, ...].
+/// Group normalisation with affine weight and bias [channels]; x [N, channels, ...], in its memory format.
 class GroupNormImpl : public torch::nn::Module {
  public:
   GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
@@ -69,5 +69,9 @@ class EmbeddingImpl : public torch::nn::Module {
   torch::Tensor weight;
 };
 TORCH_MODULE(Embedding);
+
+/// Lays the weights of convolutions out as [out, k, k, in], so that they take and give images in channels-last: set
+/// once, when a network is loaded. Fastest on CUDA.
+void make_channels_last(torch::nn::Module& network);
 
 }  // namespace sfumato

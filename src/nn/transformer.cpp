@@ -55,8 +55,10 @@ BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const Tra
 torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
   // The mask is the text's; diffusers gives attn1 another one, which Stable Diffusion leaves empty.
   const auto attended = only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor();
-  auto hidden = x + (cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(norm1_(x), cross.identity.rows)
-                                                      : attn1_(norm1_(x), attended));
+  const auto normed = norm1_(x);
+  if (cross.watch.sees(*attn1_)) *cross.watch.received = attn1_->received(normed.narrow(0, 0, cross.watch.rows));
+  auto hidden = x + (cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(normed, cross.identity.rows)
+                                                      : attn1_(normed, attended));
   hidden = hidden + attn2_(norm2_(hidden), cross.encoder_hidden_states, cross.bias);
   return hidden + ff_(norm3_(hidden));
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/attention.h"
+#include "nn/attention_watch.h"
 #include "nn/identity_attention.h"
 #include "nn/layers.h"
 
@@ -19,6 +20,7 @@ struct CrossAttention {
   torch::Tensor bias;
   /// For the self-attention.
   IdentityAttention identity = {};
+  AttentionWatch watch = {};
 };
 
 /// A position-wise layer of width 4 dim (diffusers' FeedForward). activation_fn: geglu (Shazeer 2020), gelu or

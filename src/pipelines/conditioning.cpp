@@ -93,6 +93,11 @@ Conditioning for_rows(const Conditioning& told, std::int64_t rows) {
   return {fitted(told.states), fitted(told.text_embeds), fitted(told.time_ids), fitted(told.timestep_cond)};
 }
 
+Conditioning first_rows(const Conditioning& told, std::int64_t rows) {
+  const auto cut = [&](const torch::Tensor& all) { return all.defined() ? all.narrow(0, 0, rows) : all; };
+  return {cut(told.states), cut(told.text_embeds), cut(told.time_ids), cut(told.timestep_cond)};
+}
+
 bool is_guided(const StableDiffusion& model, const Request& request) {
   return (request.guidance == "cfg++" || is_guided({.scale = request.guidance_scale})) &&
          model.unet->config().time_cond_proj_dim == 0;

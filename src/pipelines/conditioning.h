@@ -36,6 +36,9 @@ struct StepwiseConditioning {
 /// `told` for a batch of `rows`: where that is fewer, the last ones alone; where it is more, the last ones once more.
 Conditioning for_rows(const Conditioning& told, std::int64_t rows);
 
+/// `told` for its first `rows` alone.
+Conditioning first_rows(const Conditioning& told, std::int64_t rows);
+
 /// Whether a request runs with a negative half. A network distilled with guidance (LCM) is told its scale instead.
 bool is_guided(const StableDiffusion& model, const Request& request);
 

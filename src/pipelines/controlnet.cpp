@@ -7,6 +7,7 @@
 #include "images/pixels.h"
 #include "images/read.h"
 #include "models/controlnet_file.h"
+#include "nn/layers.h"
 #include "pipelines/conditioning.h"
 #include "pipelines/stable_diffusion.h"
 

@@ -4,8 +4,10 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/cuda.h"
 #include "diffusion/guidance.h"
 #include "diffusion/prediction.h"
+#include "diffusion/self_attention_guidance.h"
 #include "nn/identity_attention.h"
 #include "pipelines/conditioning.h"
 
@@ -20,22 +22,45 @@ struct Telling {
   const Conditioning& now() const { return conditioning.at(step); }
 };
 
+UNet2DConditionInput input_of(const StableDiffusion& model, const Conditioning& told, const torch::Tensor& x,
+                              const Level& level) {
+  UNet2DConditionInput input;
+  input.sample = x.to(model.placement.dtype);
+  input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
+  input.encoder_hidden_states = told.states;
+  input.timestep_cond = told.timestep_cond;
+  input.text_embeds = told.text_embeds;
+  input.time_ids = told.time_ids;
+  return input;
+}
+
+/// The UNet's layers that guidance changes, and that it watches.
+struct GuidanceLayers {
+  std::set<const AttentionImpl*> perturbed = {};
+  AttentionWatch watched = {};
+};
+
 /// The UNet, told of the prompts and by the ControlNets: takes as many rows as `telling` has, or the last of them
-/// alone, or these once more, then with the identity for an attention map in `layers`.
+/// alone, or these once more, then with the identity for an attention map in the perturbed layers. From here on nothing
+/// depends on a value that the device computes: with x and the timestep in memory that stays, a CUDA graph can replay
+/// it.
 Network network_of(const StableDiffusion& model, const Telling& telling, const Control& control,
-                   std::set<const AttentionImpl*> layers) {
-  return [&model, &telling, &control, layers = std::move(layers)](const torch::Tensor& x, const Level& level) {
-    const auto told = for_rows(telling.now(), x.size(0));
-    UNet2DConditionInput input;
-    input.sample = x.to(model.placement.dtype);
-    input.timestep = torch::full({1}, level.t, torch::dtype(torch::kFloat32).device(x.device()));
-    input.encoder_hidden_states = told.states;
-    input.timestep_cond = told.timestep_cond;
-    input.text_embeds = told.text_embeds;
-    input.time_ids = told.time_ids;
-    input.identity = {.layers = layers, .rows = x.size(0) - telling.now().states.size(0)};
+                   const GuidanceLayers& layers) {
+  return [&model, &telling, &control, layers](const torch::Tensor& x, const Level& level) {
+    auto input = input_of(model, for_rows(telling.now(), x.size(0)), x, level);
+    input.identity = {.layers = layers.perturbed, .rows = x.size(0) - telling.now().states.size(0)};
+    input.watch = layers.watched;
     control.add_residuals(input);
     return model.unet->forward(input);  // [N, 2N or (1 + K) N, C, h, w]
+  };
+}
+
+/// The same for the first rows of `telling` alone, as many as it is given.
+Network network_of_first(const StableDiffusion& model, const Telling& telling, const Control& control) {
+  return [&model, &telling, &control](const torch::Tensor& x, const Level& level) {
+    auto input = input_of(model, first_rows(telling.now(), x.size(0)), x, level);
+    control.add_residuals(input);
+    return model.unet->forward(input);
   };
 }
 
@@ -55,23 +80,49 @@ Prediction prediction_of(const StableDiffusion& model, const Request& request) {
   return prediction;
 }
 
-/// The UNet with what stands beside the latents; the request's perturbed attention is in what it is told.
-Network conditioned_network(const StableDiffusion& model, const Request& request, const Telling& telling,
-                            const Control& control, const torch::Tensor& beside) {
-  std::set<const AttentionImpl*> perturbed;
-  if (request.pag_scale > 0) perturbed = self_attention_layers(*model.unet, request.pag_layers);
-  const auto network = network_of(model, telling, control, std::move(perturbed));
-  return beside.defined() ? with_channels(network, beside.to(model.placement.device)) : network;
+/// Of the last evaluation's first rows, what the UNet's middle attends to, as diffusers' pipeline asks it.
+AttentionWatch watch_middle(const StableDiffusion& model, const Request& request) {
+  const auto* layer = find_self_attention(*model.unet, "mid_block.attentions.0.transformer_blocks.0.attn1");
+  if (layer == nullptr)
+    throw std::invalid_argument(
+        "sag scale: expected 0 with this model, whose UNet has no self-attention in its middle");
+  return {.layer = layer, .rows = request.batch_count, .received = std::make_shared<torch::Tensor>()};
 }
 
-/// What `network` and the request's kinds of guidance make of x; the prompts alone where guidance is not to act.
+/// The UNet as guidance asks it.
+struct Networks {
+  Network all;                 ///< as network_of has it
+  Network first;               ///< as network_of_first has it
+  ReceivedAttention received;  ///< of the first rows when `all` ran last
+};
+
+/// With what stands beside the latents; the request's perturbed attention is in what the UNet is told.
+Networks conditioned_networks(const StableDiffusion& model, const Request& request, const Telling& telling,
+                              const Control& control, const torch::Tensor& beside) {
+  GuidanceLayers layers;
+  if (request.pag_scale > 0) layers.perturbed = self_attention_layers(*model.unet, request.pag_layers);
+  if (request.sag_scale > 0) layers.watched = watch_middle(model, request);
+  Networks networks{.all = network_of(model, telling, control, layers),
+                    .first = network_of_first(model, telling, control),
+                    .received = [received = layers.watched.received] { return *received; }};
+  if (!beside.defined()) return networks;
+  for (auto* network : {&networks.all, &networks.first})
+    *network = with_channels(*network, beside.to(model.placement.device));
+  return networks;
+}
+
+/// What `networks` and the request's kinds of guidance make of x; the prompts alone where guidance is not to act.
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Telling& telling,
-                         const Network& network, const std::vector<Step>& steps) {
+                         const Networks& networks, const std::vector<Step>& steps) {
   const auto prediction = prediction_of(model, request);
   const auto& weights = telling.conditioning.weights;
   const bool composed = telling.conditioning.is_composed(), guided = is_guided(model, request);
-  const auto alone = composed ? composed_guidance(network, weights, {.scale = 1}) : network;
-  auto inner = network;
+  const auto alone = composed ? composed_guidance(networks.all, weights, {.scale = 1}) : networks.all;
+  auto inner = networks.all;
+  if (request.sag_scale > 0)
+    inner = self_attention_guidance(
+        inner, networks.first, networks.received,
+        {.scale = request.sag_scale, .pictures = request.batch_count, .prediction = prediction.type});
   if (request.pag_scale > 0)
     inner = perturbed_attention_guidance(
         inner, {.scale = request.pag_scale, .adaptive_scale = request.pag_adaptive_scale}, request.batch_count);
@@ -121,19 +172,21 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
   const auto& request = generated.request;
   Telling telling{condition(model, request, denoising.steps, generated.warnings)};
   Control control(model, request, denoising.steps.size());
-  const auto network = conditioned_network(model, request, telling, control, denoising.beside);
-  const auto denoiser = guided_denoiser(model, request, telling, network, denoising.steps);
+  const auto networks = conditioned_networks(model, request, telling, control, denoising.beside);
+  const auto denoiser = guided_denoiser(model, request, telling, networks, denoising.steps);
   bool ended = false;
+  StepPacer pacer(model.placement.device);
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
     telling.step = static_cast<std::size_t>(step) + 1;
     control.begin_step(telling.step);
+    pacer.step_queued();
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
   generated.latents =
       find_sampler(request.sampler)
           .sample({.denoise = denoiser,
-                   .x = denoising.start.to(model.placement.device),
+                   .x = to_device(denoising.start, model.placement.device),
                    .steps = denoising.steps,
                    .noise = denoising.noise,
                    .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},

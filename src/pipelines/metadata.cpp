@@ -89,6 +89,7 @@ TextChunks to_text_chunks(const PictureRecord& record) {
   nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
   if (!record.vae.empty()) json["vae"] = record.vae;
   json.update({{"device", record.device}, {"dtype", record.dtype}});
+  if (record.tf32) json["tf32"] = true;
   json.update(to_json(record.additions));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
@@ -103,6 +104,7 @@ PictureRecord read_record(const std::filesystem::path& path) {
               .vae = value_or<std::string>(json, "vae", ""),
               .device = json.at("device"),
               .dtype = json.at("dtype"),
+              .tf32 = value_or(json, "tf32", false),
               .additions = additions_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());

@@ -19,6 +19,8 @@ struct PictureRecord {
   std::string vae = {};
   std::string device;
   std::string dtype;
+  /// Whether float32 was rounded to TF32 on CUDA.
+  bool tf32 = false;
   /// Files by the paths that the user gave.
   Additions additions{};
 };

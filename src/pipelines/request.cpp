@@ -64,6 +64,7 @@ void check_cfg_plus_plus(const Request& request) {
   if (!(request.guidance_scale >= 0 && request.guidance_scale <= 1))
     refuse("guidance scale", Json(request.guidance_scale).dump(), "0 to 1 with cfg++");
   if (request.pag_scale > 0) refuse("pag scale", Json(request.pag_scale).dump(), "0 with cfg++");
+  if (request.sag_scale > 0) refuse("sag scale", Json(request.sag_scale).dump(), "0 with cfg++");
   if (request.sampler.empty()) return;
   const auto sample = find_sampler(request.sampler).sample;
   if (sample != sample_ddim && sample != sample_euler && sample != sample_euler_ancestral)
@@ -77,6 +78,10 @@ void check_guidance(const Request& request) {
   check_range("guidance end", request.guidance_end, 1);
   check_range("pag scale", request.pag_scale, kLargestGuidance);
   check_range("pag adaptive scale", request.pag_adaptive_scale, kLargestGuidance);
+  check_range("sag scale", request.sag_scale, kLargestGuidance);
+  // The blurred pictures go without the prompt, of which alone ControlNets then speak.
+  if (request.sag_scale > 0 && request.control_guess)
+    refuse("sag scale", Json(request.sag_scale).dump(), "0 with control guess");
   if (request.pag_layers.empty()) refuse("pag layers", "''", "a part of a layer's name, as mid");
   check_range("dynamic threshold", request.dynamic_threshold, 1);
   if (!(request.dynamic_threshold_max >= 1 && request.dynamic_threshold_max <= kLargestGuidance))

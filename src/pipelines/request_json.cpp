@@ -12,6 +12,7 @@ constexpr std::pair<const char*, double Request::*> kGuidanceNumbers[] = {
     {"guidance_end", &Request::guidance_end},
     {"pag_scale", &Request::pag_scale},
     {"pag_adaptive_scale", &Request::pag_adaptive_scale},
+    {"sag_scale", &Request::sag_scale},
     {"dynamic_threshold", &Request::dynamic_threshold},
     {"dynamic_threshold_max", &Request::dynamic_threshold_max}};
 constexpr std::pair<const char*, std::string Request::*> kRareNames[] = {
@@ -127,6 +128,7 @@ Request request_from_json(const Json& json) {
                        "pag_scale",
                        "pag_adaptive_scale",
                        "pag_layers",
+                       "sag_scale",
                        "dynamic_threshold",
                        "dynamic_threshold_max",
                        "rng",

@@ -7,6 +7,7 @@
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
 #include "models/original_layout.h"
+#include "nn/layers.h"
 #include "pipelines/diffusers_folder.h"
 #include "pipelines/single_file.h"
 
@@ -125,11 +126,6 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
     throw std::runtime_error("VAE '" + path.string() + "' has " + std::to_string(model.vae->config().latent_channels) +
                              " latent channels, expected the model's " + std::to_string(channels));
   if (model.vae_placement.device.is_cuda()) make_channels_last(*model.vae);
-}
-
-void make_channels_last(torch::nn::Module& network) {
-  for (auto& parameter : network.parameters())
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {

@@ -69,7 +69,4 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path);
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);
 
-/// Convolutions on CUDA run fastest with weights [out, k, k, in]; set once, when a network is loaded.
-void make_channels_last(torch::nn::Module& network);
-
 }  // namespace sfumato

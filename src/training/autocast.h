@@ -5,11 +5,14 @@
 
 #include <string>
 
+#include "core/processor.h"
+
 namespace sfumato {
 
 /// What a recipe's precision means on `device`: "bf16" or "fp32", or, with "auto", bfloat16 where that is faster: on
-/// CUDA and on CPUs with AVX512-BF16 (the others take three times as long as in float32).
-bool computes_in_bfloat16(const std::string& precision, torch::DeviceType device);
+/// CUDA and on processors with instructions for it. `fast_bfloat16` is the processor's answer.
+bool computes_in_bfloat16(const std::string& precision, torch::DeviceType device,
+                          bool fast_bfloat16 = has_fast_bfloat16());
 
 /// While it lives, convolutions and matrix products on `device` compute in bfloat16 (torch.autocast); with `enabled`
 /// false nothing changes.

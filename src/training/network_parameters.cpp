@@ -1,16 +1,15 @@
 #include "training/network_parameters.h"
 
 #include "nn/init.h"
+#include "nn/layers.h"
 
 namespace sfumato {
 
 void prepare_for_training(torch::nn::Module& network, at::Generator generator, torch::Device device) {
   initialize(network, std::move(generator));
   network.to(device, torch::kFloat32);
-  for (auto& parameter : network.parameters()) {
-    if (parameter.dim() == 4) parameter.set_data(parameter.detach().contiguous(torch::MemoryFormat::ChannelsLast));
-    parameter.requires_grad_(true);
-  }
+  make_channels_last(network);
+  for (auto& parameter : network.parameters()) parameter.requires_grad_(true);
   network.train();
 }
 

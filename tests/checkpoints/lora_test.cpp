@@ -6,6 +6,7 @@
 #include "checkpoints/load.h"
 #include "checkpoints/lora_file.h"
 #include "checkpoints/safetensors.h"
+#include "placements.h"
 
 namespace sfumato {
 namespace {
@@ -180,6 +181,33 @@ TEST_F(LoraMerge, NamesOtherMethods) {
                 .find("holds DoRA"),
             std::string::npos);
 }
+
+class LoraMergeOn : public OnPlacement {};
+
+// Weights that were moved before the merge are those that are moved after it: one rounding to the dtype.
+TEST_P(LoraMergeOn, GivesTheWeightsOfTheCpuInTheirMemoryFormat) {
+  const auto layer = torch::randn({6, 5}), conv = torch::randn({4, 3, 3, 3});
+  const auto path = fresh_folder() / "x.safetensors";
+  write_safetensors(path, {{"layer.lora_A.weight", torch::randn({2, 5})},
+                           {"layer.lora_B.weight", torch::randn({6, 2})},
+                           {"conv.lora_A.weight", torch::randn({2, 3, 3, 3})},
+                           {"conv.lora_B.weight", torch::randn({4, 2, 1, 1})}});
+  const auto placed = [](const torch::Tensor& weight) { return weight.to(GetParam().device, GetParam().dtype); };
+  const LoraWeights expected{{"layer", placed(layer).to(torch::kCPU, torch::kFloat32)},
+                             {"conv", placed(conv).to(torch::kCPU, torch::kFloat32)}};
+  const LoraWeights weights{{"layer", placed(layer)},
+                            {"conv", placed(conv).contiguous(at::MemoryFormat::ChannelsLast)}};
+  apply_loras({{path, 0.5}}, expected);
+  apply_loras({{path, 0.5}}, weights);
+  for (const auto& [name, weight] : weights) {
+    EXPECT_TRUE(weight.device() == GetParam().device && weight.scalar_type() == GetParam().dtype) << name;
+    // In float32 the products are summed in another order.
+    EXPECT_LE(relative_error(weight, expected.at(name)), 4 * roundoff(GetParam().dtype)) << name;
+  }
+  EXPECT_TRUE(weights.at("conv").is_contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+INSTANTIATE_TEST_SUITE_P(Placements, LoraMergeOn, testing::ValuesIn(placements()), placement_name);
 
 }  // namespace
 }  // namespace sfumato

@@ -36,6 +36,23 @@ TEST(Attention, AStateThatTheBiasHidesDoesNotCount) {
   EXPECT_TRUE(torch::allclose(attention(x, states, bias), attention(x, states.slice(1, 0, 3)), 1e-5, 1e-6));
 }
 
+TEST(Attention, TellsWhatEachPlaceReceivesOfIt) {
+  Attention attention(AttentionOptions{.query_dim = 8, .heads = 2, .dim_head = 4});
+  initialize(*attention, seeded_generator(1));
+  const auto x = torch::randn({3, 5, 8}, seeded_generator(2), torch::kFloat32);
+  EXPECT_TRUE(torch::allclose(attention->received(x).sum(1), torch::full({3}, 5.0), 1e-5, 1e-5));
+  // Where values are x itself and both heads agree, the sum of all answers is that of x, weighed by what it receives.
+  const torch::NoGradGuard no_grad;
+  auto parameters = attention->named_parameters();
+  parameters["to_v.weight"].copy_(torch::eye(8));
+  parameters["to_out.0.weight"].copy_(torch::eye(8));
+  parameters["to_out.0.bias"].zero_();
+  parameters["to_q.weight"].slice(0, 4, 8).copy_(parameters["to_q.weight"].slice(0, 0, 4));
+  parameters["to_k.weight"].slice(0, 4, 8).copy_(parameters["to_k.weight"].slice(0, 0, 4));
+  const auto weighed = (attention->received(x).unsqueeze(2) * x).sum(1);  // [3, 8]
+  EXPECT_TRUE(torch::allclose(attention(x).sum(1), weighed, 1e-5, 1e-5));
+}
+
 TEST(ResnetBlock2D, RefusesAnUnknownTimeEmbeddingNorm) {
   const ResnetOptions options{.groups = 2, .time_embedding_norm = "spatial"};
   EXPECT_THROW(ResnetBlock2D(4, 4, options), std::invalid_argument);

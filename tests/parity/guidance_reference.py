@@ -3,8 +3,8 @@
     python guidance_reference.py OUT_DIR
 
 Writes OUT_DIR/clip, OUT_DIR/t5 and OUT_DIR/sdxl (folders), cases.json (requests) and for each case NAME.safetensors
-with `latents.I` after every step I. Perturbed attention is of diffusers' PAG pipelines, dynamic thresholding of its
-DDIM scheduler, the interval of its guider for modular pipelines; CFG++ is written out as its paper's algorithm 2.
+with `latents.I` after every step I. Perturbed attention is of diffusers' PAG pipelines, self-attention guidance of its
+SAG pipeline, dynamic thresholding of its DDIM scheduler, the interval of its guider for modular pipelines; CFG++ is written out as its paper's algorithm 2.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import transformers
 from diffusers import (DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPAGPipeline, StableDiffusionPipeline,
-                       StableDiffusionXLPAGPipeline, logging)
+                       StableDiffusionSAGPipeline, StableDiffusionXLPAGPipeline, logging)
 from diffusers.guiders import ClassifierFreeGuidance
 from safetensors.torch import save_file
 
@@ -33,6 +33,9 @@ CASES = [
     dict(name="pag_xl", model="sdxl", steps=5, guidance_scale=4.0, seed=5, width=64, height=64, pag_scale=3.0),
     dict(name="pag_xl_adaptive", model="sdxl", steps=4, guidance_scale=1.0, seed=6, width=64, height=64,
          pag_scale=3.0, pag_adaptive_scale=0.004, pag_layers="mid,down_blocks.1"),
+    dict(name="sag", model="clip", steps=6, guidance_scale=5.0, seed=12, batch_count=2, sag_scale=2.0),
+    dict(name="sag_unguided", model="clip", steps=6, guidance_scale=1.0, seed=13, sag_scale=2.0),
+    dict(name="sag_of_v", model="t5", steps=6, guidance_scale=4.0, seed=14, sag_scale=2.0, sampler="ddim", width=72),
     dict(name="interval", model="clip", steps=9, guidance_scale=7.0, seed=7, guidance_start=0.25, guidance_end=0.7),
     dict(name="interval_from_the_start", model="clip", steps=7, guidance_scale=7.0, seed=8, guidance_end=0.5,
          guidance_rescale=0.6),
@@ -73,6 +76,19 @@ def perturbed(folder, case):
     options = {} if case["model"] == "sdxl" else dict(safety_checker=None)
     layers = case.get("pag_layers", "mid").split(",")
     return by_pipeline(kind.from_pretrained(folder, pag_applied_layers=layers, **options), case)
+
+
+def self_attended(folder, case):
+    pipeline = StableDiffusionSAGPipeline.from_pretrained(folder, safety_checker=None)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    result = {}
+    count = case.get("batch_count", 1)
+    pipeline([PROMPT] * count, negative_prompt=[NEGATIVE] * count, num_inference_steps=case["steps"],
+             guidance_scale=case["guidance_scale"], sag_scale=case["sag_scale"], width=case.get("width"),
+             generator=generators(case), output_type="latent", callback_steps=1,
+             callback=lambda step, t, latents: result.update({f"latents.{step}": latents.clone()}))
+    return result
 
 
 def thresholded(folder, case):
@@ -130,6 +146,8 @@ def cfg_plus_plus_step(scheduler, case, at, x, negative, positive):
 def run(folder, case):
     if "pag_scale" in case:
         return perturbed(folder, case)
+    if "sag_scale" in case:
+        return self_attended(folder, case)
     if "dynamic_threshold" in case:
         return thresholded(folder, case)
     return by_loop(folder, case, cfg_plus_plus_step if case.get("guidance") == "cfg++" else interval_step)

@@ -52,8 +52,9 @@ TEST_P(GuidanceParity, EveryStepIsThatOfTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(, GuidanceParity,
                          ::testing::Values("pag", "pag_unguided", "pag_adaptive", "pag_layers", "pag_xl",
-                                           "pag_xl_adaptive", "interval", "interval_from_the_start", "threshold",
-                                           "cfg_plus_plus", "cfg_plus_plus_of_v"),
+                                           "pag_xl_adaptive", "sag", "sag_unguided", "sag_of_v", "interval",
+                                           "interval_from_the_start", "threshold", "cfg_plus_plus",
+                                           "cfg_plus_plus_of_v"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far off the request is with one small mistake.
@@ -76,6 +77,13 @@ TEST(GuidanceParityCanFail, ByTheScaleOfPerturbedAttention) {
 TEST(GuidanceParityCanFail, ByItsLayers) {
   EXPECT_GT(error_with("pag_layers", [](Request& request) { request.pag_layers = "down_blocks.(0|1)"; }), kSeen);
   EXPECT_GT(error_with("pag_xl_adaptive", [](Request& request) { request.pag_layers = "mid"; }), kSeen);
+}
+
+TEST(GuidanceParityCanFail, ByTheScaleOfSelfAttentionGuidance) {
+  for (const auto* name : {"sag", "sag_unguided", "sag_of_v"}) {
+    EXPECT_GT(error_with(name, [](Request& request) { request.sag_scale = 0; }), kSeen) << name;
+    EXPECT_GT(error_with(name, [](Request& request) { request.sag_scale *= 1.1; }), kNetworkTolerance) << name;
+  }
 }
 
 TEST(GuidanceParityCanFail, ByAStepMoreOrLess) {

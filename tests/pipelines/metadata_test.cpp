@@ -51,6 +51,16 @@ TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
             std::string::npos);
 }
 
+TEST(Metadata, OfTf32IsSaidWhereItWasAllowed) {
+  EXPECT_EQ(to_text_chunks(kRecord)[1].second.find("tf32"), std::string::npos);
+  auto record = kRecord;
+  record.tf32 = true;
+  const auto path = std::filesystem::temp_directory_path() / ("sfumato_tf32_" + std::to_string(::getpid()) + ".png");
+  write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(record));
+  EXPECT_TRUE(read_record(path).tf32);
+  std::filesystem::remove(path);
+}
+
 TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
   auto record = kRecord;
   record.model = "models/a, b: c.safetensors";

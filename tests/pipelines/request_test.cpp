@@ -135,6 +135,7 @@ TEST(Request, KindsOfGuidanceComeBackFromJsonAndAreLeftOutWhereTheyAreUsual) {
   request.pag_scale = 3;
   request.pag_adaptive_scale = 0.01;
   request.pag_layers = "mid,down_blocks.1";
+  request.sag_scale = 0.75;
   request.dynamic_threshold = 0.99;
   request.dynamic_threshold_max = 4;
   request.rng = "cuda";
@@ -148,6 +149,12 @@ TEST(Request, KindsOfGuidanceOutOfRangeAreRefusedWithTheirValue) {
   EXPECT_NE(complaint([](Request& request) { request.pag_scale = std::nan(""); }), "");
   EXPECT_NE(complaint([](Request& request) { request.pag_adaptive_scale = -1; }), "");
   EXPECT_NE(complaint([](Request& request) { request.pag_layers = ""; }), "");
+  EXPECT_EQ(complaint([](Request& request) { request.sag_scale = -1; }), "sag scale -1.0: expected 0 to 1000.0");
+  EXPECT_EQ(complaint([](Request& request) {
+              request.sag_scale = 0.5;
+              request.control_guess = true;
+            }),
+            "sag scale 0.5: expected 0 with control guess");
   EXPECT_EQ(complaint([](Request& request) { request.dynamic_threshold = 2; }),
             "dynamic threshold 2.0: expected 0 to 1.0");
   EXPECT_EQ(complaint([](Request& request) { request.dynamic_threshold_max = 0.5; }),

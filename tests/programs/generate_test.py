@@ -319,6 +319,7 @@ class Makes(Programs):
         self.makes(TXT2IMG, "a cat", "-s", "5", "--cfg-scale", "3", "-o", "usual.png")
         changes = {"pag": ["--pag-scale", "3", "--pag-layers", "down_blocks.0"],
                    "adaptive": ["--pag-scale", "3", "--pag-adaptive-scale", "0.004", "--pag-layers", "down_blocks.0"],
+                   "sag": ["--sag-scale", "2"],
                    "interval": ["--guidance-end", "0.5"], "late": ["--guidance-start", "0.5"],
                    "threshold": ["--dynamic-threshold", "0.9", "--dynamic-threshold-max", "1.5"],
                    "cfg++": ["--guidance", "cfg++", "--cfg-scale", "0.6"], "cuda": ["--rng", "cuda"]}
@@ -477,6 +478,8 @@ class Refuses(Programs):
                                  (["--guidance-end", "2"], ["guidance end 2", "0 to 1"]),
                                  (["--pag-scale", "-3"], ["pag scale -3"]),
                                  (["--pag-scale", "3", "--pag-layers", "attic"], ["pag layers 'attic'", "mid"]),
+                                 (["--sag-scale", "-1"], ["sag scale -1"]),
+                                 (["--sag-scale", "1", "-W", "32"], ["sag scale", "4 x 8"]),
                                  (["--dynamic-threshold", "1.5"], ["dynamic threshold 1.5", "0 to 1"]),
                                  (["--dynamic-threshold-max", "0"], ["dynamic threshold max 0", "1 to 1000"]),
                                  (["--rng", "gpu"], ["rng 'gpu'", "cpu or cuda"])]:

@@ -92,6 +92,8 @@ void add_guidance_options(CLI::App& app, Request& request) {
   app.add_option("--pag-adaptive-scale", request.pag_adaptive_scale, "What that loses with each timestep below 1000")
       ->group(group);
   app.add_option("--pag-layers", request.pag_layers, "Its layers, as mid or mid,down_blocks.1")->group(group);
+  app.add_option("--sag-scale", request.sag_scale, "Self-attention guidance: 0.75 is usual, 0 is without")
+      ->group(group);
   app.add_option("--dynamic-threshold", request.dynamic_threshold,
                  "Cuts each prediction at this quantile of its values, as 0.995, for models of pixels; 0 does not")
       ->group(group);
@@ -182,6 +184,7 @@ void add_program_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  app.add_flag("--tf32,!--no-tf32", options.tf32, "With float32 on CUDA: round factors to TF32, which is faster");
   app.add_option("--vae-tiling", options.vae_tiling,
                  "Encode and decode in tiles of 512 pixels, with less memory: auto (above 1024x1024), on or off")
       ->check(CLI::IsMember({"auto", "on", "off"}))
@@ -233,6 +236,7 @@ void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   options.vae = record.vae;
   options.additions = record.additions;
   options.dtype = record.dtype;
+  options.tf32 = record.tf32;
   // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
   if (record.device == "cpu") options.device = record.device;
 }

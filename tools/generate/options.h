@@ -20,6 +20,8 @@ struct GenerateOptions {
   Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
+  /// float32 on CUDA may round to TF32 (core/cuda.h).
+  bool tf32 = false;
   /// auto, on or off.
   std::string vae_tiling = "auto";
   /// A pattern with {seed} and {index}; "" finds free names.

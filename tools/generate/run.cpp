@@ -8,9 +8,10 @@
 #include <stdexcept>
 
 #include "checkpoints/safetensors.h"
+#include "core/cuda.h"
 #include "core/interrupt.h"
 #include "core/memory_pool.h"
-#include "core/placement.h"
+#include "core/processor.h"
 #include "core/progress.h"
 #include "generate/outputs.h"
 #include "images/png.h"
@@ -94,10 +95,18 @@ void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
   if (tiling == "auto") vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
 }
 
+Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
+  const auto placement = parse_placement(options.device, options.dtype);
+  allow_tf32(options.tf32);
+  if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
+    std::cerr << program.name << ": warning: " << note << '\n';
+  return placement;
+}
+
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
-  const auto placement = parse_placement(options->device, options->dtype);
+  const auto placement = placement_of(program, *options);
   auto batches = plan(*options);
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
@@ -120,6 +129,7 @@ PictureRecord record_of(const Run& run, const Request& request) {
           .vae = run.options.vae,
           .device = run.model.placement.device.str(),
           .dtype = dtype_name(run.model.placement.dtype),
+          .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
           .additions = run.options.additions};
 }
 

@@ -1,0 +1,55 @@
+#include "diffusion/self_attention_guidance.h"
+
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+constexpr std::int64_t kBlurReach = 4;
+
+torch::Tensor blurred(const torch::Tensor& x) {
+  const auto position = torch::arange(-kBlurReach, kBlurReach + 1, x.options());
+  const auto density = torch::exp(-0.5 * position.square());  // of deviation 1
+  const auto weights = density / density.sum();
+  const auto kernel = torch::outer(weights, weights).unsqueeze(0).unsqueeze(0);  // [1, 1, 9, 9]
+  const auto padded = torch::reflection_pad2d(x, {kBlurReach, kBlurReach, kBlurReach, kBlurReach});
+  return torch::conv2d(padded.flatten(0, 1).unsqueeze(1), kernel).reshape(x.sizes());  // each channel by itself
+}
+
+void check_size(const torch::Tensor& x) {
+  if (x.size(2) > kBlurReach && x.size(3) > kBlurReach) return;
+  throw std::invalid_argument("sag scale: latents of " + std::to_string(x.size(3)) + " x " + std::to_string(x.size(2)) +
+                              " pixels are too small for it, expected at least 5 a side");
+}
+
+}  // namespace
+
+torch::Tensor blurred_where_attended(const torch::Tensor& x0, const torch::Tensor& received) {
+  auto height = x0.size(2), width = x0.size(3);
+  while (height * width > received.size(1)) {
+    height = (height + 1) / 2;
+    width = (width + 1) / 2;
+  }
+  const auto places = (received > 1).to(x0.scalar_type()).view({x0.size(0), 1, height, width});
+  const auto mask = torch::upsample_nearest2d(places, {x0.size(2), x0.size(3)});  // [N, 1, h, w]
+  return blurred(x0) * mask + x0 * (1 - mask);
+}
+
+Network self_attention_guidance(Network network, Network first, ReceivedAttention received,
+                                const SelfAttention& options) {
+  return [=](const torch::Tensor& x, const Level& level) {
+    check_size(x);
+    const auto raw = network(x, level).to(torch::kFloat32);
+    const auto rows = x.size(0), channels = x.size(1);
+    const auto x_first = x.narrow(0, 0, options.pictures), raw_first = raw.narrow(0, 0, options.pictures);
+    const auto said = estimate(raw_first, x_first, level, options.prediction);
+    const auto degraded = level.alpha * blurred_where_attended(said.x0, received()) + level.sigma * said.eps;
+    const auto of_degraded = first(degraded, level).to(torch::kFloat32);
+    const auto away = options.scale * (raw_first - of_degraded).narrow(1, 0, channels);
+    auto moved = raw.clone();
+    moved.narrow(1, 0, channels).add_(away.repeat({rows / options.pictures, 1, 1, 1}));
+    return moved;
+  };
+}
+
+}  // namespace sfumato

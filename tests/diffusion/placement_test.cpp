@@ -1,0 +1,97 @@
+#include "diffusion/guidance.h"
+#include "diffusion/samplers.h"
+#include "placements.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::int64_t kSteps = 8;
+
+ScheduleConfig config_of(const std::string& variance_type) {
+  ScheduleConfig config;
+  config.clip_sample = false;
+  config.variance_type = variance_type;
+  return config;
+}
+
+/// A network whose answer, of unit size, depends on x and t; in `dtype`, as a network at a placement answers, and with
+/// a learned variance where `learned`. It wants x on `device`, in float32.
+Network toy(const Placement& placement, bool learned) {
+  return [placement, learned](const torch::Tensor& x, const Level& level) {
+    TORCH_CHECK(x.scalar_type() == torch::kFloat32 && x.device() == placement.device, "a sampler's state is ",
+                x.options());
+    const auto raw = 0.8 * torch::tanh(x) + std::cos(0.01 * level.t) * torch::cos(2 * x);
+    return (learned ? torch::cat({raw, torch::tanh(x)}, 1) : raw).to(placement.dtype);
+  };
+}
+
+struct Trial {
+  std::string sampler;
+  std::string variance_type = "fixed_small";
+  double threshold = 0;  ///< the quantile of dynamic thresholding
+};
+
+/// The latents after the last step, [2, 4, 8, 8].
+torch::Tensor sampled(const Trial& trial, const Placement& placement, const OnStep& on_step = {}) {
+  const Schedule schedule(config_of(trial.variance_type));
+  const auto& sampler = find_sampler(trial.sampler);
+  const auto steps = make_steps(schedule, kSteps, sampler.grid);
+  auto prediction = Prediction::of(schedule.config());
+  prediction.threshold = {.dynamic_ratio = trial.threshold, .dynamic_max = 3};
+  const auto network = toy(placement, trial.variance_type.starts_with("learned"));
+  const auto denoise =
+      make_denoiser(classifier_free_guidance(
+                        [network](const torch::Tensor& x, const Level& level) {
+                          const auto halves = x.chunk(2);
+                          return torch::cat({network(0.9 * halves[0], level), network(halves[1], level)});
+                        },
+                        {.scale = 1.5, .rescale = 0.5}),
+                    prediction);
+  NoiseSource noise({3, 7});
+  const auto start = noise.draw({4, 8, 8}) * initial_noise_scale(schedule, steps, sampler.grid);
+  return sampler.sample({.denoise = denoise,
+                         .x = start.to(placement.device),
+                         .steps = steps,
+                         .noise = noise,
+                         .options = {.eta = 1, .variance_type = trial.variance_type},
+                         .on_step = on_step});
+}
+
+std::vector<Trial> trials() {
+  std::vector<Trial> all;
+  for (const auto& sampler : samplers()) all.push_back({sampler.name});
+  all.push_back({"ddpm", "learned_range"});
+  all.push_back({"dpm++2m", "fixed_small", 0.9});
+  return all;
+}
+
+class SamplersOn : public OnPlacement {};
+
+// A step's answer is rounded as by four layers, of tanh and cos in either half, and guidance, a second evaluation and
+// the extrapolation of a solver of third order magnify that twice: its square counts 16 times.
+TEST_P(SamplersOn, EveryTrajectoryIsThatOfTheCpu) {
+  for (const auto& trial : trials()) {
+    const auto expected = sampled(trial, {}), actual = sampled(trial, GetParam());
+    EXPECT_TRUE(actual.device() == GetParam().device && actual.scalar_type() == torch::kFloat32) << trial.sampler;
+    EXPECT_LE(relative_error(actual, expected), tolerance(GetParam().dtype, 16 * kSteps)) << trial.sampler;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Placements, SamplersOn, testing::ValuesIn(placements()), placement_name);
+
+using SamplersOnCuda = OnCuda;
+
+TEST_F(SamplersOnCuda, NeverMakeTheHostWaitForTheDevice) {
+  for (const auto& trial : trials()) {
+    std::optional<NoSynchronisation> guard;
+    const OnStep on_step = [&](int step, int steps, const torch::Tensor&) {
+      if (step == 0) guard.emplace();
+      if (step + 1 == steps) guard.reset();
+      return true;
+    };
+    EXPECT_NO_THROW(sampled(trial, {device_, torch::kBFloat16}, on_step)) << trial.sampler;
+  }
+}
+
+}  // namespace
+}  // namespace sfumato

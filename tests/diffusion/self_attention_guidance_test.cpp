@@ -1,0 +1,91 @@
+#include "diffusion/self_attention_guidance.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace sfumato {
+namespace {
+
+const Level kBlurredLevel{.t = 300, .alpha = 0.8, .sigma = 0.6};
+
+/// The weights of a Gaussian of deviation 1 at -4 ... 4, of sum 1.
+std::vector<double> gaussian() {
+  std::vector<double> weights;
+  double sum = 0;
+  for (int i = -4; i <= 4; ++i) sum += weights.emplace_back(std::exp(-0.5 * i * i));
+  for (auto& weight : weights) weight /= sum;
+  return weights;
+}
+
+TEST(BlurredWhereAttended, SpreadsAPixelAsAGaussianDoes) {
+  auto x0 = torch::zeros({1, 2, 16, 16});
+  x0[0][1][8][8] = 1;
+  const auto blurred = blurred_where_attended(x0, torch::full({1, 64}, 2.0));  // 8 x 8 places
+  const auto weights = gaussian();
+  EXPECT_NEAR(blurred[0][1][8][8].item<double>(), weights[4] * weights[4], 1e-6);
+  EXPECT_NEAR(blurred[0][1][9][6].item<double>(), weights[5] * weights[2], 1e-6);
+  EXPECT_NEAR(blurred[0][1].sum().item<double>(), 1, 1e-5);
+  EXPECT_EQ(blurred[0][0].abs().max().item<double>(), 0) << "channels are by themselves";
+}
+
+TEST(BlurredWhereAttended, MirrorsTheBorder) {
+  auto x0 = torch::zeros({1, 1, 5, 5});
+  x0[0][0][0][1] = 1;
+  const auto weights = gaussian();
+  // The column is at distance 1 on either side of the first one.
+  EXPECT_NEAR(blurred_where_attended(x0, torch::full({1, 25}, 2.0))[0][0][0][0].item<double>(),
+              weights[4] * 2 * weights[5], 1e-6);
+}
+
+TEST(BlurredWhereAttended, LeavesWhatGetsNoMoreThanTheMean) {
+  const auto x0 = torch::rand({2, 3, 9, 16});
+  auto received = torch::full({2, 3 * 4}, 1.0);  // 9 x 16, 5 x 8, 3 x 4
+  EXPECT_TRUE(torch::equal(blurred_where_attended(x0, received), x0));
+  received[1][5] = 1.5;  // of the second picture, row 1, column 1: pixels 3 to 5 and 4 to 7
+  const auto changed = (blurred_where_attended(x0, received) - x0).abs().amax(1) > 0;  // [2, 9, 16]
+  EXPECT_EQ(changed.sum().item<std::int64_t>(), 3 * 4);
+  EXPECT_EQ(changed[1].slice(0, 3, 6).slice(1, 4, 8).sum().item<std::int64_t>(), 3 * 4);
+}
+
+/// What self-attention guidance of two pictures asks its network again, and what it makes of the answers.
+struct Asked {
+  torch::Tensor degraded, moved;
+};
+
+Asked ask(const torch::Tensor& x, const torch::Tensor& raw, double scale) {
+  Asked asked;
+  const Network network = [&](const torch::Tensor&, const Level&) { return raw; };
+  const Network first = [&](const torch::Tensor& degraded, const Level&) {
+    asked.degraded = degraded;
+    return torch::full_like(degraded, 3);
+  };
+  const auto received = [] { return torch::full({2, 64}, 0.5); };
+  asked.moved = self_attention_guidance(network, first, received, {.scale = scale, .pictures = 2})(x, kBlurredLevel);
+  return asked;
+}
+
+TEST(SelfAttentionGuidance, AsksAgainForTheNegativeRowsAndMovesAllAlike) {
+  const auto x = torch::randn({4, 3, 8, 8}), raw = torch::randn({4, 3, 8, 8});
+  const auto asked = ask(x, raw, 0.5);
+  // Nothing is attended to: what is noised again is what it was.
+  EXPECT_TRUE(torch::allclose(asked.degraded, x.narrow(0, 0, 2), 1e-5, 1e-5));
+  const auto away = 0.5 * (raw.narrow(0, 0, 2) - 3);
+  EXPECT_TRUE(torch::allclose(asked.moved, raw + away.repeat({2, 1, 1, 1}), 1e-5, 1e-5));
+}
+
+TEST(SelfAttentionGuidance, LeavesALearnedVarianceAsItIs) {
+  const auto x = torch::randn({2, 3, 8, 8}), raw = torch::randn({2, 6, 8, 8});
+  const Network network = [&](const torch::Tensor&, const Level&) { return raw; };
+  const Network first = [](const torch::Tensor& degraded, const Level&) { return torch::cat({degraded, degraded}, 1); };
+  const auto received = [] { return torch::full({2, 64}, 0.5); };
+  const auto moved = self_attention_guidance(network, first, received, {.scale = 2, .pictures = 2})(x, kBlurredLevel);
+  EXPECT_TRUE(torch::equal(moved.narrow(1, 3, 3), raw.narrow(1, 3, 3)));
+}
+
+TEST(SelfAttentionGuidance, RefusesLatentsThatAreSmallerThanTheBlur) {
+  EXPECT_THROW(ask(torch::randn({2, 3, 4, 8}), torch::randn({2, 3, 4, 8}), 1), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sfumato
