@@ -41,9 +41,12 @@ constexpr JsonMember<Request::Hires> kHires[] = {
     {"height", &Request::Hires::height},     {"steps", &Request::Hires::steps},
     {"strength", &Request::Hires::strength}, {"upscaler", &Request::Hires::upscaler}};
 
+constexpr JsonMember<Request::Refiner> kRefiner[] = {{"model", &Request::Refiner::model},
+                                                     {"switch_at", &Request::Refiner::switch_at}};
+
 std::vector<std::string> known_keys() {
-  std::vector<std::string> keys = {"prompt",   "negative_prompt", "prompt_syntax", "image",
-                                   "strength", "inpaint",         "controls",      "hires"};
+  std::vector<std::string> keys = {"prompt",  "negative_prompt", "prompt_syntax", "image", "strength",
+                                   "inpaint", "controls",        "refiner",       "hires"};
   add_keys(keys, kUsual);
   add_keys(keys, kRare);
   add_keys(keys, kSizeConditions);
@@ -67,6 +70,7 @@ nlohmann::ordered_json to_json(const Request& request) {
   }
   if (!request.inpaint.mask.empty()) json["inpaint"] = write_group(kInpaint, request.inpaint);
   for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
+  if (request.refiner.is_on()) json["refiner"] = write_group(kRefiner, request.refiner);
   if (request.hires.is_on()) json["hires"] = write_group(kHires, request.hires);
   return json;
 }
@@ -86,6 +90,7 @@ Request request_from_json(const Json& json) {
   read_group(json, "inpaint", kInpaint, request.inpaint);
   for (const auto& unit : value_or(json, "controls", std::vector<Json>()))
     request.controls.push_back(control_unit_from_json(unit));
+  read_group(json, "refiner", kRefiner, request.refiner);
   read_group(json, "hires", kHires, request.hires);
   return request;
 }

@@ -61,6 +61,7 @@ ModelLimits StableDiffusion::limits() const {
                      .vae_scale_factor = vae->config().downscale_factor()};
   for (const auto& encoder : text_encoders)
     limits.clip_layers = limits.clip_layers == 0 ? encoder.layers : std::min(limits.clip_layers, encoder.layers);
+  if (refiner) limits.clip_layers = std::min(limits.clip_layers, refiner->limits().clip_layers);
   return limits;
 }
 

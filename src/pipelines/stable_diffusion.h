@@ -39,6 +39,8 @@ struct StableDiffusion {
   bool requires_aesthetics_score = false;
   /// Those of a request's controls (load_controlnets), in their order.
   std::vector<ControlNet> controlnets = {};
+  /// That of a request's refiner (load_refiner).
+  std::shared_ptr<const StableDiffusion> refiner = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;

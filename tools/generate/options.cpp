@@ -133,6 +133,8 @@ void check_presence(const CLI::App& app, const Arguments& arguments, const Gener
     throw std::invalid_argument("no initial image: expected one, as in -i photo.png");
   if (program.takes_mask && arguments.asked.request.inpaint.mask.empty())
     throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
+  if (app.get_option("--refiner-at")->count() > 0 && !arguments.asked.request.refiner.is_on())
+    throw std::invalid_argument("--refiner-at without --refiner: expected a model");
 }
 
 }  // namespace

@@ -86,6 +86,14 @@ void add_hires_options(CLI::App& app, Request::Hires& hires) {
   app.add_option("--hires-upscaler", hires.upscaler, "How to enlarge: " + names)->capture_default_str()->group(group);
 }
 
+void add_refiner_options(CLI::App& app, Request::Refiner& refiner) {
+  const auto group = "Stable Diffusion XL";
+  app.add_option("--refiner", refiner.model, "A model that goes on where this one stops, named as -m's")->group(group);
+  app.add_option("--refiner-at", refiner.switch_at, "How much of the noise is gone by then, above 0 and below 1")
+      ->capture_default_str()
+      ->group(group);
+}
+
 void add_guidance_options(CLI::App& app, Request& request) {
   const auto group = "Guidance";
   app.add_option("--guidance", request.guidance, "cfg, or cfg++ with a --cfg-scale of 0 to 1")->group(group);
@@ -114,6 +122,7 @@ void add_request_options(CLI::App& app, RequestArguments& arguments, const Gener
   add_sampling_options(app, arguments);
   add_guidance_options(app, request);
   add_size_conditions(app, request);
+  add_refiner_options(app, request.refiner);
   add_control_options(app, arguments.control);
   if (!program.takes_image) add_hires_options(app, request.hires);
   if (program.takes_image) add_image_options(app, request);
