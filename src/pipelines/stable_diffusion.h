@@ -64,8 +64,8 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
                                       const std::vector<std::filesystem::path>& tokenizers = {});
 
 /// Replaces the model's VAE by another: an AutoencoderKL folder, or the one in a pipeline's folder; or a safetensors
-/// file with the names of diffusers or of the original layout, built and scaled as the model's own. Throws
-/// std::runtime_error naming the path.
+/// file with the names of diffusers or of the original layout, built and scaled as the model's own. It runs where its
+/// own config's force_upcast says; a file counts as saying so. Throws std::runtime_error naming the path.
 void use_vae(StableDiffusion& model, const std::filesystem::path& path);
 
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
