@@ -15,9 +15,9 @@ std::filesystem::path lora_file(const std::string& name, const std::filesystem::
 }
 
 Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {
-  if (tag.text_encoder_weight != tag.weight)
-    throw std::invalid_argument("<lora:" + tag.name + ">: expected one weight for text encoder and UNet");
-  return {.path = lora_file(tag.name, folder), .weight = tag.weight};
+  Lora lora{.path = lora_file(tag.name, folder), .weight = tag.weight};
+  if (tag.text_encoder_weight != tag.weight) lora.text_encoder_weight = tag.text_encoder_weight;
+  return lora;
 }
 
 }  // namespace
