@@ -16,8 +16,8 @@ struct Request {
   std::string prompt{};
   /// None and an empty one differ for Stable Diffusion XL, which has zeros in place of none.
   std::optional<std::string> negative_prompt{};
-  /// How prompts are read: "a1111" as AUTOMATIC1111's web UI does, with weights, BREAK, AND, changes by the step and
-  /// any length, or "plain", as diffusers does; "" takes a1111 for CLIP's models and plain for T5's.
+  /// How prompts are read: "a1111" as AUTOMATIC1111's web UI does, with weights, BREAK, AND, changes by the step,
+  /// # comments and any length, or "plain", as diffusers does; "" takes a1111 for CLIP's models and plain for T5's.
   std::string prompt_syntax{};
   /// Pixels; 0 takes the model's own size (text to image) or the initial image's (image to image).
   std::int64_t width = 0;

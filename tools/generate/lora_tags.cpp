@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "tokenizer/prompt_comments.h"
 #include "tokenizer/prompt_parts.h"
 
 namespace sfumato {
@@ -27,7 +28,7 @@ void take_lora_tags(GenerateOptions& options, const std::filesystem::path& folde
   for (std::size_t i = 0; i < options.requests.size(); ++i) {
     auto& request = options.requests[i];
     if (request.prompt_syntax == "plain") return;
-    auto parsed = take_out_loras(request.prompt);
+    auto parsed = take_out_loras(without_comments(request.prompt));
     if (i > 0 && parsed.loras != tags)
       throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each");
     tags = parsed.loras;

@@ -19,9 +19,10 @@ void add_prompt_options(CLI::App& app, Request& request) {
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("-n,--negative-prompt", request.negative_prompt, "What it shall not show");
-  app.add_option("--prompt-syntax", request.prompt_syntax,
-                 "a1111: (weights:1.2), BREAK, AND, [changes:by step:0.5], any length; plain: as diffusers reads "
-                 "prompts (default: a1111 with CLIP, plain with T5)");
+  app.add_option(
+      "--prompt-syntax", request.prompt_syntax,
+      "a1111: (weights:1.2), BREAK, AND, [changes:by step:0.5], # comments, any length; plain: as diffusers reads "
+      "prompts (default: a1111 with CLIP, plain with T5)");
   app.add_option("--clip-skip", request.clip_skip, "CLIP's layer for the text: 1 the last, 2 the one before it, ...")
       ->capture_default_str();
 }
