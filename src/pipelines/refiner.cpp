@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/json.h"
+#include "models/clip_text_model.h"
 #include "pipelines/additions.h"
 
 namespace sfumato {

@@ -1,7 +1,7 @@
 #include "tokenizer/unigram_json.h"
 
-#include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <set>
 #include <stdexcept>
 

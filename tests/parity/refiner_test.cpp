@@ -82,6 +82,19 @@ TEST(RefinerParityCanFail, AHandOverOneStepEarlierOrLaterShows) {
   EXPECT_GT(moved_by("euler_at_a_timestep", [](Request& request) { request.refiner.switch_at = 0.598; }), least);
 }
 
+/// AUTOMATIC1111's web UI by default.
+TEST(Refiner, IsKeptForTheSecondPassWhereThereIsOne) {
+  auto test = refiner_case("euler_late");
+  test.request.hires = {.scale = 1.5, .steps = 3, .strength = 0.6};
+  const auto refined = latents_of(test);
+  test.request.refiner.switch_at = 0.9999;  // no timestep is left
+  const auto alone = latents_of(test);
+  const auto first = static_cast<std::size_t>(test.request.steps);
+  ASSERT_EQ(refined.size(), first + 3);
+  for (std::size_t i = 0; i < first; ++i) EXPECT_TRUE(torch::equal(refined[i], alone[i])) << "after step " << i;
+  EXPECT_GT(relative_error(refined.back(), alone.back()), 10 * kNetworkTolerance);
+}
+
 TEST(Refiner, SharesWhatItHasInCommonWithTheBase) {
   const auto test = refiner_case("euler_late");
   auto model = load_both(test);

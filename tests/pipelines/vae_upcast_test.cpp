@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
 
 #include "checkpoints/save.h"
+#include "core/json.h"
 #include "core/random.h"
 #include "nn/init.h"
 #include "pipelines/denoise.h"
