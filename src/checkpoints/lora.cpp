@@ -74,6 +74,11 @@ std::string misshapen(const LoraLayer& layer, const torch::Tensor& weight) {
   return out.str();
 }
 
+double weight_of(const Lora& lora, const std::string& layer) {
+  const bool is_text_encoder = layer.starts_with("lora_te") || layer.starts_with("text_encoder");
+  return is_text_encoder ? lora.text_encoder_weight.value_or(lora.weight) : lora.weight;
+}
+
 void add_file(const Lora& lora, const LoraWeights& weights, LoraSums& sums) {
   std::vector<std::string> unexpected, misfits;
   std::unordered_set<const void*> met;
@@ -86,7 +91,7 @@ void add_file(const Lora& lora, const LoraWeights& weights, LoraSums& sums) {
     else if (!fits(layer, found->second))
       misfits.push_back(misshapen(layer, found->second));
     else
-      sums.add(found->second, layer, lora.weight);
+      sums.add(found->second, layer, weight_of(lora, layer.name));
   }
   KeyFaults faults;
   faults.add("unexpected", unexpected);

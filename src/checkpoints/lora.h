@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,10 +14,13 @@ namespace sfumato {
 struct Lora {
   std::filesystem::path path;
   double weight = 1;
+  /// In the text encoders, where that is not `weight`.
+  std::optional<double> text_encoder_weight = {};
 };
 
 /// The weights that LoRA files may change, linear layers' [out, in] and convolutions' [out, in, k, k], each under every
-/// name that files give its layer (models/lora_names.h).
+/// name that files give its layer (models/lora_names.h). Those of text encoders begin with lora_te or text_encoder, and
+/// no others do.
 using LoraWeights = std::unordered_map<std::string, torch::Tensor>;
 
 /// Merges LoRA files (Hu et al. 2021) into a model: W += sum of weight alpha / rank up down, summed in float32 and

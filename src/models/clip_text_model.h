@@ -32,6 +32,8 @@ struct CLIPTextModelConfig {
   /// As transformers writes config.json; `architecture` is the class's name. With a dtype: transformers would compute
   /// in that of the weights on the disk.
   Json to_json(const std::string& architecture = "CLIPTextModel") const;
+
+  bool operator==(const CLIPTextModelConfig&) const = default;
 };
 
 struct CLIPTextModelOutput {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "checkpoints/textual_inversion.h"
@@ -56,6 +57,30 @@ void add_embedding(StableDiffusion& model, const std::filesystem::path& path) {
   }
 }
 
+/// Takes ":NUMBER" from the end of `text`.
+std::optional<double> take_weight(std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
+  double weight = 0;
+  const auto [rest, error] = std::from_chars(begin, end, weight);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  text.resize(colon);
+  return weight;
+}
+
+nlohmann::ordered_json to_json(const Lora& lora) {
+  nlohmann::ordered_json json = {{"path", lora.path.string()}, {"weight", lora.weight}};
+  if (lora.text_encoder_weight) json["text_encoder_weight"] = *lora.text_encoder_weight;
+  return json;
+}
+
+Lora lora_from_json(const Json& json) {
+  Lora lora{.path = json.at("path").get<std::string>(), .weight = json.at("weight").get<double>()};
+  if (json.contains("text_encoder_weight")) lora.text_encoder_weight = json.at("text_encoder_weight").get<double>();
+  return lora;
+}
+
 }  // namespace
 
 void add_to(StableDiffusion& model, const Additions& additions) {
@@ -65,29 +90,24 @@ void add_to(StableDiffusion& model, const Additions& additions) {
 
 Lora parse_lora(const std::string& text) {
   Lora lora{.path = text};
-  if (const auto colon = text.rfind(':'); colon != std::string::npos) {
-    const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
-    double weight = 0;
-    const auto [rest, error] = std::from_chars(begin, end, weight);
-    if (error == std::errc() && rest == end) lora = {text.substr(0, colon), weight};
-  }
-  if (lora.path.empty() || !std::isfinite(lora.weight))
-    throw std::invalid_argument("lora '" + text + "': expected FILE or FILE:WEIGHT");
+  auto path = text;
+  const auto unet = take_weight(path), text_encoders = take_weight(path);
+  if (unet) lora = {.path = path, .weight = *unet, .text_encoder_weight = text_encoders};
+  if (path.empty() || !std::isfinite(lora.weight) || !std::isfinite(lora.text_encoder_weight.value_or(0)))
+    throw std::invalid_argument("lora '" + text + "': expected FILE, FILE:WEIGHT or FILE:TEXT_ENCODERS:UNET");
   return lora;
 }
 
 nlohmann::ordered_json to_json(const Additions& additions) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for (const auto& lora : additions.loras)
-    json["loras"].push_back({{"path", lora.path.string()}, {"weight", lora.weight}});
+  for (const auto& lora : additions.loras) json["loras"].push_back(to_json(lora));
   for (const auto& path : additions.embeddings) json["embeddings"].push_back(path.string());
   return json;
 }
 
 Additions additions_from_json(const Json& json) {
   Additions additions;
-  for (const auto& lora : value_or(json, "loras", Json::array()))
-    additions.loras.push_back({lora.at("path").get<std::string>(), lora.at("weight").get<double>()});
+  for (const auto& lora : value_or(json, "loras", Json::array())) additions.loras.push_back(lora_from_json(lora));
   for (const auto& path : value_or(json, "embeddings", Json::array()))
     additions.embeddings.emplace_back(path.get<std::string>());
   return additions;

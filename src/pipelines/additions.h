@@ -21,11 +21,12 @@ struct Additions {
 /// words to its tokenizers. Throws std::runtime_error naming the file that does not fit the model.
 void add_to(StableDiffusion& model, const Additions& additions);
 
-/// "FILE" or "FILE:WEIGHT" (a number after the last colon; none is 1) as the command line has it. Throws
-/// std::invalid_argument where no file is named or the weight is not finite.
+/// "FILE", "FILE:WEIGHT" or "FILE:TEXT_ENCODERS:UNET" (numbers after the last colons; none is 1) as the command line
+/// has it. Throws std::invalid_argument where no file is named or a weight is not finite.
 Lora parse_lora(const std::string& text);
 
-/// {"loras": [{"path", "weight"}], "embeddings": [path]}: lists that are empty are left out.
+/// {"loras": [{"path", "weight", "text_encoder_weight"}], "embeddings": [path]}: lists that are empty, and weights that
+/// a text encoder has not of its own, are left out.
 nlohmann::ordered_json to_json(const Additions& additions);
 /// Throws std::invalid_argument or Json::exception for values of another type.
 Additions additions_from_json(const Json& json);

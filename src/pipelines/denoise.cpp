@@ -10,6 +10,7 @@
 #include "diffusion/self_attention_guidance.h"
 #include "nn/identity_attention.h"
 #include "pipelines/conditioning.h"
+#include "pipelines/refiner.h"
 
 namespace sfumato {
 namespace {
@@ -137,6 +138,42 @@ Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, c
   return guided_within(denoiser, make_denoiser(alone, prediction), steps, request.guidance_start, request.guidance_end);
 }
 
+/// A model that is told of a request, step by step. What it computes with refers to its members.
+class ToldModel {
+ public:
+  ToldModel(const StableDiffusion& model, const Request& request, const Denoising& denoising,
+            std::vector<std::string>& warnings)
+      : telling_{condition(model, request, denoising.steps, warnings)},
+        control_(model, request, denoising.steps.size()),
+        denoise_(guided_denoiser(model, request, telling_,
+                                 conditioned_networks(model, request, telling_, control_, denoising.beside),
+                                 denoising.steps)) {}
+  ToldModel(const ToldModel&) = delete;
+
+  void begin_step(std::size_t step) {
+    telling_.step = step;
+    control_.begin_step(step);
+  }
+  Estimate operator()(const torch::Tensor& x, const Level& level) const { return denoise_(x, level); }
+
+ private:
+  Telling telling_;
+  Control control_;
+  Denoiser denoise_;
+};
+
+/// The model's refiner, told of the same, where the request has one. ControlNets and what stands beside the latents are
+/// the base's.
+std::unique_ptr<ToldModel> told_refiner(const StableDiffusion& model, Request request, const Denoising& denoising) {
+  if (!request.refiner.is_on() || !denoising.refines) return nullptr;
+  if (!model.refiner)
+    throw std::invalid_argument("refiner '" + request.refiner.model + "': expected a model that it was loaded for");
+  request.controls.clear();
+  const Denoising own{.start = denoising.start, .steps = denoising.steps, .noise = denoising.noise};
+  std::vector<std::string> same_warnings;
+  return std::make_unique<ToldModel>(*model.refiner, request, own, same_warnings);
+}
+
 }  // namespace
 
 Request completed(const StableDiffusion& model, Request request, std::int64_t height, std::int64_t width) {
@@ -170,15 +207,19 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
-  Telling telling{condition(model, request, denoising.steps, generated.warnings)};
-  Control control(model, request, denoising.steps.size());
-  const auto networks = conditioned_networks(model, request, telling, control, denoising.beside);
-  const auto denoiser = guided_denoiser(model, request, telling, networks, denoising.steps);
+  ToldModel base(model, request, denoising, generated.warnings);
+  const auto refiner = told_refiner(model, request, denoising);
+  const auto refined = steps_of_refiner(denoising.steps, request.refiner, model.schedule.num_train_timesteps());
+  std::size_t now = 0;
+  const Denoiser denoiser = [&](const torch::Tensor& x, const Level& level) {
+    return refiner && refined.at(now) ? (*refiner)(x, level) : base(x, level);
+  };
   bool ended = false;
   StepPacer pacer(model.placement.device);
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
-    telling.step = static_cast<std::size_t>(step) + 1;
-    control.begin_step(telling.step);
+    now = static_cast<std::size_t>(step) + 1;
+    base.begin_step(now);
+    if (refiner) refiner->begin_step(now);
     pacer.step_queued();
     ended = on_step && !on_step(step, count, x);
     return !ended;

@@ -33,9 +33,11 @@ struct Denoising {
   NoiseSource& noise;         ///< what the sampler draws from
   torch::Tensor beside = {};  ///< [N, E, h, w], what the UNet takes as channels after the latents' own
   AdjustStep adjust = {};
+  bool refines = true;  ///< whether the request's refiner takes over on the way
 };
 
-/// Makes `generated.request`: its latents, and its warnings. False where on_step ended it.
+/// Makes `generated.request`: its latents, and its warnings. False where on_step ended it. Throws std::invalid_argument
+/// where the model has not the request's ControlNets or refiner.
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step);
 
 /// Latents of images [1, 3, H, W], drawn from the VAE's posterior by each picture's generator: [N, C, h, w] float32.

@@ -25,8 +25,9 @@ struct Generated {
 
 /// A picture from noise: diffusers' StableDiffusionPipeline with a list of CPU generators seeded seed + k.
 /// With the model's ControlNets StableDiffusionControlNetPipeline. Where the request's `hires` says so, what comes out
-/// is enlarged and goes through a second pass. Throws std::invalid_argument for a request that does not validate, or
-/// whose controls are not the model's ControlNets.
+/// is enlarged and goes through a second pass. With the model's refiner, here as in image_to_image and inpaint, what
+/// diffusers makes of denoising_end and denoising_start (pipelines/refiner.h). Throws std::invalid_argument for a
+/// request that does not validate, whose controls are not the model's ControlNets, or whose refiner was not loaded.
 Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {});
 
 /// A picture from `image` [1, 3, H, W] in [-1, 1]: diffusers' StableDiffusionImg2ImgPipeline, likewise. `image` is

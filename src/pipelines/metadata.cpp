@@ -77,6 +77,9 @@ std::string parameters(const PictureRecord& record) {
   if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.hires.is_on()) text += hires_parameters(request.hires);
+  if (request.refiner.is_on())
+    text +=
+        ", Refiner: " + file_name(request.refiner.model) + ", Refiner switch at: " + number(request.refiner.switch_at);
   if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
   text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
   if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number(request.eta);

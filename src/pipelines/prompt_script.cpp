@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tokenizer/prompt_comments.h"
 #include "tokenizer/prompt_parts.h"
 #include "tokenizer/prompt_schedule.h"
 
@@ -33,17 +34,19 @@ PromptScript plain_script(const Request& request, const std::vector<Step>& steps
 }
 
 PromptScript scheduled_script(const Request& request, const std::vector<Step>& steps) {
-  refuse_loras(request.prompt, "prompt");
-  refuse_loras(request.negative_prompt.value_or(""), "negative prompt");
+  const auto prompt = without_comments(request.prompt);
+  const auto negative_prompt = without_comments(request.negative_prompt.value_or(""));
+  refuse_loras(prompt, "prompt");
+  refuse_loras(negative_prompt, "negative prompt");
   const auto numbers = numbered(steps);
   const auto count = static_cast<std::int64_t>(numbers.back()) + 1;
   PromptScript script;
   std::vector<std::vector<std::string>> parts;  // [K][count]
-  for (const auto& [text, weight] : split_parts(request.prompt)) {
+  for (const auto& [text, weight] : split_parts(prompt)) {
     script.weights.push_back(weight);
     parts.push_back(texts_of_steps(text, count));
   }
-  const auto negative = texts_of_steps(request.negative_prompt.value_or(""), count);
+  const auto negative = texts_of_steps(negative_prompt, count);
   for (const auto number : numbers) {
     Wording wording{.parts = {}, .negative = negative[number]};
     for (const auto& part : parts) wording.parts.push_back(part[number]);

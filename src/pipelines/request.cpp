@@ -99,6 +99,13 @@ void check_pixels(const std::string& name, std::int64_t value) {
   if (value < 0 || value > kLargestSide) refuse(name, std::to_string(value), "0 to " + std::to_string(kLargestSide));
 }
 
+void check_refiner(const Request::Refiner& refiner) {
+  if (!refiner.is_on()) return;
+  check_text("refiner", refiner.model);
+  if (!(refiner.switch_at > 0 && refiner.switch_at < 1))
+    refuse("refiner switch at", Json(refiner.switch_at).dump(), "a number above 0 and below 1");
+}
+
 void check_hires(const Request& request, const ModelLimits& limits) {
   const auto& hires = request.hires;
   if (!hires.is_on()) return;
@@ -137,6 +144,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);
   check_pixels("mask padding", request.inpaint.mask_padding);
   for (const auto& unit : request.controls) validate(unit);
+  check_refiner(request.refiner);
   check_hires(request, limits);
 }
 

@@ -16,8 +16,8 @@ struct Request {
   std::string prompt{};
   /// None and an empty one differ for Stable Diffusion XL, which has zeros in place of none.
   std::optional<std::string> negative_prompt{};
-  /// How prompts are read: "a1111" as AUTOMATIC1111's web UI does, with weights, BREAK, AND, changes by the step and
-  /// any length, or "plain", as diffusers does; "" takes a1111 for CLIP's models and plain for T5's.
+  /// How prompts are read: "a1111" as AUTOMATIC1111's web UI does, with weights, BREAK, AND, changes by the step,
+  /// # comments and any length, or "plain", as diffusers does; "" takes a1111 for CLIP's models and plain for T5's.
   std::string prompt_syntax{};
   /// Pixels; 0 takes the model's own size (text to image) or the initial image's (image to image).
   std::int64_t width = 0;
@@ -86,7 +86,19 @@ struct Request {
   /// That they speak for the prompt's half alone and the more the deeper the layer, so that the picture is guessed from
   /// what they are shown (diffusers' guess_mode).
   bool control_guess = false;
-  /// Text to image: a second pass at a higher resolution, as AUTOMATIC1111's web UI has it ("Hires. fix").
+  /// Another model that goes on where this one stops, as Stable Diffusion XL's refiner.
+  struct Refiner {
+    /// A folder or a file (pipelines/refiner.h); "" is none.
+    std::string model{};
+    /// The part of the noise, in timesteps, that is gone by then, above 0 and below 1: diffusers' denoising_end and
+    /// denoising_start.
+    double switch_at = 0.8;
+
+    bool is_on() const { return !model.empty(); }
+    bool operator==(const Refiner&) const = default;
+  } refiner{};
+  /// Text to image: a second pass at a higher resolution, as AUTOMATIC1111's web UI has it ("Hires. fix"). A
+  /// refiner is then kept for this one.
   struct Hires {
     /// Times the request's sides, 1 to 8; 0 takes the sides below.
     double scale = 0;

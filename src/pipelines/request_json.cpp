@@ -1,69 +1,57 @@
-#include <stdexcept>
-
+#include "pipelines/json_members.h"
 #include "pipelines/request.h"
 #include "pipelines/request_sizes.h"
 
 namespace sfumato {
 namespace {
 
-/// What is rarely set of guidance.
-constexpr std::pair<const char*, double Request::*> kGuidanceNumbers[] = {
-    {"guidance_start", &Request::guidance_start},
-    {"guidance_end", &Request::guidance_end},
-    {"pag_scale", &Request::pag_scale},
-    {"pag_adaptive_scale", &Request::pag_adaptive_scale},
-    {"sag_scale", &Request::sag_scale},
-    {"dynamic_threshold", &Request::dynamic_threshold},
-    {"dynamic_threshold_max", &Request::dynamic_threshold_max}};
-constexpr std::pair<const char*, std::string Request::*> kRareNames[] = {
-    {"guidance", &Request::guidance}, {"pag_layers", &Request::pag_layers}, {"rng", &Request::rng}};
+constexpr JsonMember<Request> kUsual[] = {{"width", &Request::width},
+                                          {"height", &Request::height},
+                                          {"steps", &Request::steps},
+                                          {"guidance_scale", &Request::guidance_scale},
+                                          {"guidance_rescale", &Request::guidance_rescale},
+                                          {"sampler", &Request::sampler},
+                                          {"schedule", &Request::schedule},
+                                          {"eta", &Request::eta},
+                                          {"seed", &Request::seed},
+                                          {"batch_count", &Request::batch_count}};
 
-/// Whole and not negative: nlohmann_json would cut 2.7 to 2 and wrap -1.
-template <class Integer>
-Integer whole_or(const Json& json, const std::string& key, Integer fallback) {
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) return fallback;
-  if (!found->is_number_unsigned())
-    throw std::invalid_argument(key + " " + found->dump() + ": expected a whole number that is not negative");
-  return found->template get<Integer>();
-}
+/// What is rarely set, and written where it is.
+constexpr JsonMember<Request> kRare[] = {{"clip_skip", &Request::clip_skip},
+                                         {"guidance_start", &Request::guidance_start},
+                                         {"guidance_end", &Request::guidance_end},
+                                         {"pag_scale", &Request::pag_scale},
+                                         {"pag_adaptive_scale", &Request::pag_adaptive_scale},
+                                         {"sag_scale", &Request::sag_scale},
+                                         {"dynamic_threshold", &Request::dynamic_threshold},
+                                         {"dynamic_threshold_max", &Request::dynamic_threshold_max},
+                                         {"guidance", &Request::guidance},
+                                         {"pag_layers", &Request::pag_layers},
+                                         {"rng", &Request::rng},
+                                         {"control_guess", &Request::control_guess}};
 
-nlohmann::ordered_json to_json(const Request::Inpaint& inpaint) {
-  return {{"mask", inpaint.mask},
-          {"mask_blur", inpaint.mask_blur},
-          {"invert_mask", inpaint.invert_mask},
-          {"only_masked", inpaint.only_masked},
-          {"mask_padding", inpaint.mask_padding},
-          {"paste", inpaint.paste}};
-}
+constexpr JsonMember<Request::Inpaint> kInpaint[] = {{"mask", &Request::Inpaint::mask},
+                                                     {"mask_blur", &Request::Inpaint::mask_blur},
+                                                     {"invert_mask", &Request::Inpaint::invert_mask},
+                                                     {"only_masked", &Request::Inpaint::only_masked},
+                                                     {"mask_padding", &Request::Inpaint::mask_padding},
+                                                     {"paste", &Request::Inpaint::paste}};
 
-Request::Inpaint inpaint_from_json(const Json& json) {
-  refuse_unknown_keys(json, {"mask", "mask_blur", "invert_mask", "only_masked", "mask_padding", "paste"}, "inpaint");
-  Request::Inpaint inpaint;
-  inpaint.mask = value_or(json, "mask", inpaint.mask);
-  inpaint.mask_blur = value_or(json, "mask_blur", inpaint.mask_blur);
-  inpaint.invert_mask = value_or(json, "invert_mask", inpaint.invert_mask);
-  inpaint.only_masked = value_or(json, "only_masked", inpaint.only_masked);
-  inpaint.mask_padding = whole_or(json, "mask_padding", inpaint.mask_padding);
-  inpaint.paste = value_or(json, "paste", inpaint.paste);
-  return inpaint;
-}
+constexpr JsonMember<Request::Hires> kHires[] = {
+    {"scale", &Request::Hires::scale},       {"width", &Request::Hires::width},
+    {"height", &Request::Hires::height},     {"steps", &Request::Hires::steps},
+    {"strength", &Request::Hires::strength}, {"upscaler", &Request::Hires::upscaler}};
 
-nlohmann::ordered_json to_json(const Request::Hires& hires) {
-  return {{"scale", hires.scale}, {"width", hires.width},       {"height", hires.height},
-          {"steps", hires.steps}, {"strength", hires.strength}, {"upscaler", hires.upscaler}};
-}
+constexpr JsonMember<Request::Refiner> kRefiner[] = {{"model", &Request::Refiner::model},
+                                                     {"switch_at", &Request::Refiner::switch_at}};
 
-Request::Hires hires_from_json(const Json& json) {
-  refuse_unknown_keys(json, {"scale", "width", "height", "steps", "strength", "upscaler"}, "hires");
-  Request::Hires hires;
-  hires.scale = value_or(json, "scale", hires.scale);
-  hires.width = whole_or(json, "width", hires.width);
-  hires.height = whole_or(json, "height", hires.height);
-  hires.steps = whole_or(json, "steps", hires.steps);
-  hires.strength = value_or(json, "strength", hires.strength);
-  hires.upscaler = value_or(json, "upscaler", hires.upscaler);
-  return hires;
+std::vector<std::string> known_keys() {
+  std::vector<std::string> keys = {"prompt",  "negative_prompt", "prompt_syntax", "image", "strength",
+                                   "inpaint", "controls",        "refiner",       "hires"};
+  add_keys(keys, kUsual);
+  add_keys(keys, kRare);
+  add_keys(keys, kSizeConditions);
+  return keys;
 }
 
 }  // namespace
@@ -72,99 +60,39 @@ nlohmann::ordered_json to_json(const Request& request) {
   nlohmann::ordered_json json = {{"prompt", request.prompt}};
   if (request.negative_prompt) json["negative_prompt"] = *request.negative_prompt;
   if (!request.prompt_syntax.empty()) json["prompt_syntax"] = request.prompt_syntax;
-  json.update({{"width", request.width},
-               {"height", request.height},
-               {"steps", request.steps},
-               {"guidance_scale", request.guidance_scale},
-               {"guidance_rescale", request.guidance_rescale},
-               {"sampler", request.sampler},
-               {"schedule", request.schedule},
-               {"eta", request.eta},
-               {"seed", request.seed},
-               {"batch_count", request.batch_count}});
-  if (request.clip_skip != 1) json["clip_skip"] = request.clip_skip;
-  const Request usual;
-  for (const auto& [key, member] : kGuidanceNumbers)
-    if (request.*member != usual.*member) json[key] = request.*member;
-  for (const auto& [key, member] : kRareNames)
-    if (request.*member != usual.*member) json[key] = request.*member;
+  for (const auto& member : kUsual) write_member(json, member, request);
+  for (const auto& member : kRare)
+    if (!is_default(member, request)) write_member(json, member, request);
   for (const auto& [key, member] : kSizeConditions)
     if (request.*member != 0) json[key] = request.*member;
   if (!request.image.empty()) {
     json["image"] = request.image;
     json["strength"] = request.strength;
   }
-  if (!request.inpaint.mask.empty()) json["inpaint"] = to_json(request.inpaint);
+  if (!request.inpaint.mask.empty()) json["inpaint"] = write_group(kInpaint, request.inpaint);
   for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
-  if (request.control_guess) json["control_guess"] = true;
-  if (request.hires.is_on()) json["hires"] = to_json(request.hires);
+  if (request.refiner.is_on()) json["refiner"] = write_group(kRefiner, request.refiner);
+  if (request.hires.is_on()) json["hires"] = write_group(kHires, request.hires);
   return json;
 }
 
 Request request_from_json(const Json& json) {
-  refuse_unknown_keys(json,
-                      {"prompt",
-                       "negative_prompt",
-                       "width",
-                       "height",
-                       "steps",
-                       "guidance_scale",
-                       "guidance_rescale",
-                       "sampler",
-                       "schedule",
-                       "eta",
-                       "seed",
-                       "batch_count",
-                       "image",
-                       "strength",
-                       "clip_skip",
-                       "original_width",
-                       "original_height",
-                       "crop_left",
-                       "crop_top",
-                       "guidance",
-                       "guidance_start",
-                       "guidance_end",
-                       "pag_scale",
-                       "pag_adaptive_scale",
-                       "pag_layers",
-                       "sag_scale",
-                       "dynamic_threshold",
-                       "dynamic_threshold_max",
-                       "rng",
-                       "prompt_syntax",
-                       "inpaint",
-                       "controls",
-                       "control_guess",
-                       "hires"},
-                      "request");
+  refuse_unknown_keys(json, known_keys(), "request");
   Request request;
-  request.prompt = value_or(json, "prompt", request.prompt);
+  read_member(json, "prompt", request.prompt);
   if (const auto text = json.find("negative_prompt"); text != json.end() && !text->is_null())
     request.negative_prompt = value_or(json, "negative_prompt", std::string());
-  request.prompt_syntax = value_or(json, "prompt_syntax", request.prompt_syntax);
-  request.width = whole_or(json, "width", request.width);
-  request.height = whole_or(json, "height", request.height);
-  request.steps = whole_or(json, "steps", request.steps);
-  request.guidance_scale = value_or(json, "guidance_scale", request.guidance_scale);
-  request.guidance_rescale = value_or(json, "guidance_rescale", request.guidance_rescale);
-  request.sampler = value_or(json, "sampler", request.sampler);
-  request.schedule = value_or(json, "schedule", request.schedule);
-  request.eta = value_or(json, "eta", request.eta);
-  request.seed = whole_or(json, "seed", request.seed);
-  request.batch_count = whole_or(json, "batch_count", request.batch_count);
-  request.image = value_or(json, "image", request.image);
-  request.strength = value_or(json, "strength", request.strength);
-  request.clip_skip = whole_or(json, "clip_skip", request.clip_skip);
-  for (const auto& [key, member] : kSizeConditions) request.*member = whole_or(json, key, request.*member);
-  if (const auto inpaint = json.find("inpaint"); inpaint != json.end()) request.inpaint = inpaint_from_json(*inpaint);
-  for (const auto& unit : value_or(json, "controls", std::vector<Json>())) {
+  read_member(json, "prompt_syntax", request.prompt_syntax);
+  for (const auto& member : kUsual) read_member(json, member, request);
+  for (const auto& member : kRare) read_member(json, member, request);
+  for (const auto& [key, member] : kSizeConditions) read_member(json, key, request.*member);
+  read_member(json, "image", request.image);
+  read_member(json, "strength", request.strength);
+  read_group(json, "inpaint", kInpaint, request.inpaint);
+  for (const auto& unit : value_or(json, "controls", std::vector<Json>()))
     request.controls.push_back(control_unit_from_json(unit));
-  }
-  request.control_guess = value_or(json, "control_guess", request.control_guess);
-  if (const auto hires = json.find("hires"); hires != json.end()) request.hires = hires_from_json(*hires);
-  for (const auto& [key, member] : kGuidanceNumbers) request.*member = value_or(json, key, request.*member);
-  for (const auto& [key, member] : kRareNames) request.*member = value_or(json, key, request.*member);
+  read_group(json, "refiner", kRefiner, request.refiner);
+  read_group(json, "hires", kHires, request.hires);
   return request;
 }
 

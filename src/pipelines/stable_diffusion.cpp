@@ -62,6 +62,7 @@ ModelLimits StableDiffusion::limits() const {
                      .vae_scale_factor = vae->config().downscale_factor()};
   for (const auto& encoder : text_encoders)
     limits.clip_layers = limits.clip_layers == 0 ? encoder.layers : std::min(limits.clip_layers, encoder.layers);
+  if (refiner) limits.clip_layers = std::min(limits.clip_layers, refiner->limits().clip_layers);
   return limits;
 }
 
@@ -116,8 +117,12 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
   const auto channels = model.vae->config().latent_channels;
   if (std::filesystem::is_directory(path)) {
     const auto folder = std::filesystem::exists(path / "model_index.json") ? path / "vae" : path;
+    const auto config = AutoencoderKLConfig::from_json(read_json(folder / "config.json"));
+    model.vae_placement = vae_placement_of(model.placement, config.force_upcast);
     model.vae = from_pretrained<AutoencoderKLImpl>(folder, model.vae_placement);
   } else if (std::filesystem::exists(path)) {
+    // No key of a file tells whether its activations stay within float16.
+    model.vae_placement = vae_placement_of(model.placement, /*force_upcast=*/true);
     model.vae = load_vae_file(path, model.vae->config(), model.vae_placement);
   } else {
     throw std::runtime_error("VAE '" + path.string() + "': no such folder or file");

@@ -39,6 +39,8 @@ struct StableDiffusion {
   bool requires_aesthetics_score = false;
   /// Those of a request's controls (load_controlnets), in their order.
   std::vector<ControlNet> controlnets = {};
+  /// That of a request's refiner (load_refiner).
+  std::shared_ptr<const StableDiffusion> refiner = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;
@@ -62,8 +64,8 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
                                       const std::vector<std::filesystem::path>& tokenizers = {});
 
 /// Replaces the model's VAE by another: an AutoencoderKL folder, or the one in a pipeline's folder; or a safetensors
-/// file with the names of diffusers or of the original layout, built and scaled as the model's own. Throws
-/// std::runtime_error naming the path.
+/// file with the names of diffusers or of the original layout, built and scaled as the model's own. It runs where its
+/// own config's force_upcast says; a file counts as saying so. Throws std::runtime_error naming the path.
 void use_vae(StableDiffusion& model, const std::filesystem::path& path);
 
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.

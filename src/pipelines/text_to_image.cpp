@@ -20,8 +20,11 @@ bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps
   const auto scale = initial_noise_scale(schedule_of(model, request), steps, find_sampler(request.sampler).grid);
   auto noise = noise_of(request);
   const auto drawn = noise.draw({model.vae->config().latent_channels, request.height / factor, request.width / factor});
-  const Denoising denoising{
-      .start = drawn * scale, .steps = steps, .noise = noise, .beside = beside_without_mask(model, drawn)};
+  const Denoising denoising{.start = drawn * scale,
+                            .steps = steps,
+                            .noise = noise,
+                            .beside = beside_without_mask(model, drawn),
+                            .refines = !request.hires.is_on()};
   return denoise(model, denoising, generated, on_step);
 }
 

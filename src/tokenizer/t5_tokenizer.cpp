@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "tokenizer/unigram_json.h"
 #include "tokenizer/utf8.h"
 
 namespace sfumato {
@@ -41,17 +42,30 @@ std::string next_lines_to_spaces(std::string text) {
 
 T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder)
     : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
-  const auto path = folder / "spiece.model";
-  const auto status = processor_->Load(path.string());
-  if (!status.ok()) throw std::runtime_error(path.string() + ": not a SentencePiece model: " + status.ToString());
+  const auto path = load(folder);
   const auto config = read_tokenizer_config(folder, {{"eos_token", "</s>"}, {"pad_token", "<pad>"}});
   max_length_ = config.model_max_length;
   eos_id_ = require_piece(*processor_, config.roles.at("eos_token").content, path);
   pad_id_ = require_piece(*processor_, config.roles.at("pad_token").content, path);
-  special_tokens_ = collect_special_tokens(*processor_, config);
+  for (auto& token : collect_special_tokens(*processor_, config)) special_tokens_.push_back(std::move(token));
 }
 
 T5Tokenizer::~T5Tokenizer() = default;
+
+std::filesystem::path T5Tokenizer::load(const std::filesystem::path& folder) {
+  auto path = folder / "spiece.model";
+  sentencepiece::util::Status status;
+  if (std::filesystem::exists(path)) {
+    status = processor_->Load(path.string());
+  } else {
+    path = folder / "tokenizer.json";
+    auto unigram = read_unigram_json(path);
+    status = processor_->LoadFromSerializedProto(unigram.model);
+    special_tokens_ = std::move(unigram.added);
+  }
+  if (!status.ok()) throw std::runtime_error(path.string() + ": not a SentencePiece model: " + status.ToString());
+  return path;
+}
 
 std::vector<T5Tokenizer::Piece> T5Tokenizer::pieces(const std::string& text) const {
   require_utf8(text);

@@ -15,7 +15,8 @@ namespace sfumato {
 /// T5's tokenizer: SentencePiece (Kudo and Richardson 2018) followed by </s>; transformers' T5Tokenizer.
 class T5Tokenizer final : public Tokenizer {
  public:
-  /// Reads spiece.model and tokenizer_config.json. Throws std::runtime_error naming the file and the fault.
+  /// Reads spiece.model or, where there is none, tokenizer.json (unigram_json.h), and tokenizer_config.json. Throws
+  /// std::runtime_error naming the file and the fault.
   explicit T5Tokenizer(const std::filesystem::path& folder);
   ~T5Tokenizer() override;
 
@@ -30,6 +31,9 @@ class T5Tokenizer final : public Tokenizer {
     std::size_t begin;  // where its text starts, in bytes
   };
   std::vector<Piece> pieces(const std::string& text) const;
+
+  /// Returns the path of what it read.
+  std::filesystem::path load(const std::filesystem::path& folder);
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
   std::vector<SpecialToken> special_tokens_;

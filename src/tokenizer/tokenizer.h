@@ -45,8 +45,8 @@ class Tokenizer {
   }
 };
 
-/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt,
-/// or tokenizer.json.
+/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt, or of
+/// the two the one whose model is in tokenizer.json.
 /// Throws std::runtime_error naming the folder and what is missing.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 

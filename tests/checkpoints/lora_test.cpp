@@ -93,6 +93,22 @@ TEST_F(LoraMerge, SeveralFilesAddUpAndRoundOnce) {
   EXPECT_TRUE(torch::equal(weights_.at("layer").to(torch::kFloat32), expected + 8.0 / 512));
 }
 
+TEST_F(LoraMerge, ATextEncoderCanHaveAWeightOfItsOwn) {
+  weights_ = {{"lora_unet_x", torch::zeros({6, 5})}, {"x", torch::zeros({6, 5})}};
+  Tensors tensors;
+  for (const std::string name : {"lora_te_x", "lora_te2_y", "text_encoder.z", "text_encoder_2.u"})
+    weights_[name] = torch::zeros({6, 5});
+  for (const auto& [name, weight] : weights_) {
+    tensors[name + ".lora_A.weight"] = torch::ones({1, 5});
+    tensors[name + ".lora_B.weight"] = torch::ones({6, 1});
+  }
+  const auto path = fresh_folder() / "x.safetensors";
+  write_safetensors(path, tensors);
+  apply_loras({{.path = path, .weight = 0.25, .text_encoder_weight = 2}, {.path = path, .weight = 4}}, weights_);
+  for (const auto& [name, weight] : weights_)
+    EXPECT_EQ(weight.min().item<float>(), name.find("te") == std::string::npos ? 4.25 : 6) << name;
+}
+
 TEST_F(LoraMerge, MetadataOfPeftGivesTheAlphas) {
   weights_ = {{"unet.layer", torch::zeros({6, 5})}, {"unet.inner.conv", torch::zeros({6, 5})}};
   metadata_ = {{"lora_adapter_metadata", R"({"unet.r": 4, "unet.lora_alpha": 8, "unet.alpha_pattern": {"conv": 2}})"}};

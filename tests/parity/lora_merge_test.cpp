@@ -89,6 +89,16 @@ TEST(LoraParity, StableDiffusionXLInTheOriginalLayoutsNames) {
   EXPECT_GT(error_with("sdxl", "kohya_xl", {lora_of("kohya_xl", 0.799)}), 3 * kLayerTolerance);
 }
 
+TEST(LoraParity, TextEncodersHaveAWeightOfTheirOwn) {
+  auto lora = lora_of("kohya_xl", 0.7);
+  lora.text_encoder_weight = 1.2;
+  EXPECT_LT(error_with("sdxl", "two_weights", {lora}), kLayerTolerance);
+  lora.text_encoder_weight = 1.199;
+  EXPECT_GT(error_with("sdxl", "two_weights", {lora}), 3 * kLayerTolerance);
+  lora.text_encoder_weight = std::nullopt;
+  EXPECT_GT(error_with("sdxl", "two_weights", {lora}), 3 * kLayerTolerance);
+}
+
 TEST(LoraParity, AnotherModelsFileIsRefused) {
   LoraPipeline pipeline("sd1");
   EXPECT_THROW(apply_loras({lora_of("kohya_xl")}, pipeline.weights), std::runtime_error);

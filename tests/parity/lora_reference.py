@@ -169,7 +169,7 @@ def write_peft(path, parts):
 
 
 def expect(out, case, kind, loras):
-    """loras: (file, weight)."""
+    """loras: (file, weight), or with a weight for each network."""
     pipe = pipeline(kind)
     names = [f"a{i}" for i in range(len(loras))]
     for name, (file, _) in zip(names, loras):
@@ -237,6 +237,7 @@ def main():
         expect(out, case, "sd1", [(case, 1.0)])
     expect(out, "several", "sd1", [("kohya", 0.7), ("convolutions", -0.4)])
     expect(out, "kohya_xl", "sdxl", [("kohya_xl", 0.8)])
+    expect(out, "two_weights", "sdxl", [("kohya_xl", {"unet": 0.7, "text_encoder": 1.2, "text_encoder_2": 1.2})])
     words(out)
     save_file(INPUTS, out / "inputs.safetensors")
 

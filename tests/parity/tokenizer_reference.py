@@ -147,6 +147,22 @@ def write_t5(out: Path, name: str, max_length: int, texts: list[str], model: Pat
     write_cases(out, name, texts, ids, tied_segmentations(processor, texts, max_length))
 
 
+def write_t5_json(out: Path, texts: list[str]) -> None:
+    """t5_trained as transformers 5 saves it, in tokenizer.json alone, with sentinels beyond the model's pieces."""
+    spiece, folder = out / "t5_trained" / "spiece.model", out / "t5_json"
+    shutil.rmtree(folder, ignore_errors=True)
+    T5Tokenizer.from_pretrained(out / "t5_trained", extra_ids=2).save_pretrained(folder)
+    assert not (folder / "spiece.model").exists()
+    tokenizer = T5Tokenizer.from_pretrained(folder)
+    texts = texts + ["<extra_id_1>", "a<extra_id_0> cat <extra_id_2>"]
+    ids = encode(tokenizer, texts)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(spiece))
+    assert max(ids[-1]) >= pieces.piece_size()
+    corrected = correct_lost_marks(pieces, tokenizer, texts, ids)
+    assert corrected < len(texts) // 50, f"{corrected} of {len(texts)} texts are not transformers'"
+    write_cases(out, "t5_json", texts, ids, tied_segmentations(pieces, texts, 32))
+
+
 def added(content: str, normalized: bool) -> dict:
     return {"__type": "AddedToken", "content": content, "lstrip": False, "normalized": normalized, "rstrip": False,
             "single_word": False}  # fmt: skip
@@ -197,6 +213,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     texts = hard_strings()
     write_t5(out, "t5_trained", 32, texts)
+    write_t5_json(out, texts)
     write_t5(out, "t5_long", 512, texts)
     shipped = ROOT / "tokenizer" / "spiece.model"
     if shipped.exists():

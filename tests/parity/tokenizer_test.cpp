@@ -43,7 +43,7 @@ TEST_P(TokenizerParity, GivesTransformersIds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Folders, TokenizerParity,
-                         testing::Values("t5_trained", "t5_long", "t5_shipped", "clip_plain", "clip_sd1",
+                         testing::Values("t5_trained", "t5_json", "t5_long", "t5_shipped", "clip_plain", "clip_sd1",
                                          "clip_pad_exclamation", "clip_added_tokens"),
                          [](const auto& info) { return std::string(info.param); });
 

@@ -40,6 +40,13 @@ TEST(Metadata, AnInitialImageHasItsStrength) {
   EXPECT_NE(to_text_chunks(record)[0].second.find(", Denoising strength: 0.65"), std::string::npos);
 }
 
+TEST(Metadata, ARefinerHasItsSwitch) {
+  auto record = kRecord;
+  record.request.refiner = {.model = "models/xl_refiner.safetensors", .switch_at = 0.75};
+  EXPECT_NE(to_text_chunks(record)[0].second.find(", Refiner: xl_refiner.safetensors, Refiner switch at: 0.75"),
+            std::string::npos);
+}
+
 TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
   auto record = kRecord;
   record.request.controls = {{.model = "some/canny", .image = "a.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},

@@ -51,6 +51,13 @@ TEST(PromptScript, AStepThatRepeatsItsPredecessorSaysTheSame) {
   EXPECT_EQ(said({.prompt = "[a|b|c]", .prompt_syntax = "a1111"}, steps), (Lines{"a/", "a/", "b/", "c/"}));
 }
 
+TEST(PromptScript, CommentsGoFirstButFromPlainPrompts) {
+  Request request{.prompt = "a # b AND [c:d:1]\nAND e # <lora:x>", .negative_prompt = "f#g", .prompt_syntax = "a1111"};
+  EXPECT_EQ(said(request, falling(1)), Lines{"a/e/f\n"});
+  request = {.prompt = "a #b", .negative_prompt = "f#g", .prompt_syntax = "plain"};
+  EXPECT_EQ(said(request, falling(1)), Lines{"a #b/f#g"});
+}
+
 TEST(PromptScript, ALoraTagIsNotSwallowed) {
   EXPECT_THROW(read_prompts({.prompt = "a <lora:x:1> cat", .prompt_syntax = "a1111"}, falling(1)),
                std::invalid_argument);

@@ -32,6 +32,7 @@ Request sample() {
           .controls = {{.model = "canny", .image = "b.png", .preprocess = "canny", .scale = 0.8, .end = 0.5},
                        {.model = "depth.safetensors", .image = "c.png", .start = 0.25}},
           .control_guess = true,
+          .refiner = {.model = "refiner", .switch_at = 0.6},
           .hires = {.width = 96, .height = 128, .steps = 9, .strength = 0.4, .upscaler = "lanczos"}};
 }
 
@@ -123,6 +124,17 @@ TEST(Request, MasksAndSecondPassesAreCheckedToo) {
   EXPECT_EQ(complaint([](Request& request) { request.hires.strength = 0.009; }), "");
   EXPECT_THROW(request_from_json(Json::parse(R"({"inpaint": {"msk": "m.png"}})")), std::invalid_argument);
   EXPECT_THROW(request_from_json(Json::parse(R"({"hires": {"steps": 2.5}})")), std::invalid_argument);
+}
+
+TEST(Request, ARefinerTakesOverOnTheWay) {
+  const auto at = [](double part) { return complaint([=](Request& request) { request.refiner.switch_at = part; }); };
+  EXPECT_EQ(at(0.001), "");
+  EXPECT_EQ(at(0.999), "");
+  EXPECT_EQ(at(0), "refiner switch at 0.0: expected a number above 0 and below 1");
+  EXPECT_NE(at(1), "");
+  EXPECT_NE(at(std::nan("")), "");
+  EXPECT_THROW(request_from_json(Json::parse(R"({"refiner": {"at": 0.5}})")), std::invalid_argument);
+  EXPECT_FALSE(to_json(Request()).contains("refiner"));
 }
 
 TEST(Request, KindsOfGuidanceComeBackFromJsonAndAreLeftOutWhereTheyAreUsual) {

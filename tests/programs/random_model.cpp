@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "checkpoints/save.h"
 #include "core/json.h"
@@ -11,9 +12,9 @@
 #include "models/unet_2d_condition_model.h"
 #include "nn/init.h"
 
-// random_model FOLDER: writes the networks of a small diffusers StableDiffusionPipeline folder, and ControlNets beside
-// them, untrained, for the tests that run the programs. generate_test.py adds the tokenizer of 522 tokens, the
-// scheduler and model_index.json.
+// random_model FOLDER [xl | refiner]: writes the networks of a small diffusers StableDiffusionPipeline folder, and
+// ControlNets beside them, or those of Stable Diffusion XL or its refiner, untrained, for the tests that run the
+// programs. These add tokenizers of 522 tokens, the scheduler and model_index.json.
 
 namespace sfumato {
 namespace {
@@ -52,32 +53,60 @@ void write_controlnets(const std::filesystem::path& folder) {
   write("control_other", R"("cross_attention_dim": 48)");
 }
 
-void write_networks(const std::filesystem::path& folder) {
-  write_random<CLIPTextModelImpl>(folder / "text_encoder", R"({
-    "vocab_size": 522, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
-    "max_position_embeddings": 16, "bos_token_id": 520, "eos_token_id": 521, "pad_token_id": 521})",
-                                  "model");
-  write_random<UNet2DConditionModelImpl>(folder / "unet", R"({
-    "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [16, 16], "norm_num_groups": 8,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D",
-    "CrossAttnUpBlock2D"], "layers_per_block": 1, "cross_attention_dim": 32, "attention_head_dim": 4})",
-                                         "diffusion_pytorch_model");
+void write_vae(const std::filesystem::path& folder) {
   write_random<AutoencoderKLImpl>(folder / "vae", R"({
     "block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "layers_per_block": 1, "latent_channels": 4,
     "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
     "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]})",
                                   "diffusion_pytorch_model");
+}
+
+std::string clip_config(int layers) {
+  return R"({"vocab_size": 522, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4,
+    "max_position_embeddings": 16, "bos_token_id": 520, "eos_token_id": 521, "pad_token_id": 521,
+    "projection_dim": 24, "num_hidden_layers": )" +
+         std::to_string(layers) + "}";
+}
+
+void write_networks(const std::filesystem::path& folder) {
+  write_random<CLIPTextModelImpl>(folder / "text_encoder", clip_config(1), "model");
+  write_random<UNet2DConditionModelImpl>(folder / "unet", R"({
+    "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [16, 16], "norm_num_groups": 8,
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D",
+    "CrossAttnUpBlock2D"], "layers_per_block": 1, "cross_attention_dim": 32, "attention_head_dim": 4})",
+                                         "diffusion_pytorch_model");
+  write_vae(folder);
   write_controlnets(folder);
+}
+
+/// Stable Diffusion XL, which is told sizes (6 numbers), or its refiner, which has the second text encoder alone and is
+/// told a score in place of the last two.
+void write_xl_networks(const std::filesystem::path& folder, bool is_refiner) {
+  if (!is_refiner) write_random<CLIPTextModelImpl>(folder / "text_encoder", clip_config(2), "model");
+  write_random<CLIPTextModelWithProjectionImpl>(folder / "text_encoder_2", clip_config(2), "model");
+  const std::string told = is_refiner ? R"("cross_attention_dim": 32, "projection_class_embeddings_input_dim": 64)"
+                                      : R"("cross_attention_dim": 64, "projection_class_embeddings_input_dim": 72)";
+  write_random<UNet2DConditionModelImpl>(folder / "unet", R"({
+    "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [16, 16], "norm_num_groups": 8,
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D",
+    "CrossAttnUpBlock2D"], "layers_per_block": 1, "attention_head_dim": 4, "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8, )" + told + "}",
+                                         "diffusion_pytorch_model");
+  write_vae(folder);
 }
 
 }  // namespace
 }  // namespace sfumato
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "random_model FOLDER\n";
+  const std::string kind = argc == 3 ? argv[2] : "";
+  if (argc < 2 || argc > 3 || (argc == 3 && kind != "xl" && kind != "refiner")) {
+    std::cerr << "random_model FOLDER [xl | refiner]\n";
     return 2;
   }
-  sfumato::write_networks(argv[1]);
+  if (kind.empty())
+    sfumato::write_networks(argv[1]);
+  else
+    sfumato::write_xl_networks(argv[1], kind == "refiner");
   return 0;
 }

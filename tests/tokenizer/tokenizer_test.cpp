@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "core/json.h"
 #include "tokenizer/regex.h"
 #include "tokenizer/special_tokens.h"
 #include "tokenizer/utf8.h"
@@ -127,6 +128,28 @@ TEST(LoadTokenizer, RefusesABrokenSentencePieceModel) {
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "spiece.model") << "not a model";
   EXPECT_THROW(load_tokenizer(folder), std::runtime_error);
+}
+
+TEST(LoadTokenizer, RefusesATokenizerJsonOfOtherRulesThanSentencePieces) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "other_rules";
+  std::filesystem::create_directories(folder);
+  write_json(folder / "tokenizer_config.json", {{"model_max_length", 9}});
+  const auto said = [&](const std::string& pointer, const std::string& value) {
+    auto json = Json::parse(R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
+      "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "always"},
+      "model": {"type": "Unigram", "unk_id": 2, "vocab": [["<pad>", 0], ["</s>", 0], ["<unk>", 0], ["a", -1]]}})");
+    json[Json::json_pointer(pointer)] = Json::parse(value);
+    write_json(folder / "tokenizer.json", nlohmann::ordered_json(json));
+    return message_of([&] { load_tokenizer(folder); });
+  };
+  EXPECT_NE(said("/normalizer", R"({"type": "Lowercase"})").find("normalizer \"Lowercase\""), std::string::npos);
+  EXPECT_NE(said("/normalizer", "null").find("normalizer null"), std::string::npos);
+  EXPECT_NE(said("/pre_tokenizer/prepend_scheme", R"("never")").find("pre_tokenizer \"Metaspace\""), std::string::npos);
+  EXPECT_NE(said("/model/byte_fallback", "true").find("byte_fallback"), std::string::npos);
+  EXPECT_NE(said("/normalizer/precompiled_charsmap", R"("A?")").find("base64"), std::string::npos);
+  EXPECT_NE(said("/model/vocab", "[[1]]").find("tokenizer.json"), std::string::npos);
+  // Three bytes are no table.
+  EXPECT_NE(said("/model/byte_fallback", "false").find("not a SentencePiece model"), std::string::npos);
 }
 
 TEST(LoadTokenizer, RefusesAnUnusableLength) {

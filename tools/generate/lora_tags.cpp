@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "tokenizer/prompt_comments.h"
 #include "tokenizer/prompt_parts.h"
 
 namespace sfumato {
@@ -15,9 +16,9 @@ std::filesystem::path lora_file(const std::string& name, const std::filesystem::
 }
 
 Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {
-  if (tag.text_encoder_weight != tag.weight)
-    throw std::invalid_argument("<lora:" + tag.name + ">: expected one weight for text encoder and UNet");
-  return {.path = lora_file(tag.name, folder), .weight = tag.weight};
+  Lora lora{.path = lora_file(tag.name, folder), .weight = tag.weight};
+  if (tag.text_encoder_weight != tag.weight) lora.text_encoder_weight = tag.text_encoder_weight;
+  return lora;
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ void take_lora_tags(GenerateOptions& options, const std::filesystem::path& folde
   for (std::size_t i = 0; i < options.requests.size(); ++i) {
     auto& request = options.requests[i];
     if (request.prompt_syntax == "plain") return;
-    auto parsed = take_out_loras(request.prompt);
+    auto parsed = take_out_loras(without_comments(request.prompt));
     if (i > 0 && parsed.loras != tags)
       throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each");
     tags = parsed.loras;

@@ -17,6 +17,7 @@
 #include "images/png.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
+#include "pipelines/refiner.h"
 
 namespace sfumato {
 namespace {
@@ -103,6 +104,14 @@ Placement placement_of(const GenerateProgram& program, const GenerateOptions& op
   return placement;
 }
 
+/// Additions that have a text encoder to go to are the refiner's too; no LoRA fits both.
+std::shared_ptr<const StableDiffusion> refiner_of(const GenerateOptions& options, const StableDiffusion& base) {
+  const auto& refiner = options.requests.front().refiner;
+  if (!refiner.is_on()) return nullptr;
+  const auto path = find_model(refiner.model, model_roots(SFUMATO_SOURCE_DIR));
+  return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), options.additions.embeddings);
+}
+
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
@@ -115,6 +124,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options->vae.empty()) use_vae(run.model, options->vae);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
+  run.model.refiner = refiner_of(*options, run.model);
   set_tiling(*run.model.vae, options->vae_tiling);
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)

@@ -1,0 +1,44 @@
+#include "generate/model_options.h"
+
+#include "pipelines/find_model.h"
+
+namespace sfumato {
+
+void add_model_options(CLI::App& app, GenerateOptions& options) {
+  app.add_option(
+      "-m,--model", options.model,
+      std::string(
+          "A diffusers folder, a file (.safetensors, .ckpt) in the original layout (Stable Diffusion 1, 2, XL), or the "
+          "name of a folder under models/ (") +
+          kDefaultModel + ")");
+  app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  app.add_flag("--tf32,!--no-tf32", options.tf32, "With float32 on CUDA: round factors to TF32, which is faster");
+  app.add_option("--vae-tiling", options.vae_tiling,
+                 "Encode and decode in tiles of 512 pixels, with less memory: auto (above 1024x1024), on or off")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+}
+
+void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
+  const auto all = CLI::MultiOptionPolicy::TakeAll;
+  app.add_option("--lora", arguments.loras,
+                 "A LoRA file: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+  app.add_option("--lora-dir", arguments.lora_dir, "Where <lora:NAME:WEIGHT> in a prompt finds NAME.safetensors")
+      ->capture_default_str();
+  app.add_option("--embedding", arguments.embeddings,
+                 "A textual inversion; its file's name is the word for it in prompts; may be given several times")
+      ->allow_extra_args(false)
+      ->multi_option_policy(all);
+}
+
+void settle_additions(Additions& additions, const AdditionArguments& arguments) {
+  if (!arguments.loras.empty()) additions.loras.clear();
+  for (const auto& text : arguments.loras) additions.loras.push_back(parse_lora(text));
+  if (!arguments.embeddings.empty()) additions.embeddings = {arguments.embeddings.begin(), arguments.embeddings.end()};
+}
+
+}  // namespace sfumato
