@@ -12,7 +12,7 @@
 #include "nn/init.h"
 
 // random_model FOLDER: writes the networks of a small diffusers StableDiffusionPipeline folder, and ControlNets beside
-// them, untrained, for the tests that run the programs. generate_test.py adds the tokenizer of 522 tokens, the
+// them, untrained, for the tests that run the programs. generate_programs.py adds the tokenizer of 522 tokens, the
 // scheduler and model_index.json.
 
 namespace sfumato {
