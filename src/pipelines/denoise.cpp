@@ -12,12 +12,12 @@
 namespace sfumato {
 namespace {
 
-/// The prompts, and the step that they are at: a level alone does not say to which of two steps it belongs.
+/// The prompts, and where on the way they are told.
 struct Telling {
   StepwiseConditioning conditioning;
-  std::size_t step = 0;
+  const Course& course;
 
-  const Conditioning& now() const { return conditioning.at(step); }
+  const Conditioning& now() const { return conditioning.at(course.step()); }
 };
 
 /// The UNet, told of the prompts and by the ControlNets: takes as many rows as `telling` has, or the last of them
@@ -66,7 +66,7 @@ Network conditioned_network(const StableDiffusion& model, const Request& request
 
 /// What `network` and the request's kinds of guidance make of x; the prompts alone where guidance is not to act.
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Telling& telling,
-                         const Network& network, const std::vector<Step>& steps) {
+                         const Network& network) {
   const auto prediction = prediction_of(model, request);
   const auto& weights = telling.conditioning.weights;
   const bool composed = telling.conditioning.is_composed(), guided = is_guided(model, request);
@@ -83,7 +83,8 @@ Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, c
   else if (guided && !cfg_pp)
     inner = classifier_free_guidance(inner, options);
   const auto denoiser = cfg_pp ? cfg_plus_plus(inner, options, prediction) : make_denoiser(inner, prediction);
-  return guided_within(denoiser, make_denoiser(alone, prediction), steps, request.guidance_start, request.guidance_end);
+  return guided_within(denoiser, make_denoiser(alone, prediction), telling.course, request.guidance_start,
+                       request.guidance_end);
 }
 
 }  // namespace
@@ -119,26 +120,25 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
-  Telling telling{condition(model, request, denoising.steps, generated.warnings)};
-  Control control(model, request, denoising.steps.size());
+  const auto& sampler = find_sampler(request.sampler);
+  Course course(denoising.steps, sampler.order);
+  const Telling telling{condition(model, request, denoising.steps, generated.warnings), course};
+  const Control control(model, request, course);
   const auto network = conditioned_network(model, request, telling, control, denoising.beside);
-  const auto denoiser = guided_denoiser(model, request, telling, network, denoising.steps);
+  const auto denoiser = counted(guided_denoiser(model, request, telling, network), course);
   bool ended = false;
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
-    telling.step = static_cast<std::size_t>(step) + 1;
-    control.begin_step(telling.step);
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
   generated.latents =
-      find_sampler(request.sampler)
-          .sample({.denoise = denoiser,
-                   .x = denoising.start.to(model.placement.device),
-                   .steps = denoising.steps,
-                   .noise = denoising.noise,
-                   .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
-                   .on_step = report,
-                   .adjust = denoising.adjust});
+      sampler.sample({.denoise = denoiser,
+                      .x = denoising.start.to(model.placement.device),
+                      .steps = denoising.steps,
+                      .noise = denoising.noise,
+                      .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
+                      .on_step = report,
+                      .adjust = denoising.adjust});
   return !ended;
 }
 
