@@ -16,7 +16,7 @@ from pathlib import Path
 
 BUILD = Path(os.environ["SFUMATO_BUILD_DIR"])
 TXT2IMG, IMG2IMG, INPAINT = (BUILD / "tools" / name for name in ("txt2img", "img2img", "inpaint"))
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}  # networks this small only wait for each other on more
 
 
 def write_tokenizer(folder):

@@ -7,6 +7,7 @@ Given in the environment: SFUMATO_BUILD_DIR, which holds tools/train. Python's s
 import json
 import os
 import pathlib
+import pty
 import random
 import signal
 import struct
@@ -199,6 +200,20 @@ class Train(unittest.TestCase):
         self.assertEqual(lines[0], "encoding 24 pictures with the autoencoder")
         self.assertTrue(lines[1].startswith("encode 100% 24/24"), lines[1])
         self.assertTrue(lines[2].startswith("train 100% 1/1"), lines[2])
+
+    def on_a_terminal(self, name, *arguments):
+        """What the program writes on standard error where that is one."""
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        command = [TRAIN, str(self.text_to_image), "--out", str(self.folder / name), "--steps", "1", *arguments]
+        result = subprocess.run(command, stderr=end, env=dict(os.environ, OMP_NUM_THREADS="1"), timeout=300)
+        os.close(end)
+        self.assertEqual(result.returncode, 0)
+        return os.read(terminal, 65536).decode()
+
+    def test_what_is_encoded_is_a_bar_on_a_terminal_and_nothing_there_when_quiet(self):
+        self.assertIn("encode 100% [####################] 24/24", self.on_a_terminal("bar"))
+        self.assertEqual(self.on_a_terminal("no-bar", "--quiet").strip(), f"done: {self.folder / 'no-bar'}")
 
     def test_the_log_holds_losses_speed_and_held_out_metrics(self):
         lines = [json.loads(line) for line in (self.folder / "vae-whole" / "log.jsonl").read_text().splitlines()]
