@@ -55,7 +55,13 @@ function(sfumato_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp of tests/nn.
+# A GoogleTest program is one test of ctest's, since each start loads LibTorch: several hundred starts took minutes. It
+# prints what fails and nothing else; GTEST_FILTER in the environment picks from it.
+function(_sfumato_add_gtest name target)
+  add_test(NAME ${name} COMMAND ${target} --gtest_brief=1)
+endfunction()
+
+# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp of tests/nn, which is ctest's nn/tests.
 function(sfumato_test folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
@@ -67,13 +73,12 @@ function(sfumato_test folder)
   target_compile_definitions(${target} PRIVATE SFUMATO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   _sfumato_common(${target})
   target_compile_options(${target} PRIVATE ${_sfumato_test_options})
-  include(GoogleTest)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX ${folder}/)
+  _sfumato_add_gtest(${folder}/tests ${target})
 endfunction()
 
 # sfumato_parity_test(models DEPENDS models): tests/parity/models_reference.py OUT_DIR writes what diffusers and
 # transformers compute; the GoogleTest program of tests/parity/models_*.cpp, given that folder in the environment
-# variable SFUMATO_PARITY_DIR, computes the same and compares.
+# variable SFUMATO_PARITY_DIR, computes the same and compares. For ctest they are parity/models/reference and /tests.
 function(sfumato_parity_test area)
   if(NOT SFUMATO_PARITY_PYTHON)
     return()
@@ -92,9 +97,9 @@ function(sfumato_parity_test area)
   add_test(NAME parity/${area}/reference
            COMMAND "${SFUMATO_PARITY_PYTHON}" "${PROJECT_SOURCE_DIR}/tests/parity/${area}_reference.py" "${golden}")
   set_tests_properties(parity/${area}/reference PROPERTIES FIXTURES_SETUP parity_${area})
-  include(GoogleTest)
-  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX parity/${area}/
-                       PROPERTIES FIXTURES_REQUIRED parity_${area} ENVIRONMENT "SFUMATO_PARITY_DIR=${golden}")
+  _sfumato_add_gtest(parity/${area}/tests ${target})
+  set_tests_properties(parity/${area}/tests PROPERTIES FIXTURES_REQUIRED parity_${area}
+                                                       ENVIRONMENT "SFUMATO_PARITY_DIR=${golden}")
 endfunction()
 
 # sfumato_python_test(consumer/consumer): tests/consumer/consumer_test.py, of the standard library alone.

@@ -1,4 +1,6 @@
 // train: trains a VAE, or a UNet with its text encoder, from a recipe in configs/
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -47,7 +49,7 @@ constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what 
   --init-from FOLDER      start from the weights of a diffusers folder
   --device NAME           auto, cpu, cuda or cuda:N
   --tf32                  on CUDA: what is computed in float32 may round factors to TF32, which is faster
-  --quiet                 no progress bar
+  --quiet                 no progress bars
 
   --export RUN FOLDER     write the averaged weights of a run as a diffusers folder
   --dtype NAME            fp32, fp16 or bf16 (default fp16)
@@ -150,13 +152,27 @@ std::function<void(const TrainingProgress&)> progress_bar() {
   };
 }
 
+/// The pictures of a text-to-image run being encoded: a bar, in its own words where there is no terminal to draw it on,
+/// so that a log of a quiet run too says why the first step is minutes away.
+OnEncoded encoding_bar(bool quiet) {
+  auto bar = std::make_shared<std::optional<Progress>>();
+  return [bar, quiet](std::int64_t done, std::int64_t total) {
+    if (!*bar) {
+      if (::isatty(STDERR_FILENO) == 0) std::cerr << "encoding " << total - done << " pictures with the autoencoder\n";
+      bar->emplace("encode", total, quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic, done);
+    }
+    (*bar)->update(done);
+    if (done == total) (*bar)->finish();
+  };
+}
+
 void check_run(const Arguments& arguments) {
   if (arguments.out.empty()) throw std::invalid_argument("--out is missing: name the run's folder");
   const RunFolder run(arguments.out);
   if (run.has_checkpoints() && !arguments.resume) {
     throw std::invalid_argument("'" + arguments.out + "' holds a run already; add --resume or name another folder");
   }
-  if (arguments.resume && !run.has_checkpoints() && !std::filesystem::exists(run.path() / "recipe.json")) {
+  if (arguments.resume && !run.is_begun()) {
     throw std::invalid_argument("--resume: there is no run in '" + arguments.out + "'");
   }
 }
@@ -211,7 +227,7 @@ int run_training(const Arguments& arguments) {
   check_run(arguments);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
-  const auto task = make_task(recipe, run, device);
+  const auto task = make_task(recipe, run, device, encoding_bar(arguments.quiet));
   if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
   watch_interrupts();
   try {

@@ -26,7 +26,8 @@ torch::Tensor sample_dpm_solver_2s_ancestral(const SampleArgs& args) {
     auto x0 = args.denoise(x, from).x0;
     if (to.sigma > 0) {
       // The middle, in log(sigma / alpha), of the way down is at `to`.
-      x0 = args.denoise(to.alpha * (s / r * x / from.alpha + (1 - s / r) * x0), to).x0;
+      const auto there = to.alpha * (s / r * x / from.alpha + (1 - s / r) * x0);
+      x0 = estimate_on_the_way(args, args.steps[i], there, to).x0;
       x = gone_down(x / from.alpha, x0, r, s) + ancestral_noise(r, s) * args.noise.draw_like(x);
       x = to.alpha * x;
     } else {
@@ -48,7 +49,8 @@ torch::Tensor sample_dpm_solver_sde(const SampleArgs& args) {
       // A Brownian path over sigma / alpha: the noise of the whole step has that of its first half in it.
       const auto first = args.noise.draw_like(x), second = args.noise.draw_like(x);
       const auto whole = (std::sqrt(r - m) * first + std::sqrt(m - s) * second) / std::sqrt(r - s);
-      x0 = args.denoise(middle.alpha * (gone_down(scaled, x0, r, m) + ancestral_noise(r, m) * first), middle).x0;
+      const auto there = middle.alpha * (gone_down(scaled, x0, r, m) + ancestral_noise(r, m) * first);
+      x0 = estimate_on_the_way(args, args.steps[i], there, middle).x0;
       x = to.alpha * (gone_down(scaled, x0, r, s) + ancestral_noise(r, s) * whole);
     } else {
       x = x0;

@@ -61,13 +61,12 @@ Network perturbed_attention_guidance(Network network, const PerturbedAttention& 
   };
 }
 
-Denoiser guided_within(Denoiser guided, Denoiser plain, const std::vector<Step>& steps, double start, double end) {
-  const auto n = static_cast<double>(steps.size());
+Denoiser guided_within(Denoiser guided, Denoiser plain, const Course& course, double start, double end) {
+  const auto n = static_cast<double>(course.evaluations());
   const auto first = static_cast<std::size_t>(start * n), stop = static_cast<std::size_t>(end * n);
-  if (first >= stop) return plain;
-  const double from = steps[first].from.t, to = steps[stop - 1].from.t;
-  return [=](const torch::Tensor& x, const Level& level) {
-    return level.t <= from && level.t >= to ? guided(x, level) : plain(x, level);
+  return [=, &course](const torch::Tensor& x, const Level& level) {
+    const bool inside = course.evaluation() >= first && course.evaluation() < stop;
+    return inside ? guided(x, level) : plain(x, level);
   };
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "diffusion/course.h"
 #include "diffusion/denoiser.h"
 #include "diffusion/prediction.h"
-#include "diffusion/steps.h"
 
 namespace sfumato {
 
@@ -45,9 +45,9 @@ struct PerturbedAttention {
 /// guidance_rescale measures the prompt's deviation after this, there before.)
 Network perturbed_attention_guidance(Network network, const PerturbedAttention& options, std::int64_t pictures);
 
-/// `guided` in the steps from start * n to end * n, rounded down, of n, and `plain` in the others (Kynkäänniemi et al.
-/// 2024; `start` and `stop` of diffusers' guiders). Where a sampler asks between levels, the level decides.
-Denoiser guided_within(Denoiser guided, Denoiser plain, const std::vector<Step>& steps, double start, double end);
+/// `guided` in the evaluations from start * n to end * n, rounded down, of the n of `course`, and `plain` in the others
+/// (Kynkäänniemi et al. 2024; `start` and `stop` of diffusers' guiders).
+Denoiser guided_within(Denoiser guided, Denoiser plain, const Course& course, double start, double end);
 
 /// `guided` with its deviation over all but the first dimension drawn towards that of `positive` by `rescale`
 /// (diffusers' `rescale_noise_cfg`).

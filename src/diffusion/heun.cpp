@@ -5,12 +5,12 @@
 namespace sfumato {
 namespace {
 
-torch::Tensor heun_step(const Denoiser& denoise, const torch::Tensor& x, const Step& step) {
+torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const Step& step) {
   const auto& [from, to, middle] = step;
   const double way = to.ratio() - from.ratio();
-  auto slope = denoise(x, from).eps;
+  auto slope = args.denoise(x, from).eps;
   const auto scaled = x / from.alpha;  // x0 + (sigma / alpha) eps
-  if (to.sigma > 0) slope = (slope + denoise(to.alpha * (scaled + way * slope), to).eps) / 2;
+  if (to.sigma > 0) slope = (slope + estimate_on_the_way(args, step, to.alpha * (scaled + way * slope), to).eps) / 2;
   return to.alpha * (scaled + way * slope);
 }
 
@@ -19,7 +19,7 @@ torch::Tensor heun_step(const Denoiser& denoise, const torch::Tensor& x, const S
 torch::Tensor sample_heun(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    x = heun_step(args.denoise, x, args.steps[i]);
+    x = heun_step(args, x, args.steps[i]);
     if (!report_step(args, i, x)) break;
   }
   return x;
@@ -34,7 +34,7 @@ torch::Tensor sample_restart(const SampleArgs& args) {
       const double added = std::sqrt(std::pow(from.ratio(), 2) - std::pow(reached.ratio(), 2));
       x = from.alpha * (x / reached.alpha + added * args.noise.draw_like(x));
     }
-    x = heun_step(args.denoise, x, args.steps[i]);
+    x = heun_step(args, x, args.steps[i]);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -18,22 +18,22 @@ const std::vector<Sampler>& samplers() {
       {"dpm++3m_sde", "DPM++ 3M SDE", "of third order, with fresh noise at each step; good from 30 steps",
        StepGrid::interpolated, sample_dpm_solver_3m_sde},
       {"dpm++2s_a", "DPM++ 2S a", "DPM-Solver++ in single steps, ancestral: two evaluations a step",
-       StepGrid::interpolated, sample_dpm_solver_2s_ancestral},
+       StepGrid::interpolated, sample_dpm_solver_2s_ancestral, 2},
       {"dpm++sde", "DPM++ SDE", "DPM-Solver++ in single steps with fresh noise: two evaluations a step",
-       StepGrid::midpoint, sample_dpm_solver_sde},
+       StepGrid::midpoint, sample_dpm_solver_sde, 2},
       {"dpm2", "DPM2", "DPM-Solver of second order: deterministic, two evaluations a step", StepGrid::kdpm2,
-       sample_dpm2},
+       sample_dpm2, 2},
       {"dpm2_a", "DPM2 a", "the same, ancestral: fresh noise at each step", StepGrid::kdpm2_ancestral,
-       sample_dpm2_ancestral},
+       sample_dpm2_ancestral, 2},
       {"lms", "LMS", "linear multistep of fourth order: deterministic; good from 20 steps", StepGrid::interpolated,
        sample_lms},
       {"deis", "DEIS", "exponential integrator of second order: deterministic; good from 15 steps", StepGrid::deis,
        sample_deis},
       {"heun", "Heun", "Heun: deterministic, two evaluations a step; good from 10 steps", StepGrid::interpolated,
-       sample_heun},
+       sample_heun, 2},
       {"pndm", "PLMS", "PNDM: deterministic, one evaluation more than steps", StepGrid::pndm, sample_pndm},
       {"restart", "Restart", "Heun with returns to noise on the way: half as many steps more; good from 15 steps",
-       StepGrid::restart, sample_restart},
+       StepGrid::restart, sample_restart, 2},
       {"unipc", "UniPC", "UniPC: deterministic; good from 10 steps", StepGrid::solver, sample_unipc},
       {"lcm", "LCM", "for latent consistency models alone: 1 to 8 steps", StepGrid::lcm, sample_lcm},
       {"tcd", "TCD", "for models of trajectory consistency distillation alone: 2 to 20 steps", StepGrid::tcd,
@@ -57,8 +57,14 @@ bool ends_in_first_order(const SampleArgs& args, std::size_t step) {
   return args.steps.size() < kFewSteps || args.steps.back().to.sigma == 0;
 }
 
+Estimate estimate_on_the_way(const SampleArgs& args, const Step& step, const torch::Tensor& x, const Level& level) {
+  if (!args.adjust) return args.denoise(x, level);
+  return args.denoise(args.adjust(x, {level.t, level.alpha, level.alpha * step.to.ratio()}), level);
+}
+
 bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x) {
-  if (args.adjust) x = args.adjust(step, x);
+  const bool is_last = step + 1 == args.steps.size();
+  if (args.adjust) x = args.adjust(x, is_last ? Level() : args.steps[step + 1].from);
   return !args.on_step || args.on_step(static_cast<int>(step), static_cast<int>(args.steps.size()), x);
 }
 

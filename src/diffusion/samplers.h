@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,10 @@ struct SamplerOptions {
   std::string variance_type = "fixed_small";  ///< DDPM's; ScheduleConfig::variance_type
 };
 
-/// What becomes of the latents x after step `step`, before anyone else sees them: where part of the picture is known.
-using AdjustStep = std::function<torch::Tensor(std::size_t step, const torch::Tensor& x)>;
+/// What becomes of the latents x at `level` before the network sees them, where part of the picture is known. Called
+/// after each step with the level that the next one comes from (clean after the last), and on the way through a step
+/// (estimate_on_the_way).
+using AdjustLatents = std::function<torch::Tensor(const torch::Tensor& x, const Level& level)>;
 
 /// All that a sampler integrates with.
 struct SampleArgs {
@@ -24,8 +28,8 @@ struct SampleArgs {
   const std::vector<Step>& steps;  ///< from make_steps with the sampler's own grid, or the last of them
   NoiseSource& noise;
   SamplerOptions options;
-  OnStep on_step;          ///< may be empty
-  AdjustStep adjust = {};  ///< may be empty
+  OnStep on_step;             ///< may be empty
+  AdjustLatents adjust = {};  ///< may be empty
 };
 
 using SampleFunction = torch::Tensor (*)(const SampleArgs& args);
@@ -37,6 +41,7 @@ struct Sampler {
   std::string description;  ///< one line
   StepGrid grid;
   SampleFunction sample;  ///< the latents after the last step, or after that whose on_step gave false
+  std::size_t order = 1;  ///< evaluations a step, but one in a step that ends clean; diffusers' scheduler.order
 };
 
 const std::vector<Sampler>& samplers();
@@ -127,6 +132,10 @@ torch::Tensor sample_tcd(const SampleArgs& args);
 /// Whether a solver takes this step, the last, at first order: where it ends clean or there are fewer than 15
 /// (lower_order_final).
 bool ends_in_first_order(const SampleArgs& args, std::size_t step);
+
+/// The estimate at `level`, which is on the way through `step`, of latents x adjusted there. What is known of them is
+/// noised as for the step's end, whose sigma / alpha is all that diffusers' schedulers know at that time.
+Estimate estimate_on_the_way(const SampleArgs& args, const Step& step, const torch::Tensor& x, const Level& level);
 
 /// Ends a step: adjusts x, if that is asked for, and tells on_step, if there is one; false where the sampling shall
 /// end.

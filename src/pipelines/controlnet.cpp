@@ -138,8 +138,8 @@ std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, 
   return controlnets;
 }
 
-Control::Control(const StableDiffusion& model, const Request& request, std::size_t steps)
-    : steps_(steps), count_(request.batch_count) {
+Control::Control(const StableDiffusion& model, const Request& request, const Course& course)
+    : course_(course), count_(request.batch_count) {
   if (request.controls.size() != model.controlnets.size())
     throw std::invalid_argument("a request with " + std::to_string(request.controls.size()) +
                                 " controls: expected one for each of the " + std::to_string(model.controlnets.size()) +
@@ -154,7 +154,7 @@ Control::Control(const StableDiffusion& model, const Request& request, std::size
 }
 
 bool Control::takes_part(const ControlUnit& unit) const {
-  const auto i = static_cast<double>(step_), n = static_cast<double>(steps_);
+  const auto i = static_cast<double>(course_.evaluation()), n = static_cast<double>(course_.evaluations());
   return unit.scale != 0 && i / n >= unit.start && (i + 1) / n <= unit.end;
 }
 

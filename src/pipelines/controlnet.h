@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "diffusion/course.h"
 #include "models/controlnet_model.h"
 #include "pipelines/control_unit.h"
 
@@ -33,12 +34,9 @@ std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, 
 /// [0, 1].
 class Control {
  public:
-  /// `steps` is how many there are. Throws std::invalid_argument where the request does not have one unit for each of
-  /// the model's ControlNets.
-  Control(const StableDiffusion& model, const Request& request, std::size_t steps);
-
-  /// Of the step that begins, from 0.
-  void begin_step(std::size_t step) { step_ = step; }
+  /// `course` tells which of them take part at each evaluation, and must live as long. Throws std::invalid_argument
+  /// where the request does not have one unit for each of the model's ControlNets.
+  Control(const StableDiffusion& model, const Request& request, const Course& course);
 
   /// Sets the residuals of `input`, which has everything else. Its rows are with guidance first the negative
   /// prompt's, one a picture.
@@ -53,7 +51,7 @@ class Control {
   bool takes_part(const ControlUnit& unit) const;
 
   std::vector<Shown> shown_;
-  std::size_t steps_, step_ = 0;
+  const Course& course_;
   std::int64_t count_;  // pictures
   bool guess_mode_ = false;
 };

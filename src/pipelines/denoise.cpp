@@ -15,12 +15,12 @@
 namespace sfumato {
 namespace {
 
-/// The prompts, and the step that they are at: a level alone does not say to which of two steps it belongs.
+/// The prompts, and where on the way they are told.
 struct Telling {
   StepwiseConditioning conditioning;
-  std::size_t step = 0;
+  const Course& course;
 
-  const Conditioning& now() const { return conditioning.at(step); }
+  const Conditioning& now() const { return conditioning.at(course.step()); }
 };
 
 UNet2DConditionInput input_of(const StableDiffusion& model, const Conditioning& told, const torch::Tensor& x,
@@ -114,7 +114,7 @@ Networks conditioned_networks(const StableDiffusion& model, const Request& reque
 
 /// What `networks` and the request's kinds of guidance make of x; the prompts alone where guidance is not to act.
 Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, const Telling& telling,
-                         const Networks& networks, const std::vector<Step>& steps) {
+                         const Networks& networks) {
   const auto prediction = prediction_of(model, request);
   const auto& weights = telling.conditioning.weights;
   const bool composed = telling.conditioning.is_composed(), guided = is_guided(model, request);
@@ -135,25 +135,21 @@ Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, c
   else if (guided && !cfg_pp)
     inner = classifier_free_guidance(inner, options);
   const auto denoiser = cfg_pp ? cfg_plus_plus(inner, options, prediction) : make_denoiser(inner, prediction);
-  return guided_within(denoiser, make_denoiser(alone, prediction), steps, request.guidance_start, request.guidance_end);
+  return guided_within(denoiser, make_denoiser(alone, prediction), telling.course, request.guidance_start,
+                       request.guidance_end);
 }
 
 /// A model that is told of a request, step by step. What it computes with refers to its members.
 class ToldModel {
  public:
-  ToldModel(const StableDiffusion& model, const Request& request, const Denoising& denoising,
+  ToldModel(const StableDiffusion& model, const Request& request, const Denoising& denoising, const Course& course,
             std::vector<std::string>& warnings)
-      : telling_{condition(model, request, denoising.steps, warnings)},
-        control_(model, request, denoising.steps.size()),
+      : telling_{condition(model, request, denoising.steps, warnings), course},
+        control_(model, request, course),
         denoise_(guided_denoiser(model, request, telling_,
-                                 conditioned_networks(model, request, telling_, control_, denoising.beside),
-                                 denoising.steps)) {}
+                                 conditioned_networks(model, request, telling_, control_, denoising.beside))) {}
   ToldModel(const ToldModel&) = delete;
 
-  void begin_step(std::size_t step) {
-    telling_.step = step;
-    control_.begin_step(step);
-  }
   Estimate operator()(const torch::Tensor& x, const Level& level) const { return denoise_(x, level); }
 
  private:
@@ -164,14 +160,15 @@ class ToldModel {
 
 /// The model's refiner, told of the same, where the request has one. ControlNets and what stands beside the latents are
 /// the base's.
-std::unique_ptr<ToldModel> told_refiner(const StableDiffusion& model, Request request, const Denoising& denoising) {
+std::unique_ptr<ToldModel> told_refiner(const StableDiffusion& model, Request request, const Denoising& denoising,
+                                        const Course& course) {
   if (!request.refiner.is_on() || !denoising.refines) return nullptr;
   if (!model.refiner)
     throw std::invalid_argument("refiner '" + request.refiner.model + "': expected a model that it was loaded for");
   request.controls.clear();
   const Denoising own{.start = denoising.start, .steps = denoising.steps, .noise = denoising.noise};
   std::vector<std::string> same_warnings;
-  return std::make_unique<ToldModel>(*model.refiner, request, own, same_warnings);
+  return std::make_unique<ToldModel>(*model.refiner, request, own, course, same_warnings);
 }
 
 }  // namespace
@@ -207,32 +204,29 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
-  ToldModel base(model, request, denoising, generated.warnings);
-  const auto refiner = told_refiner(model, request, denoising);
+  const auto& sampler = find_sampler(request.sampler);
+  Course course(denoising.steps, sampler.order);
+  const ToldModel base(model, request, denoising, course, generated.warnings);
+  const auto refiner = told_refiner(model, request, denoising, course);
   const auto refined = steps_of_refiner(denoising.steps, request.refiner, model.schedule.num_train_timesteps());
-  std::size_t now = 0;
   const Denoiser denoiser = [&](const torch::Tensor& x, const Level& level) {
-    return refiner && refined.at(now) ? (*refiner)(x, level) : base(x, level);
+    return refiner && refined.at(course.step()) ? (*refiner)(x, level) : base(x, level);
   };
   bool ended = false;
   StepPacer pacer(model.placement.device);
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
-    now = static_cast<std::size_t>(step) + 1;
-    base.begin_step(now);
-    if (refiner) refiner->begin_step(now);
     pacer.step_queued();
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
   generated.latents =
-      find_sampler(request.sampler)
-          .sample({.denoise = denoiser,
-                   .x = to_device(denoising.start, model.placement.device),
-                   .steps = denoising.steps,
-                   .noise = denoising.noise,
-                   .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
-                   .on_step = report,
-                   .adjust = denoising.adjust});
+      sampler.sample({.denoise = counted(denoiser, course),
+                      .x = to_device(denoising.start, model.placement.device),
+                      .steps = denoising.steps,
+                      .noise = denoising.noise,
+                      .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
+                      .on_step = report,
+                      .adjust = denoising.adjust});
   return !ended;
 }
 

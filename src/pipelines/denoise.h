@@ -32,7 +32,7 @@ struct Denoising {
   const std::vector<Step>& steps;
   NoiseSource& noise;         ///< what the sampler draws from
   torch::Tensor beside = {};  ///< [N, E, h, w], what the UNet takes as channels after the latents' own
-  AdjustStep adjust = {};
+  AdjustLatents adjust = {};
   bool refines = true;  ///< whether the request's refiner takes over on the way
 };
 

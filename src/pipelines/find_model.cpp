@@ -1,5 +1,6 @@
 #include "pipelines/find_model.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -23,8 +24,11 @@ std::vector<path> shipped_folders(const std::string& name, const path& source) {
     candidates.push_back(folder / name);
   if (!source.empty()) candidates.push_back(source / name);
   std::vector<path> folders;
-  for (const auto& candidate : candidates)
-    if (std::filesystem::is_directory(candidate)) folders.push_back(candidate);
+  for (const auto& candidate : candidates) {
+    const auto is_candidate = [&](const path& folder) { return std::filesystem::equivalent(folder, candidate); };
+    if (std::filesystem::is_directory(candidate) && std::none_of(folders.begin(), folders.end(), is_candidate))
+      folders.push_back(candidate);
+  }
   return folders;
 }
 

@@ -11,7 +11,7 @@ inline constexpr const char* kDefaultModel = "sfumato-emoji-128";
 
 /// Folders called `name` (models, tokenizer) that ship with this program: share/sfumato/NAME of the installation that
 /// it is in, then NAME beside the program or in a folder above it, then NAME of `source` (the sources it was built
-/// from; may be empty). Those that are there.
+/// from; may be empty). Those that are there, each once.
 std::vector<std::filesystem::path> shipped_folders(const std::string& name, const std::filesystem::path& source);
 
 /// Folders that models are looked for in by name: $SFUMATO_MODELS alone where it is set, else those that ship.

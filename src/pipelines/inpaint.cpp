@@ -69,12 +69,10 @@ Draws draw(const StableDiffusion& model, const Request& request, const Canvas& c
   return draws;
 }
 
-/// After each step, the image outside of the mask: noised to the level that the next step comes from, at last clean.
-AdjustStep keep_known(const Draws& draws, const torch::Tensor& mask, const std::vector<Step>& steps) {
-  return [draws, mask, &steps](std::size_t step, const torch::Tensor& x) {
-    const bool is_last = step + 1 == steps.size();
-    const auto known = is_last ? draws.latents : add_noise(draws.latents, draws.noise, steps[step + 1].from);
-    return (1 - mask) * known + mask * x;
+/// The image outside of the mask, noised to the level of what is inside.
+AdjustLatents keep_known(const Draws& draws, const torch::Tensor& mask) {
+  return [draws, mask](const torch::Tensor& x, const Level& level) {
+    return (1 - mask) * add_noise(draws.latents, draws.noise, level) + mask * x;
   };
 }
 
@@ -96,7 +94,7 @@ bool make_anew(const StableDiffusion& model, const Canvas& canvas, Generated& ge
   if (takes_mask(model))
     denoising.beside = torch::cat({mask.repeat({draws.masked.size(0), 1, 1, 1}), draws.masked}, 1);
   else
-    denoising.adjust = keep_known(draws, mask, steps);
+    denoising.adjust = keep_known(draws, mask);
   return denoise(model, denoising, generated, on_step);
 }
 

@@ -70,6 +70,7 @@ nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
                                  {"prediction_type", config.prediction_type},
                                  {"steps_offset", config.steps_offset},
                                  {"timestep_spacing", config.timestep_spacing}};
+  if (config.rescale_betas_zero_snr) json["rescale_betas_zero_snr"] = true;
   if (config.class_name != "EulerDiscreteScheduler") json["set_alpha_to_one"] = config.set_alpha_to_one;
   if (config.class_name == "DDIMScheduler") json["clip_sample"] = config.clip_sample;
   if (config.class_name == "PNDMScheduler") json["skip_prk_steps"] = true;
@@ -111,23 +112,24 @@ PipelineFiles::Network text_network(const TensorFile& file, const OriginalTextEn
           .weights = read_original_weights(file, CLIPTextModelImpl(encoder.config), encoder.names)};
 }
 
-ScheduleConfig schedule_config_of(const path& path, const OriginalLayout& layout) {
+ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeights& unet_weights) {
   UNet2DConditionModelImpl unet(layout.unet);
-  // Only Stable Diffusion 2 has to be asked, and so to be loaded.
-  if (!layout.is_xl() && layout.text_encoders.front().is_open_clip) load_weights(unet, path, {}, layout.unet_names);
+  // Only Stable Diffusion 2 has to be asked, and so to be filled.
+  if (!layout.is_xl() && layout.text_encoders.front().is_open_clip)
+    for (auto& item : unet.named_parameters()) item.value().set_data(unet_weights.at(item.key()).to(torch::kFloat32));
   return schedule_of_single_file(layout, unet, {}).config();
 }
 
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
-  const auto layout = read_single_file_layout(path);
   const auto file = open_tensors(path);
-  const auto schedule = schedule_config_of(path, layout);
+  const auto layout = read_original_layout(*file);
+  const auto unet = read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);
+  const auto schedule = schedule_config_of(layout, unet);
   PipelineFiles files{.index = index_json(layout, schedule.class_name),
                       .networks = {},
                       .scheduler = scheduler_json(schedule),
                       .tokenizers = {}};
-  files.networks["unet"] = {layout.unet.to_json(),
-                            read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names)};
+  files.networks["unet"] = {layout.unet.to_json(), unet};
   files.networks["vae"] = {layout.vae.to_json(),
                            read_original_weights(*file, AutoencoderKLImpl(layout.vae), layout.vae_names)};
   for (std::size_t i = 0; i < layout.text_encoders.size(); ++i) {
@@ -145,7 +147,7 @@ PipelineFiles read_pipeline_files(const path& path, const std::vector<std::files
   if (!std::filesystem::exists(path)) refuse_files(path, "no such folder or file");
   try {
     return read_single_file(path, tokenizers);
-  } catch (const std::runtime_error& error) {
+  } catch (const std::exception& error) {
     const std::string why = error.what();
     if (why.find(path.string()) != std::string::npos) throw;
     refuse_files(path, why);

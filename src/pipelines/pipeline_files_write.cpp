@@ -63,6 +63,15 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
   return original_text_weights(network.weights, CLIPTextModelConfig::from_json(network.config), projects, place);
 }
 
+/// The keys without a value by which a file of XL says how it was trained; those of the others say nothing of it.
+void add_marks(const PipelineFiles& files, NamedWeights& weights) {
+  const auto schedule = Json(files.scheduler);
+  const bool predicts_v = value_or<std::string>(schedule, "prediction_type", "epsilon") == "v_prediction";
+  if (!files.networks.contains("text_encoder_2") || !predicts_v) return;
+  weights["v_pred"] = torch::empty({0});
+  if (value_or(schedule, "rescale_betas_zero_snr", false)) weights["ztsnr"] = torch::empty({0});
+}
+
 NamedWeights original_weights(const PipelineFiles& files) {
   const auto& unet = files.networks.at("unet");
   const auto& vae = files.networks.at("vae");
@@ -72,6 +81,7 @@ NamedWeights original_weights(const PipelineFiles& files) {
   int place = is_xl ? 0 : -1;
   for (const auto* part : {"text_encoder", "text_encoder_2"})
     if (files.networks.contains(part)) weights.merge(text_weights(files, part, is_xl ? place++ : place));
+  add_marks(files, weights);
   return weights;
 }
 

@@ -44,6 +44,17 @@ std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayo
   return encoders;
 }
 
+/// read_original_layout's. Throws std::runtime_error naming the file.
+OriginalLayout read_layout_of(const path& file) {
+  try {
+    return read_original_layout(*open_tensors(file));
+  } catch (const std::exception& error) {
+    const std::string why = error.what();
+    if (why.find(file.string()) != std::string::npos) throw;
+    throw std::runtime_error("model '" + file.string() + "': " + why);
+  }
+}
+
 }  // namespace
 
 path shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
@@ -54,19 +65,9 @@ path shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
                            " is missing");
 }
 
-OriginalLayout read_single_file_layout(const path& file) {
-  try {
-    return read_original_layout(*open_tensors(file));
-  } catch (const std::exception& error) {
-    const std::string why = error.what();
-    if (why.find(file.string()) != std::string::npos) throw;
-    throw std::runtime_error("model '" + file.string() + "': " + why);
-  }
-}
-
 Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
                                  const Placement& placement) {
-  const bool v_prediction = is_version_2(layout) && predicts_v(unet, placement);
+  const bool v_prediction = layout.has_v_pred || (is_version_2(layout) && predicts_v(unet, placement));
   ScheduleConfig config;
   config.class_name = layout.is_xl() ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
   config.beta_schedule = "scaled_linear";
@@ -76,11 +77,13 @@ Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionMo
   config.set_alpha_to_one = layout.is_xl();  // not asked for by that scheduler
   config.clip_sample = false;
   config.prediction_type = v_prediction ? "v_prediction" : "epsilon";
+  config.rescale_betas_zero_snr = layout.has_ztsnr;
+  config.timestep_spacing = layout.has_ztsnr ? "trailing" : "leading";
   return Schedule(config);
 }
 
 StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers) {
-  const auto layout = read_single_file_layout(file);
+  const auto layout = read_layout_of(file);
   const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
   auto encoders = load_text_encoders(file, layout, placement, tokenizers);
   auto unet = load_from_single_file<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);

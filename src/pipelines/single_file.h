@@ -9,11 +9,9 @@ namespace sfumato {
 StableDiffusion load_single_file(const std::filesystem::path& file, const Placement& placement,
                                  const std::vector<std::filesystem::path>& tokenizers);
 
-/// read_original_layout's of the file at `path`. Throws std::runtime_error naming it.
-OriginalLayout read_single_file_layout(const std::filesystem::path& path);
-
-/// The schedule that such a file's folder would have, which no key tells: that of Stable Diffusion 1.5, 2.1 (asking
-/// `unet`, which is loaded, whether it predicts v) or XL.
+/// The schedule that such a file's folder would have: that of Stable Diffusion 1.5, 2.1 (asking `unet`, which is
+/// loaded, whether it predicts v) or XL. One that ends at pure noise is to be walked from there (Lin et al. 2023,
+/// section 3.3): its timestep_spacing is trailing.
 Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
                                  const Placement& placement);
 

@@ -2,6 +2,9 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <functional>
+
 #include "data/pack.h"
 #include "models/autoencoder_kl.h"
 #include "training/recipe.h"
@@ -24,9 +27,15 @@ struct LatentCache {
 /// false, and changes nothing, where the autoencoder lacks these two layers.
 bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, const torch::Tensor& deviation);
 
+/// Told how many of `total` pictures are encoded: once before the first, then after each batch.
+using OnEncoded = std::function<void(std::int64_t done, std::int64_t total)>;
+
 /// Encodes every picture of the pack with the autoencoder of the recipe's folder `vae`, once: the result is kept in
 /// the run's folder (vae/, latents.safetensors) and read from there when the run continues with the same folder and
-/// pack. Throws std::runtime_error where the folder does not load.
-LatentCache cache_latents(const RunFolder& run, const Recipe& recipe, Pack& pack, torch::Device device);
+/// pack; `on_encoded`, which may be empty, then hears nothing. What a run that was killed while it encoded has done is
+/// kept aside (RunFolder::unfinished_latents) and not done again. Throws std::runtime_error where the folder does not
+/// load.
+LatentCache cache_latents(const RunFolder& run, const Recipe& recipe, Pack& pack, torch::Device device,
+                          const OnEncoded& on_encoded);
 
 }  // namespace sfumato

@@ -70,6 +70,15 @@ std::optional<Checkpoint> RunFolder::newest() const {
   return checkpoint;
 }
 
+bool RunFolder::is_begun() const {
+  return has_checkpoints() || fs::exists(path_ / "recipe.json") || fs::exists(unfinished_latents()) ||
+         fs::exists(path_ / "latents.safetensors");
+}
+
+fs::path RunFolder::unfinished_latents() const {
+  return path_ / ("latents" + std::string(kTemporarySuffix));
+}
+
 void RunFolder::log(const nlohmann::ordered_json& line) const {
   fs::create_directories(path_);
   std::ofstream out(path_ / "log.jsonl", std::ios::app);

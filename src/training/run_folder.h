@@ -26,6 +26,7 @@ struct Checkpoint {
 
 /// The folder of one training run:
 ///   recipe.json  things.json  log.jsonl  samples/  checkpoints/step-00000500/{state.safetensors, state.json}
+///   vae/  latents.safetensors (kind text_to_image)
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -37,6 +38,10 @@ class RunFolder {
   /// The newest whole checkpoint, or nothing. Throws std::runtime_error where its files are damaged.
   std::optional<Checkpoint> newest() const;
   bool has_checkpoints() const { return !checkpoint_folders().empty(); }
+  /// Whether a run was started in it, perhaps without coming to a checkpoint.
+  bool is_begun() const;
+  /// Where latents are kept while they are made (latent_cache.h); gone once they are whole.
+  std::filesystem::path unfinished_latents() const;
 
   /// Appends one line of JSON to log.jsonl.
   void log(const nlohmann::ordered_json& line) const;

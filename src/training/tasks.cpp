@@ -5,9 +5,10 @@
 
 namespace sfumato {
 
-std::unique_ptr<Task> make_task(const Recipe& recipe, const RunFolder& run, torch::Device device) {
+std::unique_ptr<Task> make_task(const Recipe& recipe, const RunFolder& run, torch::Device device,
+                                const OnEncoded& on_encoded) {
   if (recipe.kind == "vae") return std::make_unique<VaeTask>(recipe, device);
-  return std::make_unique<TextToImageTask>(recipe, run, device);
+  return std::make_unique<TextToImageTask>(recipe, run, device, on_encoded);
 }
 
 }  // namespace sfumato

@@ -43,7 +43,8 @@ std::vector<std::uint64_t> probe_seeds(std::uint64_t seed, std::int64_t count) {
 
 }  // namespace
 
-TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device)
+TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device,
+                                 const OnEncoded& on_encoded)
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
@@ -52,7 +53,7 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
       unet_(UNet2DConditionModelConfig::from_json(recipe.unet)),
       text_encoder_(T5EncoderModelConfig::from_json(recipe.text_encoder)),
       order_(recipe.seed, emphasised_examples(pack_, recipe.data.emphasis), recipe.batch_size),
-      cache_(cache_latents(run, recipe, pack_, device)) {
+      cache_(cache_latents(run, recipe, pack_, device, on_encoded)) {
   const torch::NoGradGuard no_grad;
   // For the export: what the model has words for.
   if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);

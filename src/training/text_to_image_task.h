@@ -17,7 +17,7 @@ namespace sfumato {
 /// diffusers' StableDiffusionPipeline does.
 class TextToImageTask : public Task {
  public:
-  TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device);
+  TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device, const OnEncoded& on_encoded);
 
   NamedTensors parameters() override;
   void init_from(const std::filesystem::path& folder) override;

@@ -1,6 +1,6 @@
 """The core, its tests and train build where there is LibTorch and nothing else: every other package is hidden, and
-nlohmann_json and GoogleTest are given as folders. Each file alone, so that it includes what it needs, and without
-optimisation, since only whether it builds is asked.
+nlohmann_json and GoogleTest are given as folders. Without optimisation, since only whether it builds is asked. (Whether
+a file includes what it needs is asked by the preset debug, which compiles each alone.)
 
 Given in the environment: SFUMATO_CMAKE, SFUMATO_NINJA, and in SFUMATO_BUILD_DIR a configured folder, whose LibTorch
 is taken.
@@ -30,7 +30,7 @@ class CoreOnly(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="sfumato-core-") as build:
             self.run_in(os.environ["SFUMATO_CMAKE"], "-S", ROOT, "-B", build, "-G", "Ninja",
                         f"-DCMAKE_MAKE_PROGRAM={os.environ['SFUMATO_NINJA']}", "-DCMAKE_BUILD_TYPE=None",
-                        "-DSFUMATO_CORE_ONLY=ON", "-DCMAKE_UNITY_BUILD=OFF", "-DSFUMATO_JSON_SOURCE=/usr/include",
+                        "-DSFUMATO_CORE_ONLY=ON", "-DSFUMATO_JSON_SOURCE=/usr/include",
                         "-DSFUMATO_GTEST_SOURCE=/usr/src/googletest", f"-DTorch_DIR={torch}",
                         f"-DCUDA_TOOLKIT_ROOT_DIR={cuda}", *(f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in HIDDEN),
                         CUDACXX=f"{cuda}/bin/nvcc")

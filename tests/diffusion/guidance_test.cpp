@@ -62,32 +62,30 @@ Denoiser constant(float value) {
   };
 }
 
-/// The steps of `n`, as their timesteps tell, in which guided_within guides.
-std::vector<int> guided_steps(std::int64_t n, double start, double end) {
-  const auto steps = make_steps(Schedule(), n, StepGrid::ddim);
-  const auto denoise = guided_within(constant(1), constant(0), steps, start, end);
+/// The evaluations of `sampler` in `n` steps in which guided_within guides.
+std::vector<int> guided_evaluations(const std::string& sampler, std::int64_t n, double start, double end) {
+  const auto& row = find_sampler(sampler);
+  Course course(make_steps(Schedule(), n, row.grid), row.order);
+  const auto denoise = guided_within(constant(1), constant(0), course, start, end);
   std::vector<int> guided;
-  for (std::size_t i = 0; i < steps.size(); ++i)
-    if (denoise(torch::zeros({1, 1, 1, 1}), steps[i].from).x0.item<float>() == 1) guided.push_back(static_cast<int>(i));
+  for (; course.evaluation() < course.evaluations(); course.advance())
+    if (denoise(torch::zeros({1, 1, 1, 1}), kMiddle).x0.item<float>() == 1)
+      guided.push_back(static_cast<int>(course.evaluation()));
   return guided;
 }
 
 TEST(GuidedWithin, TakesTheStepsFromStartToEndRoundedDown) {
-  EXPECT_EQ(guided_steps(5, 0, 1), (std::vector{0, 1, 2, 3, 4}));
-  EXPECT_EQ(guided_steps(5, 0.2, 0.8), (std::vector{1, 2, 3}));
-  EXPECT_EQ(guided_steps(5, 0.39, 0.79), (std::vector{1, 2}));
-  EXPECT_EQ(guided_steps(5, 0.5, 0.5), std::vector<int>());
-  EXPECT_EQ(guided_steps(5, 0.8, 0.2), std::vector<int>());
-  EXPECT_EQ(guided_steps(5, 0, 0), std::vector<int>());
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0, 1), (std::vector{0, 1, 2, 3, 4}));
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0.2, 0.8), (std::vector{1, 2, 3}));
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0.39, 0.79), (std::vector{1, 2}));
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0.5, 0.5), std::vector<int>());
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0.8, 0.2), std::vector<int>());
+  EXPECT_EQ(guided_evaluations("ddim", 5, 0, 0), std::vector<int>());
 }
 
-TEST(GuidedWithin, BetweenLevelsTheLevelDecides) {
-  const auto steps = make_steps(Schedule(), 4, StepGrid::ddim);  // 750, 500, 250, 0
-  const auto denoise = guided_within(constant(1), constant(0), steps, 0.25, 0.75);
-  const auto at = [&](double t) { return denoise(torch::zeros({1, 1, 1, 1}), {.t = t}).x0.item<float>(); };
-  EXPECT_EQ(at(501), 0);
-  EXPECT_EQ(at(400), 1);
-  EXPECT_EQ(at(249), 0);
+TEST(GuidedWithin, CountsBothEvaluationsOfAStep) {
+  EXPECT_EQ(guided_evaluations("heun", 5, 0, 1), (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(guided_evaluations("heun", 5, 0.25, 0.8), (std::vector{2, 3, 4, 5, 6}));  // 2.25 and 7.2 of 9
 }
 
 /// eps is 1 with the negative prompt and 3 with the prompt.

@@ -7,22 +7,21 @@ pictures, cases.json (requests) and for each case NAME.safetensors with `latents
 """
 
 import json
-import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pipelines_reference as pipelines
 import torch
-import transformers
-from diffusers import (ControlNetModel, StableDiffusionControlNetImg2ImgPipeline, StableDiffusionControlNetPipeline,
+from diffusers import (ControlNetModel, HeunDiscreteScheduler, KDPM2DiscreteScheduler,
+                       StableDiffusionControlNetImg2ImgPipeline, StableDiffusionControlNetPipeline,
                        StableDiffusionPipeline, StableDiffusionXLControlNetImg2ImgPipeline,
-                       StableDiffusionXLControlNetPipeline, StableDiffusionXLPipeline, logging)
+                       StableDiffusionXLControlNetPipeline, StableDiffusionXLPipeline)
 from PIL import Image
+from recording import begin, generators, recorded
 from safetensors.torch import save_file
 from single_file_reference import rename, unet_key
 
 XL = (StableDiffusionXLControlNetPipeline, StableDiffusionXLControlNetImg2ImgPipeline)
+SAMPLERS = dict(heun=HeunDiscreteScheduler, dpm2=KDPM2DiscreteScheduler)
 
 
 def unit(model, image="lines.png", **options):
@@ -47,6 +46,11 @@ CASES = [
          controls=[unit("pooled", "spots.png")]),
     dict(name="img2img", model="clip", steps=8, guidance_scale=4.0, seed=9, strength=0.65, batch_count=2,
          controls=[unit("plain", "spots.png", scale=0.8), unit("bgr", start=0.2, end=0.8)]),
+    # Two evaluations a step: a range may begin and end within one.
+    dict(name="heun", model="clip", steps=5, guidance_scale=3.0, seed=15, sampler="heun",
+         controls=[unit("plain", start=0.2, end=0.6)]),
+    dict(name="dpm2_img2img", model="clip", steps=8, guidance_scale=3.0, seed=16, strength=0.65, sampler="dpm2",
+         controls=[unit("plain", "spots.png", end=0.35)]),
     dict(name="xl_one", model="xl", steps=5, guidance_scale=5.0, seed=11, batch_count=2,
          controls=[unit("xl_full", scale=0.8)]),
     dict(name="xl_two", model="xl", steps=5, guidance_scale=5.0, seed=12, height=56, width=72, controls=[
@@ -207,23 +211,17 @@ def pipeline_of(out, case):
     options = dict(add_watermarker=False) if is_xl else dict(requires_safety_checker=False)
     pipeline = kinds[is_xl, again](**base.components, controlnet=networks if len(networks) > 1 else networks[0],
                                    **options)
-    pipeline.set_progress_bar_config(disable=True)
+    if "sampler" in case:
+        pipeline.scheduler = SAMPLERS[case["sampler"]].from_config(pipeline.scheduler.config)
     return pipeline
 
 
 def run(out, case):
     pipeline = pipeline_of(out, case)
-    count, result = case.get("batch_count", 1), {}
+    count = case.get("batch_count", 1)
     one_or_list = lambda values: values if len(values) > 1 else values[0]
     each = lambda key: one_or_list([control[key] for control in case["controls"]])
     shown = one_or_list([Image.open(out / control["image"]) for control in case["controls"]])
-
-    def on_step(_, step, timestep, values):
-        latents = values["latents"].clone(memory_format=torch.contiguous_format)
-        if isinstance(pipeline, XL):  # in units of x_t = alpha x0 + sigma eps
-            latents = latents / (pipeline.scheduler.sigmas[pipeline.scheduler.step_index] ** 2 + 1).sqrt()
-        result[f"latents.{step}"] = latents
-        return {}
 
     if "strength" in case:
         image = Image.open(out / "init.png")
@@ -231,22 +229,15 @@ def run(out, case):
     else:
         options = dict(image=shown, height=case.get("height", 64), width=case.get("width", 64))
     negative = None if isinstance(pipeline, XL) else [""] * count
-    pipeline([pipelines.PROMPT] * count, negative_prompt=negative, num_inference_steps=case["steps"],
-             guidance_scale=case["guidance_scale"], callback_on_step_end=on_step, output_type="latent",
-             generator=[torch.Generator().manual_seed(case["seed"] + k) for k in range(count)],
-             controlnet_conditioning_scale=each("scale"), control_guidance_start=each("start"),
-             control_guidance_end=each("end"), guess_mode=case.get("control_guess", False), **options)
-    return result
+    return recorded(pipeline, prompt=[pipelines.PROMPT] * count, negative_prompt=negative,
+                    num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"], output_type="latent",
+                    generator=generators(case), controlnet_conditioning_scale=each("scale"),
+                    control_guidance_start=each("start"), control_guidance_end=each("end"),
+                    guess_mode=case.get("control_guess", False), **options)[1]
 
 
 def main():
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     networks(out)
     files(out)
     pictures(out)

@@ -4,22 +4,19 @@
 
 Writes OUT_DIR/clip, OUT_DIR/t5 and OUT_DIR/sdxl (folders), cases.json (requests) and for each case NAME.safetensors
 with `latents.I` after every step I. Perturbed attention is of diffusers' PAG pipelines, self-attention guidance of its
-SAG pipeline, dynamic thresholding of its DDIM scheduler, the interval of its guider for modular pipelines; CFG++ is written out as its paper's algorithm 2.
+SAG pipeline, dynamic thresholding of its DDIM scheduler, the interval of its guider for modular pipelines; CFG++ is written out as
+its paper's algorithm 2.
 """
 
 import json
-import sys
-import warnings
-from pathlib import Path
 
 import torch
-import transformers
-from diffusers import (DDIMScheduler, EulerDiscreteScheduler, StableDiffusionPAGPipeline, StableDiffusionPipeline,
-                       StableDiffusionSAGPipeline, StableDiffusionXLPAGPipeline, logging)
+from diffusers import (DDIMScheduler, StableDiffusionPAGPipeline, StableDiffusionPipeline, StableDiffusionSAGPipeline,
+                       StableDiffusionXLPAGPipeline)
 from diffusers.guiders import ClassifierFreeGuidance
-from safetensors.torch import save_file
-
 from pipelines_reference import PROMPT, build, build_xl, clip, t5, told
+from recording import begin, generators, recorded
+from safetensors.torch import save_file
 
 NEGATIVE = "a red dog"
 CASES = [
@@ -47,28 +44,12 @@ CASES = [
 ]
 
 
-def generators(case):
-    return [torch.Generator().manual_seed(case["seed"] + k) for k in range(case.get("batch_count", 1))]
-
-
 def by_pipeline(pipeline, case):
-    """Latents in the units of x_t = alpha x0 + sigma eps; Euler's scheduler keeps them divided by alpha."""
-    result = {}
-
-    def on_step(_, step, timestep, values):
-        latents = values["latents"].clone(memory_format=torch.contiguous_format)
-        if isinstance(pipeline.scheduler, EulerDiscreteScheduler):
-            latents = latents / (pipeline.scheduler.sigmas[step + 1] ** 2 + 1).sqrt()
-        result[f"latents.{step}"] = latents
-        return {}
-
-    pipeline.set_progress_bar_config(disable=True)
     options = {key: case[key] for key in ("pag_scale", "pag_adaptive_scale", "width", "height") if key in case}
     count = case.get("batch_count", 1)
-    pipeline([PROMPT] * count, negative_prompt=[NEGATIVE] * count, num_inference_steps=case["steps"],
-             guidance_scale=case["guidance_scale"], generator=generators(case), callback_on_step_end=on_step,
-             output_type="latent", **options)
-    return result
+    return recorded(pipeline, prompt=[PROMPT] * count, negative_prompt=[NEGATIVE] * count,
+                    num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
+                    generator=generators(case), output_type="latent", **options)[1]
 
 
 def perturbed(folder, case):
@@ -154,13 +135,7 @@ def run(folder, case):
 
 
 def main():
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     build(out / "clip", clip)
     build(out / "t5", t5)
     build_xl(out / "sdxl", is_refiner=False)

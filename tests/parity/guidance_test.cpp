@@ -1,43 +1,14 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-
-#include "checkpoints/safetensors.h"
-#include "parity/compare.h"
-#include "pipelines/generate.h"
+#include "parity/pipeline_case.h"
 
 namespace sfumato {
 namespace {
 
-struct Case {
-  std::string model;
-  Request request;
-  SafetensorsFile expected;
-};
-
-Case find_case(const std::string& name) {
-  for (auto json : read_json(parity_folder() / "cases.json")) {
-    if (json.at("name") != name) continue;
-    const auto model = json.at("model").get<std::string>();
-    json.erase("name");
-    json.erase("model");
-    return {model, request_from_json(json), SafetensorsFile(parity_folder() / (name + ".safetensors"))};
-  }
-  throw std::runtime_error("no case " + name);
-}
-
-/// The largest error of a step; infinite where the number of steps differs.
-double worst_step_error(const Case& test, const Request& request) {
-  at::set_num_threads(1);  // networks this small only wait for each other on more
-  double worst = 0;
-  std::size_t steps = 0;
-  const OnStep compare = [&](int step, int, const torch::Tensor& x) {
-    worst = std::max(worst, relative_error(x, test.expected.tensor("latents." + std::to_string(step))));
-    return ++steps, true;
-  };
-  text_to_image(load_stable_diffusion(parity_folder() / test.model, {}), request, compare);
-  return steps == test.expected.names().size() ? worst : INFINITY;
+double worst_step_error(const PipelineCase& test, const Request& request) {
+  StepErrors errors(test);
+  text_to_image(load_model(test.model), request, errors.on_step());
+  return errors.worst();
 }
 
 class GuidanceParity : public ::testing::TestWithParam<std::string> {};

@@ -9,26 +9,22 @@ makes of the mask and of pictures.
 """
 
 import json
-import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
-                       EulerDiscreteScheduler, PNDMScheduler, StableDiffusionInpaintPipeline, StableDiffusionPipeline,
-                       StableDiffusionXLInpaintPipeline, logging)
+                       EulerDiscreteScheduler, HeunDiscreteScheduler, KDPM2DiscreteScheduler, PNDMScheduler,
+                       StableDiffusionInpaintPipeline, StableDiffusionPipeline, StableDiffusionXLInpaintPipeline)
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image, ImageDraw, ImageFilter
-from safetensors.torch import save_file
-
 from pipelines_reference import PROMPT, build, clip, init_image
+from recording import as_tensor, begin, generators, recorded
+from safetensors.torch import save_file
 from single_file_reference import SCHEDULE, tokenizer, write_file, xl_networks
 
 MASK_BLUR = 2
 SAMPLERS = dict(ddim=DDIMScheduler, euler=EulerDiscreteScheduler, euler_a=EulerAncestralDiscreteScheduler,
-                pndm=PNDMScheduler)
+                pndm=PNDMScheduler, heun=HeunDiscreteScheduler, dpm2=KDPM2DiscreteScheduler)
 SAMPLERS["dpm++2m"] = DPMSolverMultistepScheduler
 
 CASES = [
@@ -38,6 +34,11 @@ CASES = [
     dict(name="sd4_euler_a", model="sd4", steps=8, guidance_scale=2.0, seed=44, strength=0.75, sampler="euler_a"),
     dict(name="sd4_pndm", model="sd4", steps=8, guidance_scale=2.0, seed=45, strength=1.0, sampler="pndm"),
     dict(name="sd4_dpm", model="sd4", steps=8, guidance_scale=2.0, seed=46, strength=0.5, sampler="dpm++2m"),
+    # Two evaluations a step, and the known part is put back after each.
+    dict(name="sd4_heun", model="sd4", steps=5, guidance_scale=2.0, seed=48, batch_count=2, strength=1.0,
+         sampler="heun"),
+    dict(name="sd4_heun_part", model="sd4", steps=8, guidance_scale=2.0, seed=49, strength=0.65, sampler="heun"),
+    dict(name="sd4_dpm2", model="sd4", steps=6, guidance_scale=2.0, seed=50, strength=0.7, sampler="dpm2"),
     dict(name="sd4_only_masked", model="sd4", steps=6, guidance_scale=3.0, seed=47, strength=0.8, width=64, height=48,
          only_masked=True),
     dict(name="sd9", model="sd9", steps=6, guidance_scale=5.0, seed=51, batch_count=2, strength=1.0),
@@ -87,22 +88,13 @@ def load(folder, sampler):
     if sampler:
         config = {**pipeline.scheduler.config, **({"skip_prk_steps": True} if sampler == "pndm" else {})}
         pipeline.scheduler = SAMPLERS[sampler].from_config(config)
-    pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def run(pipeline, case, image, mask):
-    count, result = case.get("batch_count", 1), {}
+    count = case.get("batch_count", 1)
     mask = VaeImageProcessor.blur(mask, MASK_BLUR)
     factor = pipeline.vae_scale_factor
-
-    def on_step(pipeline, step, timestep, values):
-        latents = values["latents"].clone(memory_format=torch.contiguous_format)
-        if isinstance(pipeline.scheduler, (EulerDiscreteScheduler, EulerAncestralDiscreteScheduler)):
-            # In the units of x_t = alpha x0 + sigma eps; these schedulers keep it divided by alpha.
-            latents = latents / (pipeline.scheduler.sigmas[pipeline.scheduler.step_index] ** 2 + 1).sqrt()
-        result[f"latents.{step}"] = latents
-        return {}
 
     # As many copies as pictures: of a single one the first generator alone would draw.
     pictures = dict(image=[image] * count, mask_image=[mask] * count, output_type="np",
@@ -110,15 +102,13 @@ def run(pipeline, case, image, mask):
     if case.get("only_masked"):
         pictures = dict(image=image, mask_image=mask, output_type="pil", padding_mask_crop=3, height=case["height"],
                         width=case["width"])
-    images = pipeline([PROMPT] * count, negative_prompt=[""] * count, num_inference_steps=case["steps"],
-                      guidance_scale=case["guidance_scale"], strength=case["strength"], eta=case.get("eta", 0.0),
-                      callback_on_step_end=on_step,
-                      generator=[torch.Generator().manual_seed(case["seed"] + k) for k in range(count)],
-                      **pictures).images
+    images, result = recorded(pipeline, prompt=[PROMPT] * count, negative_prompt=[""] * count,
+                              num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
+                              strength=case["strength"], eta=case.get("eta", 0.0), generator=generators(case),
+                              **pictures)
     images = np.stack([np.asarray(picture) for picture in images])
     images = images.astype(np.float32) / 255 if images.dtype == np.uint8 else images
-    result["images"] = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
-    return result
+    return result | {"images": as_tensor(images)}
 
 
 def request(case):
@@ -147,14 +137,7 @@ def write_masks(out, image, mask):
 
 
 def main():
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     image = init_image(out / "init.png")
     mask = draw_mask(image.size)
     mask.save(out / "mask.png")

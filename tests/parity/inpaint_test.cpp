@@ -1,40 +1,11 @@
 #include <gtest/gtest.h>
 
-#include "checkpoints/safetensors.h"
 #include "images/mask.h"
 #include "images/pixels.h"
-#include "images/read.h"
-#include "parity/compare.h"
-#include "pipelines/generate.h"
+#include "parity/pipeline_case.h"
 
 namespace sfumato {
 namespace {
-
-/// A case of inpaint_reference.py, and what diffusers made of it.
-struct Case {
-  std::string model;
-  Request request;
-  SafetensorsFile expected;
-
-  /// Of the latents after the last step.
-  torch::Tensor last() const { return expected.tensor("latents." + std::to_string(expected.names().size() - 2)); }
-};
-
-Case find_case(const std::string& name) {
-  for (auto json : read_json(parity_folder() / "cases.json")) {
-    if (json.at("name") != name) continue;
-    const auto model = json.at("model").get<std::string>();
-    json.erase("name");
-    json.erase("model");
-    return {model, request_from_json(json), SafetensorsFile(parity_folder() / (name + ".safetensors"))};
-  }
-  throw std::runtime_error("no case " + name);
-}
-
-StableDiffusion load(const std::string& name) {
-  at::set_num_threads(1);  // networks this small only wait for each other on more
-  return load_stable_diffusion(parity_folder() / name, {}, {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer"});
-}
 
 MaskedImage picture() {
   return {read_image(parity_folder() / "init.png"), read_mask(parity_folder() / "mask.png")};
@@ -44,15 +15,10 @@ Generated generate(const StableDiffusion& model, const Request& request, const O
   return inpaint(model, request, picture(), on_step);
 }
 
-void expect_that_of_diffusers(const StableDiffusion& model, const Case& test) {
-  int steps = 0;
-  const OnStep compare = [&](int step, int, const torch::Tensor& x) {
-    const auto key = "latents." + std::to_string(step);
-    EXPECT_LT(relative_error(x, test.expected.tensor(key)), kNetworkTolerance) << "after step " << step;
-    return ++steps, true;
-  };
-  const auto generated = generate(model, test.request, compare);
-  EXPECT_EQ(test.expected.names().size(), static_cast<std::size_t>(steps) + 1) << "steps and the picture";
+void expect_that_of_diffusers(const StableDiffusion& model, const PipelineCase& test) {
+  StepErrors errors(test);
+  const auto generated = generate(model, test.request, errors.on_step());
+  EXPECT_LT(errors.worst(), kNetworkTolerance) << errors;
   const auto images = test.expected.tensor("images") * 2 - 1;
   ASSERT_EQ(generated.images.sizes(), images.sizes());
   // Laid over, the reference rounds to 8 bits when it resizes, when it multiplies by the mask and when it adds: up to
@@ -65,22 +31,23 @@ class InpaintParity : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(InpaintParity, EveryStepAndThePictureAreThoseOfDiffusers) {
   const auto test = find_case(GetParam());
-  expect_that_of_diffusers(load(test.model), test);
+  expect_that_of_diffusers(load_model(test.model), test);
 }
 
 INSTANTIATE_TEST_SUITE_P(, InpaintParity,
                          ::testing::Values("sd4", "sd4_part", "sd4_unguided", "sd4_euler_a", "sd4_pndm", "sd4_dpm",
-                                           "sd4_only_masked", "sd9", "sd9_part", "xl4", "xl9"),
+                                           "sd4_heun", "sd4_heun_part", "sd4_dpm2", "sd4_only_masked", "sd9",
+                                           "sd9_part", "xl4", "xl9"),
                          [](const auto& info) { return info.param; });
 
 TEST(InpaintingSingleFile, OfNineChannelsIsWhatItsFolderIs) {
-  expect_that_of_diffusers(load("single_file.safetensors"), find_case("xl9"));
+  expect_that_of_diffusers(load_model("single_file.safetensors"), find_case("xl9"));
 }
 
 /// That the comparison can fail: how far the final latents of a case move with `model` and `request` changed.
 double moved_by(const std::string& name, const std::function<void(StableDiffusion&, Request&)>& change) {
   const auto test = find_case(name);
-  auto model = load(test.model);
+  auto model = load_model(test.model);
   auto request = test.request;
   change(model, request);
   return relative_error(generate(model, request).latents, test.last());
@@ -92,7 +59,7 @@ TEST(InpaintParityCanFail, ATimestepOffByOneShows) {
     config.steps_offset -= 1;
     model.schedule = Schedule(config);
   };
-  for (const auto* name : {"sd4", "sd4_part", "sd9", "xl4"})
+  for (const auto* name : {"sd4", "sd4_part", "sd4_heun", "sd4_dpm2", "sd9", "xl4"})
     EXPECT_GT(moved_by(name, shifted), 10 * kNetworkTolerance) << name;
 }
 
@@ -101,7 +68,7 @@ TEST(InpaintParityCanFail, AMaskOneLatentPixelAsideShows) {
     const auto test = find_case(name);
     auto masked = picture();
     masked.mask = masked.mask.roll(factor, 3);
-    EXPECT_GT(relative_error(inpaint(load(test.model), test.request, masked).latents, test.last()), 0.01) << name;
+    EXPECT_GT(relative_error(inpaint(load_model(test.model), test.request, masked).latents, test.last()), 0.01) << name;
   }
 }
 
@@ -110,7 +77,7 @@ TEST(InpaintParityCanFail, DrawsInAnotherOrderShow) {
   const auto test = find_case("sd4_part");
   auto request = test.request;
   request.batch_count = 1;
-  const auto first = generate(load(test.model), request).latents;
+  const auto first = generate(load_model(test.model), request).latents;
   EXPECT_LT(relative_error(first, test.last().slice(0, 0, 1)), kNetworkTolerance);
   EXPECT_GT(relative_error(first, test.last().slice(0, 1, 2)), 0.05);
 }
@@ -119,7 +86,7 @@ TEST(InpaintedPictures, KeepTheRestToTheLastBit) {
   const auto test = find_case("sd4");
   auto request = test.request;
   request.inpaint.paste = true;
-  const auto images = generate(load(test.model), request).images;
+  const auto images = generate(load_model(test.model), request).images;
   const auto original = picture();
   ASSERT_EQ(images.sizes().slice(2), original.image.sizes().slice(2)) << "as large as the picture, not as the latents";
   const auto outside = (blur_mask(original.mask, request.inpaint.mask_blur) == 0).expand({1, 3, -1, -1});
@@ -133,13 +100,13 @@ TEST(InpaintedPictures, KeepTheRestToTheLastBit) {
 
 TEST(InpaintedPictures, AMaskWithoutWhiteIsRefused) {
   const auto test = find_case("sd4");
-  const auto model = load(test.model);
+  const auto model = load_model(test.model);
   const MaskedImage black{picture().image, torch::zeros({1, 1, 20, 20})};
   EXPECT_THROW(inpaint(model, test.request, black), std::invalid_argument);
 }
 
 TEST(ModelsForInpainting, MakePicturesFromTextAndFromPicturesToo) {
-  const auto model = load("sd9");
+  const auto model = load_model("sd9");
   const Request request{.prompt = "a cat", .steps = 2, .seed = 1};
   EXPECT_TRUE(torch::isfinite(text_to_image(model, request).images).all().item<bool>());
   EXPECT_TRUE(torch::isfinite(image_to_image(model, request, picture().image).images).all().item<bool>());

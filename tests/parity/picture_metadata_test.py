@@ -15,7 +15,7 @@ from sd_prompt_reader.image_data_reader import ImageDataReader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "programs"))
 
-from generate_test import IMG2IMG, TXT2IMG, Programs  # noqa: E402
+from generate_programs import IMG2IMG, TXT2IMG, Programs  # noqa: E402
 
 # With what separates one entry from the next, and letters beyond Latin-1.
 PROMPT, NEGATIVE = "a café: one cat, on (a sofa:1.2) 猫", "dogs, steps: 3"

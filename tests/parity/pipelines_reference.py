@@ -9,18 +9,15 @@ Writes OUT_DIR/clip, t5, older, distilled, xl and refiner (folders as save_pretr
 import io
 import json
 import shutil
-import sys
-import warnings
-from pathlib import Path
 
 import numpy as np
 import sentencepiece
 import torch
-import transformers
 from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler,
                        StableDiffusionImg2ImgPipeline, StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline,
-                       StableDiffusionXLPipeline, UNet2DConditionModel, logging)
+                       StableDiffusionXLPipeline, UNet2DConditionModel)
 from PIL import Image
+from recording import as_tensor, begin, generators, recorded
 from safetensors.torch import save_file
 from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, T5Config,
                           T5EncoderModel, T5Tokenizer)
@@ -281,36 +278,17 @@ def run(pipeline, case, image):
     if case.get("sampler") == "ddim":
         # "leading" is not what this folder says: the scheduler's own settings are kept.
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-    pipeline.set_progress_bar_config(disable=True)
     count = case.get("batch_count", 1)
-    result = {}
-
-    def on_step(_, step, timestep, values):
-        latents = values["latents"].clone(memory_format=torch.contiguous_format)
-        if is_xl:  # in units of x_t = alpha x0 + sigma eps: Euler's scheduler keeps latents divided by alpha
-            latents = latents / (pipeline.scheduler.sigmas[pipeline.scheduler.step_index] ** 2 + 1).sqrt()
-        result[f"latents.{step}"] = latents
-        return {}
-
     options = dict(image=image, strength=case["strength"]) if "strength" in case else dict(
         height=case.get("height"), width=case.get("width"), guidance_rescale=case.get("guidance_rescale", 0.0))
     options |= texts(pipeline, case, count, is_xl)
-    pictures = pipeline(num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
-                        eta=case.get("eta", 0.0), callback_on_step_end=on_step, output_type="np",
-                        generator=[torch.Generator().manual_seed(case["seed"] + k) for k in range(count)],
-                        **options).images
-    result["images"] = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
-    return result
+    pictures, result = recorded(pipeline, num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
+                                eta=case.get("eta", 0.0), output_type="np", generator=generators(case), **options)
+    return result | {"images": as_tensor(pictures)}
 
 
 def main():
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     image = init_image(out / "init.png")
     for name, parts in (("clip", clip), ("t5", t5), ("distilled", distilled)):
         build(out / name, parts)

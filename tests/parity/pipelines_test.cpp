@@ -2,42 +2,12 @@
 
 #include <cmath>
 
-#include "checkpoints/safetensors.h"
 #include "core/random.h"
 #include "images/pixels.h"
-#include "images/read.h"
-#include "parity/compare.h"
-#include "pipelines/generate.h"
+#include "parity/pipeline_case.h"
 
 namespace sfumato {
 namespace {
-
-struct Case {
-  std::string name, model;
-  Request request;
-};
-
-/// A case of cases.json; its name and model are no part of a request.
-Case find_case(const std::string& name) {
-  for (auto json : read_json(parity_folder() / "cases.json")) {
-    if (json.at("name") != name) continue;
-    const auto model = json.at("model").get<std::string>();
-    json.erase("name");
-    json.erase("model");
-    return {name, model, request_from_json(json)};
-  }
-  throw std::runtime_error("no case " + name);
-}
-
-StableDiffusion load(const std::string& name) {
-  at::set_num_threads(1);  // networks this small only wait for each other on more
-  return load_stable_diffusion(parity_folder() / name, {});
-}
-
-Generated generate(const StableDiffusion& model, const Request& request, const OnStep& on_step = {}) {
-  if (request.image.empty()) return text_to_image(model, request, on_step);
-  return image_to_image(model, request, read_image(parity_folder() / request.image), on_step);
-}
 
 /// In decibels, of pictures in [-1, 1] rounded to 8 bits.
 double psnr(const torch::Tensor& a, const torch::Tensor& b) {
@@ -49,16 +19,10 @@ class PipelineParity : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PipelineParity, EveryStepAndThePictureAreThoseOfDiffusers) {
   const auto test = find_case(GetParam());
-  const SafetensorsFile expected(parity_folder() / (test.name + ".safetensors"));
-  int steps = 0;
-  const OnStep compare = [&](int step, int, const torch::Tensor& x) {
-    const auto key = "latents." + std::to_string(step);
-    EXPECT_LT(relative_error(x, expected.tensor(key)), kNetworkTolerance) << "after step " << step;
-    return ++steps, true;
-  };
-  const auto generated = generate(load(test.model), test.request, compare);
-  EXPECT_EQ(expected.names().size(), static_cast<std::size_t>(steps) + 1) << "steps and the picture";
-  const auto images = expected.tensor("images") * 2 - 1;
+  StepErrors errors(test);
+  const auto generated = make_pictures(load_model(test.model), test.request, errors.on_step());
+  EXPECT_LT(errors.worst(), kNetworkTolerance) << errors;
+  const auto images = test.expected.tensor("images") * 2 - 1;
   ASSERT_EQ(generated.images.sizes(), images.sizes());
   for (std::int64_t k = 0; k < images.size(0); ++k)
     EXPECT_GT(psnr(generated.images[k], images[k]), 60) << "image " << k;
@@ -75,11 +39,9 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
 double moved_by(const std::string& name, const std::function<void(Request&)>& change) {
   const auto test = find_case(name);
-  const SafetensorsFile expected(parity_folder() / (test.name + ".safetensors"));
-  const auto last = "latents." + std::to_string(expected.names().size() - 2);
   auto request = test.request;
   change(request);
-  return relative_error(generate(load(test.model), request).latents, expected.tensor(last));
+  return relative_error(make_pictures(load_model(test.model), request).latents, test.last());
 }
 
 TEST(PipelineParityCanFail, AnotherPromptOrSeedIsAnotherPicture) {
@@ -101,13 +63,12 @@ TEST(PipelineParityCanFail, WhatOnlySomeModelsAreToldShows) {
 
 TEST(PipelineParityCanFail, ATimestepOffByOneShows) {
   const auto test = find_case("ddim");
-  const SafetensorsFile expected(parity_folder() / "ddim.safetensors");
-  auto model = load(test.model);
+  auto model = load_model(test.model);
   auto config = model.schedule.config();
   config.steps_offset -= 1;
   model.schedule = Schedule(config);
-  const auto latents = generate(model, test.request).latents;
-  EXPECT_GT(relative_error(latents, expected.tensor("latents.5")), 10 * kNetworkTolerance);
+  const auto latents = make_pictures(model, test.request).latents;
+  EXPECT_GT(relative_error(latents, test.last()), 10 * kNetworkTolerance);
 }
 
 TEST(PipelineParityCanFail, AnotherUpscalerOrAStepMoreShows) {
@@ -121,8 +82,8 @@ TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {
   const auto test = find_case("img2img");
   auto request = test.request;
   request.strength = 0.05;
-  const auto model = load(test.model);
-  const auto generated = generate(model, request);
+  const auto model = load_model(test.model);
+  const auto generated = make_pictures(model, request);
   NoiseSource noise({request.seed, request.seed + 1});
   const auto image = resize_lanczos(read_image(parity_folder() / "init.png"), 48, 68);
   const torch::NoGradGuard no_gradients;
@@ -134,11 +95,11 @@ TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {
 
 TEST(Images, OneSeedIsOnePictureAtAnyBatchSize) {
   auto test = find_case("ddim");
-  const auto model = load(test.model);
-  const auto both = generate(model, test.request).latents;
+  const auto model = load_model(test.model);
+  const auto both = make_pictures(model, test.request).latents;
   test.request.batch_count = 1;
   test.request.seed += 1;
-  EXPECT_LT(relative_error(generate(model, test.request).latents, both.slice(0, 1)), 1e-5);
+  EXPECT_LT(relative_error(make_pictures(model, test.request).latents, both.slice(0, 1)), 1e-5);
 }
 
 }  // namespace

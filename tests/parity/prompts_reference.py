@@ -10,16 +10,14 @@ case NAME.safetensors with the final `latents`.
 
 import json
 import shutil
-import sys
-import warnings
 from pathlib import Path
 
 import torch
-import transformers
 from diffusers import (DDIMScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler,
-                       StableDiffusionPipeline, StableDiffusionXLPipeline, logging)
+                       StableDiffusionPipeline, StableDiffusionXLPipeline)
 from pipelines_reference import init_image, networks, sharpen
 from prompts_syntax import check_syntax, chunks, compose, script
+from recording import begin, generators
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -191,10 +189,10 @@ def step_of(evaluation, case):
 
 
 @torch.no_grad()
-def run(pipeline, case, seed, image):
+def run(pipeline, case, generator, image):
     scheduler = SCHEDULERS[case["sampler"]].from_config(pipeline.scheduler.config, skip_prk_steps=True)
     scheduler.set_timesteps(case["steps"])
-    x, timesteps = start(pipeline, scheduler, case, torch.Generator().manual_seed(seed), image)
+    x, timesteps = start(pipeline, scheduler, case, generator, image)
     count = step_of(len(timesteps) - 1, case) + 1
     parts, weights = zip(*compose(case["prompt"]))
     scripts = [script(case["negative_prompt"], count) if "negative_prompt" in case else
@@ -245,22 +243,15 @@ def build(folder, is_xl):
 
 def main():
     check_syntax()
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     image = init_image(out / "init.png")
     pipelines = {name: build(out / name, name == "sdxl") for name in ("sd1", "sdxl")}
     (out / "prompts.json").write_text(json.dumps(dict(prompts=PROMPTS, negative_prompt=NEGATIVE)))
     for name, pipeline in pipelines.items():
         write_states(pipeline, out / f"{name}-states.safetensors")
     for seed, case in enumerate(CASES):
-        seeds = [seed + k for k in range(case.get("batch_count", 1))]
-        latents = torch.cat([run(pipelines[case["model"]], case, s, image) for s in seeds])
+        one_each = [run(pipelines[case["model"]], case, one, image) for one in generators(dict(case, seed=seed))]
+        latents = torch.cat(one_each)
         save_file({"latents": latents.contiguous()}, out / f"{case['name']}.safetensors")
     requests = [dict(case, seed=seed, width=64, height=64, **({"image": "init.png"} if "strength" in case else {}))
                 for seed, case in enumerate(CASES)]

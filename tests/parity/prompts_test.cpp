@@ -2,20 +2,12 @@
 
 #include <functional>
 
-#include "checkpoints/safetensors.h"
 #include "core/json.h"
-#include "images/read.h"
-#include "parity/compare.h"
+#include "parity/pipeline_case.h"
 #include "pipelines/conditioning.h"
-#include "pipelines/generate.h"
 
 namespace sfumato {
 namespace {
-
-StableDiffusion load_model(const std::string& name) {
-  at::set_num_threads(1);  // networks this small only wait for each other on more
-  return load_stable_diffusion(parity_folder() / name, {});
-}
 
 /// What the model is told at the only step of a request: the negative prompt's row, then the prompt's.
 Conditioning told_once(const StableDiffusion& model, const Request& request) {
@@ -82,35 +74,16 @@ TEST_P(PromptParity, ASmallerWeightShows) {
 
 INSTANTIATE_TEST_SUITE_P(, PromptParity, ::testing::Values("sd1", "sdxl"), [](const auto& info) { return info.param; });
 
-struct PromptCase {
-  std::string model;
-  Request request;
-  torch::Tensor latents;
-};
-
-PromptCase find_prompt_case(const std::string& name) {
-  for (auto json : read_json(parity_folder() / "cases.json")) {
-    if (json.at("name") != name) continue;
-    const auto model = json.at("model").get<std::string>();
-    json.erase("name");
-    json.erase("model");
-    const SafetensorsFile file(parity_folder() / (name + ".safetensors"));
-    return {model, request_from_json(json), file.tensor("latents").clone()};
-  }
-  throw std::runtime_error("no case " + name);
-}
-
-torch::Tensor final_latents(const PromptCase& test) {
-  const auto model = load_model(test.model);
-  if (test.request.image.empty()) return text_to_image(model, test.request).latents;
-  return image_to_image(model, test.request, read_image(parity_folder() / test.request.image)).latents;
+/// How far the final latents of a request are from those of a case.
+double final_error(const PipelineCase& test, const Request& request) {
+  return relative_error(make_pictures(load_model(test.model), request).latents, test.expected.tensor("latents"));
 }
 
 class PromptTrajectoryParity : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(PromptTrajectoryParity, EachStepIsToldWhatTheWebUiTellsIt) {
-  const auto test = find_prompt_case(GetParam());
-  EXPECT_LT(relative_error(final_latents(test), test.latents), kNetworkTolerance);
+  const auto test = find_case(GetParam());
+  EXPECT_LT(final_error(test, test.request), kNetworkTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(, PromptTrajectoryParity,
@@ -121,9 +94,10 @@ INSTANTIATE_TEST_SUITE_P(, PromptTrajectoryParity,
 
 /// How far the latents of a case move with another prompt.
 double moved_by_prompt(const std::string& name, const std::string& prompt) {
-  auto test = find_prompt_case(name);
-  test.request.prompt = prompt;
-  return relative_error(final_latents(test), test.latents);
+  const auto test = find_case(name);
+  auto request = test.request;
+  request.prompt = prompt;
+  return final_error(test, request);
 }
 
 TEST(PromptTrajectoryCanFail, AStepOffByOneShows) {
@@ -142,7 +116,7 @@ TEST(PromptTrajectoryCanFail, TheWeightOfAPartShows) {
 }
 
 TEST(Prompts, ClipReadsWeightsUnlessToldOtherwise) {
-  auto test = find_prompt_case("from_to");
+  auto test = find_case("from_to");
   test.request.steps = 1;
   EXPECT_EQ(text_to_image(load_model("sd1"), test.request).request.prompt_syntax, "a1111");
 }

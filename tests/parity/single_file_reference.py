@@ -8,14 +8,12 @@ is checked by diffusers' own from_single_file: it must find every weight.
 """
 
 import re
-import sys
-import warnings
 from pathlib import Path
 
 import torch
-import transformers
 from diffusers import (AutoencoderKL, DDIMScheduler, EulerDiscreteScheduler, PNDMScheduler, StableDiffusionPipeline,
-                       StableDiffusionXLPipeline, UNet2DConditionModel, logging)
+                       StableDiffusionXLPipeline, UNet2DConditionModel)
+from recording import as_tensor, begin, recorded
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -189,22 +187,10 @@ def check_against_diffusers(path, folder, pipeline):
 
 @torch.no_grad()
 def expected(pipeline):
-    """Latents in the units of x_t = alpha x0 + sigma eps; Euler's scheduler keeps them divided by alpha."""
     states = pipeline.encode_prompt(PROMPT, device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False)
-    result = {"states": states[0]}
-
-    def on_step(_, step, timestep, values):
-        latents = values["latents"].clone(memory_format=torch.contiguous_format)
-        if isinstance(pipeline.scheduler, EulerDiscreteScheduler):
-            latents = latents / (pipeline.scheduler.sigmas[step + 1] ** 2 + 1).sqrt()
-        result[f"latents.{step}"] = latents
-        return {}
-
-    image = pipeline(PROMPT, height=SIZE, width=SIZE, num_inference_steps=STEPS, guidance_scale=GUIDANCE,
-                     generator=torch.Generator().manual_seed(SEED), callback_on_step_end=on_step,
-                     output_type="np").images
-    result["image"] = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
-    return result
+    image, steps = recorded(pipeline, prompt=PROMPT, height=SIZE, width=SIZE, num_inference_steps=STEPS,
+                            guidance_scale=GUIDANCE, generator=torch.Generator().manual_seed(SEED), output_type="np")
+    return steps | {"states": states[0], "image": as_tensor(image)}
 
 
 def tokenizer(vocabulary):
@@ -227,17 +213,9 @@ def pipeline_of(version):
 
 
 def main():
-    torch.set_num_threads(2)
-    warnings.filterwarnings("ignore")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin(threads=2)
     for version in ("sd1", "sd2", "sdxl"):
         pipeline = pipeline_of(version)
-        pipeline.set_progress_bar_config(disable=True)
         path, folder = out / f"{version}.safetensors", out / version
         texts = [text for text in (pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)) if text]
         write_file(path, version, pipeline.unet, pipeline.vae, texts)

@@ -6,7 +6,7 @@ import math
 import struct
 import unittest
 
-from generate_test import IMG2IMG, TXT2IMG, Programs, decoded, png
+from generate_programs import IMG2IMG, TXT2IMG, Programs, decoded, png
 from refiner_test import change_json, write_xl_model
 
 

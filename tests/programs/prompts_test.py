@@ -2,7 +2,7 @@
 
 import unittest
 
-from generate_test import TXT2IMG, Programs, pixels, write_safetensors
+from generate_programs import TXT2IMG, Programs, pixels, write_safetensors
 
 
 def pair(layer):

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from generate_test import BUILD, IMG2IMG, TXT2IMG, Programs, chunks, pixels, png, write_safetensors, write_tokenizer
+from generate_programs import BUILD, IMG2IMG, TXT2IMG, Programs, chunks, pixels, png, write_safetensors, write_tokenizer
 
 
 def write_xl_model(folder, is_refiner):

@@ -7,6 +7,7 @@ Given in the environment: SFUMATO_BUILD_DIR, which holds tools/train. Python's s
 import json
 import os
 import pathlib
+import pty
 import random
 import signal
 import struct
@@ -178,6 +179,41 @@ class Train(unittest.TestCase):
         code, _, out = self.kill_and_resume(self.text_to_image, "interrupted", signal.SIGINT)
         self.assertEqual(code, 130)
         self.assertEqual(states(out)[-1].read_bytes(), states(self.folder / "whole")[-1].read_bytes())
+
+    def test_a_run_killed_while_it_encodes_its_pictures_goes_on_with_resume(self):
+        out = self.folder / "encoding"
+        environment = dict(os.environ, OMP_NUM_THREADS="1")
+        command = [TRAIN, str(self.text_to_image), "--out", str(out), "--quiet"]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            self.assertEqual(process.stderr.readline(), "encoding 24 pictures with the autoencoder\n")
+            process.kill()
+        # Whichever of the two it has come to by now: the encoded pictures aside, or nothing at all.
+        resumed = run(self.text_to_image, "--out", out, "--quiet", *(["--resume"] if out.exists() else []))
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assert_same_run(out, self.folder / "whole")
+        self.assertEqual(list(out.rglob("*.part")), [])
+
+    def test_what_is_encoded_is_shown_like_the_training(self):
+        shown = run(self.text_to_image, "--out", self.folder / "shown", "--steps", 1)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        lines = shown.stderr.splitlines()
+        self.assertEqual(lines[0], "encoding 24 pictures with the autoencoder")
+        self.assertTrue(lines[1].startswith("encode 100% 24/24"), lines[1])
+        self.assertTrue(lines[2].startswith("train 100% 1/1"), lines[2])
+
+    def on_a_terminal(self, name, *arguments):
+        """What the program writes on standard error where that is one."""
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        command = [TRAIN, str(self.text_to_image), "--out", str(self.folder / name), "--steps", "1", *arguments]
+        result = subprocess.run(command, stderr=end, env=dict(os.environ, OMP_NUM_THREADS="1"), timeout=300)
+        os.close(end)
+        self.assertEqual(result.returncode, 0)
+        return os.read(terminal, 65536).decode()
+
+    def test_what_is_encoded_is_a_bar_on_a_terminal_and_nothing_there_when_quiet(self):
+        self.assertIn("encode 100% [####################] 24/24", self.on_a_terminal("bar"))
+        self.assertEqual(self.on_a_terminal("no-bar", "--quiet").strip(), f"done: {self.folder / 'no-bar'}")
 
     def test_the_log_holds_losses_speed_and_held_out_metrics(self):
         lines = [json.loads(line) for line in (self.folder / "vae-whole" / "log.jsonl").read_text().splitlines()]

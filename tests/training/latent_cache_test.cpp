@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
+#include "checkpoints/safetensors.h"
+#include "checkpoints/save.h"
 #include "core/random.h"
 #include "training/network_parameters.h"
 
@@ -46,6 +50,78 @@ TEST(StandardiseLatents, LeavesAnAutoencoderWithoutQuantConvAlone) {
   config.use_quant_conv = false;
   auto vae = small_vae(config);
   EXPECT_FALSE(standardise_latents(*vae, torch::zeros(3), torch::ones(3)));
+}
+
+/// More pictures of 8 x 8 pixels than are kept aside at once.
+constexpr std::int64_t kPictures = 1100;
+
+void write_pictures(const std::filesystem::path& path) {
+  const auto bytes = torch::zeros({1}, torch::kUInt8);
+  const auto one_each = torch::arange(kPictures + 1, torch::kInt64).clamp_max(1);
+  write_safetensors(
+      path,
+      {{"images", torch::randint(0, 256, {kPictures, 3, 8, 8}, seeded_generator(3), torch::kFloat32).to(torch::kUInt8)},
+       {"captions.ids", torch::zeros({kPictures, 2}, torch::kInt32)},
+       {"captions.bytes", bytes},
+       {"captions.offsets", one_each},
+       {"empty.ids", torch::zeros({2}, torch::kInt32)},
+       {"probes.ids", torch::zeros({1, 2}, torch::kInt32)},
+       {"probes.bytes", bytes},
+       {"probes.offsets", torch::tensor({0, 1}, torch::kInt64)},
+       {"split.held_out", torch::tensor({0}, torch::kInt64)}},
+      {{"format", "sfumato-pack"}, {"version", "1"}});
+}
+
+/// An autoencoder and pictures in a folder that goes with the test.
+class CachedLatents : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::remove_all(folder_);
+    const auto vae = small_vae(small_config());
+    std::map<std::string, torch::Tensor> weights;
+    for (const auto& item : vae->named_parameters()) weights[item.key()] = item.value().detach();
+    save_weights(weights, folder_ / "vae");
+    write_json(folder_ / "vae" / "config.json", small_config().to_json());
+    write_pictures(folder_ / "pack");
+    recipe_.vae = (folder_ / "vae").string();
+    recipe_.data.pack = (folder_ / "pack").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  torch::Tensor latents_of(const std::string& run, const OnEncoded& on_encoded = {}) {
+    Pack pack(recipe_.data.pack, 8);
+    return cache_latents(RunFolder(folder_ / run), recipe_, pack, torch::kCPU, on_encoded).latents;
+  }
+
+  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "sfumato-cached-latents";
+  Recipe recipe_;
+};
+
+TEST_F(CachedLatents, OfARunThatStoppedWhileItEncodedGoOnWhereItWasAndComeOutTheSame) {
+  const auto whole = latents_of("whole");
+  EXPECT_THROW(latents_of("stopped",
+                          [](std::int64_t done, std::int64_t total) {
+                            EXPECT_EQ(total, kPictures);
+                            if (done > 1024) throw std::runtime_error("stopped");
+                          }),
+               std::runtime_error);
+  EXPECT_TRUE(RunFolder(folder_ / "stopped").is_begun());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "stopped" / "latents.safetensors"));
+  std::vector<std::int64_t> heard;
+  const auto continued = latents_of("stopped", [&](std::int64_t done, std::int64_t) { heard.push_back(done); });
+  EXPECT_EQ(heard, (std::vector<std::int64_t>{1024, 1056, 1088, 1100}));
+  EXPECT_TRUE(torch::equal(continued, whole));
+  EXPECT_FALSE(std::filesystem::exists(RunFolder(folder_ / "stopped").unfinished_latents()));
+}
+
+TEST_F(CachedLatents, AreReadAgainAndEncodedAnewForOtherPictures) {
+  const auto once = latents_of("run");
+  EXPECT_TRUE(torch::equal(latents_of("run", [](std::int64_t, std::int64_t) { FAIL() << "encoded again"; }), once));
+  std::filesystem::rename(folder_ / "pack", folder_ / "renamed");
+  recipe_.data.pack = (folder_ / "renamed").string();
+  bool encoded = false;
+  latents_of("run", [&](std::int64_t, std::int64_t) { encoded = true; });
+  EXPECT_TRUE(encoded);
 }
 
 }  // namespace

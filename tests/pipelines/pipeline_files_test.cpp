@@ -1,0 +1,105 @@
+#include "pipelines/pipeline_files.h"
+
+#include <gtest/gtest.h>
+
+#include "checkpoints/safetensors.h"
+#include "core/random.h"
+#include "models/original_layout.h"
+#include "pipelines/stable_diffusion.h"
+
+namespace sfumato {
+namespace {
+
+template <class Impl>
+PipelineFiles::Network random_network(const typename Impl::Config& config, const nlohmann::ordered_json& json) {
+  Impl network(config);
+  PipelineFiles::Network files{.config = json, .weights = {}};
+  std::uint64_t seed = 0;
+  for (const auto& item : network.named_parameters())
+    files.weights[item.key()] = 0.02 * torch::randn(item.value().sizes(), seeded_generator(++seed));
+  return files;
+}
+
+UNet2DConditionModelConfig small_xl_unet() {
+  return UNet2DConditionModelConfig::from_json({{"block_out_channels", {64, 128}},
+                                                {"down_block_types", {"DownBlock2D", "CrossAttnDownBlock2D"}},
+                                                {"up_block_types", {"CrossAttnUpBlock2D", "UpBlock2D"}},
+                                                {"layers_per_block", 2},
+                                                {"cross_attention_dim", 192},
+                                                {"attention_head_dim", {1, 2}},
+                                                {"use_linear_projection", true},
+                                                {"addition_embed_type", "text_time"},
+                                                {"addition_time_embed_dim", 256},
+                                                {"projection_class_embeddings_input_dim", 128 + 6 * 256}});
+}
+
+CLIPTextModelConfig small_text(std::int64_t width, const std::string& activation) {
+  return {.vocab_size = 49408,
+          .hidden_size = width,
+          .intermediate_size = 64,
+          .projection_dim = width,
+          .num_hidden_layers = 2,
+          .num_attention_heads = width / 64,
+          .hidden_act = activation};
+}
+
+/// A small Stable Diffusion XL with the scheduler's `said` keys.
+PipelineFiles small_xl(const nlohmann::ordered_json& said) {
+  AutoencoderKLConfig vae;
+  vae.block_out_channels = {32, 32};
+  const auto first = small_text(64, "quick_gelu"), second = small_text(128, "gelu");
+  PipelineFiles files;
+  files.networks["unet"] = random_network<UNet2DConditionModelImpl>(small_xl_unet(), small_xl_unet().to_json());
+  files.networks["vae"] = random_network<AutoencoderKLImpl>(vae, vae.to_json());
+  files.networks["text_encoder"] = random_network<CLIPTextModelImpl>(first, first.to_json());
+  files.networks["text_encoder_2"] =
+      random_network<CLIPTextModelWithProjectionImpl>(second, second.to_json("CLIPTextModelWithProjection"));
+  files.scheduler = {{"_class_name", "EulerDiscreteScheduler"}};
+  files.scheduler.update(said);
+  return files;
+}
+
+class XlSingleFile : public testing::Test {
+ protected:
+  std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / "sfumato-xl-single-file.safetensors";
+  std::vector<std::filesystem::path> tokenizers_{std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer"};
+
+  void write(const nlohmann::ordered_json& said) { write_single_file(small_xl(said), path_, {}); }
+  bool has(const std::string& key) const { return SafetensorsFile(path_).contains(key); }
+  ScheduleConfig loaded() const { return load_stable_diffusion(path_, {}, tokenizers_).schedule.config(); }
+  Json converted() const { return read_pipeline_files(path_, tokenizers_).scheduler; }
+
+  void TearDown() override { std::filesystem::remove(path_); }
+};
+
+TEST_F(XlSingleFile, PredictsEpsUnlessItSaysOtherwise) {
+  write({{"prediction_type", "epsilon"}, {"rescale_betas_zero_snr", true}});
+  EXPECT_FALSE(has("v_pred"));
+  EXPECT_FALSE(has("ztsnr"));
+  EXPECT_EQ(loaded().prediction_type, "epsilon");
+  EXPECT_FALSE(loaded().rescale_betas_zero_snr);
+  EXPECT_EQ(converted().at("prediction_type"), "epsilon");
+}
+
+TEST_F(XlSingleFile, WithTheKeyVPredPredictsV) {
+  write({{"prediction_type", "v_prediction"}});
+  EXPECT_TRUE(has("v_pred"));
+  EXPECT_FALSE(has("ztsnr"));
+  EXPECT_EQ(loaded().prediction_type, "v_prediction");
+  EXPECT_FALSE(loaded().rescale_betas_zero_snr);
+  EXPECT_EQ(loaded().timestep_spacing, "leading");
+}
+
+TEST_F(XlSingleFile, WithTheKeyZtsnrTooStartsFromPureNoise) {
+  write({{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}});
+  EXPECT_TRUE(has("v_pred"));
+  EXPECT_TRUE(has("ztsnr"));
+  EXPECT_EQ(loaded().prediction_type, "v_prediction");
+  EXPECT_TRUE(loaded().rescale_betas_zero_snr);
+  EXPECT_EQ(loaded().timestep_spacing, "trailing");
+  const auto scheduler = ScheduleConfig::from_json(converted());
+  EXPECT_EQ(scheduler.to_json(), loaded().to_json()) << "as the folder that convert makes of it";
+}
+
+}  // namespace
+}  // namespace sfumato
