@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stable Diffusion 1's networks on the CPU in float32, beside diffusers, eager and compiled.
+"""Stable Diffusion 1's networks on the CPU in float32, beside diffusers, eager and compiled, and stable-diffusion.cpp.
 
 A guided UNet step of a 512x512 picture (batch 2) and a VAE decode to it, with random weights in a float16 folder.
 Every contender is a process that stays; they take turns, so that what else the machine does meets all of them alike.
@@ -8,7 +8,13 @@ Wall and processor seconds are medians over the rounds. Processor seconds on one
     cmake --build build --target bench_networks
     python bench/cpu_peers.py --binary build/tests/bench_networks --threads 1 --json bench/results/cpu.json
 
-The folder is made on the first run (2 GB, beside the binary unless --model names it).
+The folder is made on the first run (2 GB, beside the binary unless --model names it). stable-diffusion.cpp takes part
+where --sdcpp-python names a Python with stable-diffusion-cpp-python, and --checkpoint the folder as a single file:
+
+    ./sfumato convert build/tests/random_stable_diffusion random.safetensors
+
+It keeps the weights in float16, as the file has them, and is given a whole picture of one step each time (minutes), of
+which its own log tells the parts. Processor seconds are those of the process meanwhile.
 """
 
 import argparse
@@ -22,9 +28,10 @@ from pathlib import Path
 NETWORKS = ("unet", "vae")
 
 MAKE = """
-import sys, torch
+import json, sys, torch
 from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel
 def write(make, folder):
     with init_empty_weights():
         model = make()
@@ -40,6 +47,14 @@ write(lambda: UNet2DConditionModel(cross_attention_dim=768, sample_size=64), sys
 write(lambda: AutoencoderKL(block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
                             down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4),
       sys.argv[1] + "/vae")
+write(lambda: CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12,
+                                           num_attention_heads=12)), sys.argv[1] + "/text_encoder")
+PNDMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, skip_prk_steps=True,
+              steps_offset=1).save_pretrained(sys.argv[1] + "/scheduler")
+parts = {"unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+         "text_encoder": ["transformers", "CLIPTextModel"], "scheduler": ["diffusers", "PNDMScheduler"]}
+with open(sys.argv[1] + "/model_index.json", "w") as index:
+    json.dump({"_class_name": "StableDiffusionPipeline", **parts}, index)
 """
 
 # The words that bench_networks answers, by diffusers.
@@ -74,6 +89,39 @@ for line in sys.stdin:
     print(time.perf_counter() - wall, time.process_time() - processor, flush=True)
 """
 
+# Likewise by stable-diffusion.cpp.
+STABLE_DIFFUSION_CPP = """
+import ctypes, os, re, resource, sys, time
+sys.stdout = os.fdopen(os.dup(1), "w")  # for the answers: the library prints its progress
+os.dup2(2, 1)
+import stable_diffusion_cpp
+from stable_diffusion_cpp import stable_diffusion_cpp as library
+PARTS = {"unet": "sampling completed", "vae": "decode_first_stage completed"}
+log = []
+@library.sd_log_callback
+def keep(level, text, data):
+    log.append((text.decode(errors="replace"), time.perf_counter(), time.process_time()))
+library.sd_set_log_callback(keep, ctypes.c_void_p(0))
+def make(part):
+    log.clear()
+    model.generate_image(prompt="a cat", width=512, height=512, sample_steps=1, cfg_scale=7.0, sample_method="euler")
+    at = next(i for i, entry in enumerate(log) if PARTS[part] in entry[0])
+    wall = float(re.search("taking ([0-9.]+)s", log[at][0]).group(1))
+    start = [entry for entry in log[:at] if entry[1] <= log[at][1] - wall + 0.05][-1]
+    return wall, log[at][2] - start[2]
+model = None
+for line in sys.stdin:
+    word = line.strip()
+    if word == "memory":
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+    elif word.startswith("load_"):
+        wall, processor = time.perf_counter(), time.process_time()
+        model = stable_diffusion_cpp.StableDiffusion(model_path=sys.argv[1], n_threads=int(sys.argv[2]), verbose=False)
+        print(time.perf_counter() - wall, time.process_time() - processor, flush=True)
+    else:
+        print(*make(word), flush=True)
+"""
+
 
 class Contender:
     """A process that answers words with numbers."""
@@ -100,6 +148,9 @@ def commands(options):
     theirs = [options.python, "-c", DIFFUSERS, str(options.model), str(options.threads)]
     all_of_them = {"sfumato": [str(options.binary), str(options.model), str(options.threads)],
                    "diffusers": [*theirs, "eager"], "diffusers compiled": [*theirs, "compiled"]}
+    if options.sdcpp_python:
+        all_of_them["stable-diffusion.cpp"] = [options.sdcpp_python, "-c", STABLE_DIFFUSION_CPP,
+                                               str(options.checkpoint), str(options.threads)]
     return {name: command for name, command in all_of_them.items() if name not in options.without}
 
 
@@ -140,6 +191,8 @@ def main():
     parser.add_argument("--binary", type=Path, required=True, help="the built bench_networks")
     parser.add_argument("--model", type=Path, help="the folder with random weights")
     parser.add_argument("--python", default=sys.executable, help="a Python with diffusers and accelerate")
+    parser.add_argument("--sdcpp-python", help="a Python with stable-diffusion-cpp-python, for that contender")
+    parser.add_argument("--checkpoint", type=Path, help="the folder as a single file, for stable-diffusion.cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))

@@ -1,12 +1,10 @@
 #include "training/network_parameters.h"
 
-#include "nn/init.h"
 #include "nn/layers.h"
 
 namespace sfumato {
 
-void prepare_for_training(torch::nn::Module& network, at::Generator generator, torch::Device device) {
-  initialize(network, std::move(generator));
+void place_for_training(torch::nn::Module& network, torch::Device device) {
   network.to(device, torch::kFloat32);
   make_channels_last(network);
   for (auto& parameter : network.parameters()) parameter.requires_grad_(true);

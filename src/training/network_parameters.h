@@ -4,15 +4,23 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "checkpoints/load.h"
+#include "nn/init.h"
 #include "training/adamw.h"
 
 namespace sfumato {
 
-/// A network made ready for training: initialised from `generator`, in float32 on `device`, kernels of convolutions
-/// channels-last, in training mode.
-void prepare_for_training(torch::nn::Module& network, at::Generator generator, torch::Device device);
+/// In float32 on `device`, kernels of convolutions channels-last, in training mode.
+void place_for_training(torch::nn::Module& network, torch::Device device);
+
+/// A network made ready for training: initialised as its class is, from a `generator` of the CPU, and placed.
+template <class Network>
+void prepare_for_training(Network& network, at::Generator generator, torch::Device device) {
+  initialize(network, std::move(generator));
+  place_for_training(network, device);
+}
 
 /// The network's parameters as "PREFIX.NAME", in the order of named_parameters.
 NamedTensors named_parameters_of(torch::nn::Module& network, const std::string& prefix);

@@ -61,7 +61,6 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
   unet_->conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
   unet_->conv_out->bias.zero_();
   prepare_for_training(*text_encoder_, generator_for(recipe.seed, Stream::kInitialisation, 1), device);
-  initialize(*text_encoder_, generator_for(recipe.seed, Stream::kInitialisation, 1));
 }
 
 NamedTensors TextToImageTask::parameters() {
