@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "kernels/plain_inference.h"
 #include "models/config.h"
+#include "nn/shared_statistics.h"
 
 namespace sfumato {
 namespace {
@@ -233,6 +235,8 @@ torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
   const auto factor = config_.downscale_factor();
   if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
   const auto side = tiling_->sample_size;
+  std::optional<SharedStatistics> whole;
+  if (tiling_->shared_statistics) whole.emplace(*decoder, [&] { image_of(thinned_out(z, side / factor)); });
   return map_tiles(z, {side / factor, side, tiling_->overlap_factor}, image_of);
 }
 

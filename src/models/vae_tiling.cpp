@@ -21,6 +21,11 @@ void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim,
 
 }  // namespace
 
+torch::Tensor thinned_out(const torch::Tensor& x, std::int64_t side) {
+  const auto step = (std::max(x.size(2), x.size(3)) + side - 1) / side;
+  return x.slice(2, 0, x.size(2), step).slice(3, 0, x.size(3), step).contiguous();
+}
+
 torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes,
                         const std::function<torch::Tensor(const torch::Tensor&)>& map) {
   const auto step = static_cast<std::int64_t>(static_cast<double>(sizes.from) * (1 - sizes.overlap_factor));

@@ -36,7 +36,24 @@ GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double 
   bias = register_parameter("bias", torch::empty({channels}));
 }
 
+void GroupNormImpl::keep_statistics(const torch::Tensor& x) {
+  const auto groups = x.reshape({x.size(0), groups_, -1}).to(torch::kFloat32);
+  const auto [variance, mean] = torch::var_mean(groups, {2}, /*unbiased=*/false);  // [N, groups]
+  const auto width = weight.size(0) / groups_;
+  factor_ = (variance + eps_).rsqrt().repeat_interleave(width, 1) * weight;
+  shift_ = bias - mean.repeat_interleave(width, 1) * factor_;
+}
+
+torch::Tensor GroupNormImpl::by_kept_statistics(const torch::Tensor& x) const {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  shape[1] = x.size(1);
+  return torch::addcmul(shift_.view(shape).to(x.dtype()), x, factor_.view(shape).to(x.dtype()));
+}
+
 torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+  if (statistics == Statistics::kGiven) return by_kept_statistics(x);
+  if (statistics == Statistics::kKept) keep_statistics(x);
   // On CUDA LibTorch computes it, and answers, in NCHW whatever it is given: what follows would then be in NCHW too. A
   // kernel of our own belongs here, which would save both copies.
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());

@@ -39,13 +39,21 @@ TORCH_MODULE(Conv2d);
 /// Group normalisation with affine weight and bias [channels]; x [N, channels, ...], in its memory format.
 class GroupNormImpl : public torch::nn::Module {
  public:
+  /// Whose mean and deviation are taken: those of x; these, which are then kept; or those that were kept last.
+  enum class Statistics { kOwn, kKept, kGiven };
+
   GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
   torch::Tensor forward(const torch::Tensor& x);
   torch::Tensor weight, bias;
+  Statistics statistics = Statistics::kOwn;  ///< see SharedStatistics
 
  private:
+  void keep_statistics(const torch::Tensor& x);
+  torch::Tensor by_kept_statistics(const torch::Tensor& x) const;
+
   std::int64_t groups_;
   double eps_;
+  torch::Tensor factor_, shift_;  // [N, channels]: weight / deviation, bias - mean weight / deviation
 };
 TORCH_MODULE(GroupNorm);
 

@@ -4,6 +4,7 @@
 
 #include "core/random.h"
 #include "nn/init.h"
+#include "nn/shared_statistics.h"
 
 namespace sfumato {
 namespace {
@@ -18,6 +19,20 @@ TEST(Initialize, TheSameSeedGivesTheSameWeights) {
 
 TEST(GroupNorm, RefusesChannelsThatDoNotDivide) {
   EXPECT_THROW(GroupNorm(3, 8, 1e-5), c10::Error);
+}
+
+TEST(SharedStatistics, PartsAreNormalisedAsTheyAreWithinTheWhole) {
+  const torch::NoGradGuard no_grad;
+  GroupNorm norm(2, 8, 1e-5);
+  norm->weight.normal_(1, .3, seeded_generator(1));
+  norm->bias.normal_(0, .3, seeded_generator(2));
+  const auto whole = 3 + 2 * torch::randn({2, 8, 6, 6}, seeded_generator(3), torch::kFloat32);
+  const auto expected = norm(whole), part = whole.slice(3, 0, 3);
+  {
+    const SharedStatistics shared(*norm, [&] { norm(whole); });
+    EXPECT_TRUE(torch::allclose(norm(part), expected.slice(3, 0, 3), 1e-5, 1e-5));  // some roundings of values up to 5
+  }
+  EXPECT_FALSE(torch::allclose(norm(part), expected.slice(3, 0, 3), 1e-2, 1e-2)) << "it is over";
 }
 
 }  // namespace
