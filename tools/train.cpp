@@ -213,7 +213,7 @@ int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
 
 torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
   const auto device = parse_device(arguments.device);
-  allow_tf32(arguments.tf32);
+  if (device.is_cuda()) allow_tf32(arguments.tf32);
   const bool bfloat16 = computes_in_bfloat16(recipe.precision, device.type());
   const auto note = slow_dtype_note({device, bfloat16 ? torch::kBFloat16 : torch::kFloat32});
   if (!note.empty() && !arguments.quiet) std::cerr << "train: warning: " << note << '\n';

@@ -98,7 +98,7 @@ void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
 
 Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
   const auto placement = parse_placement(options.device, options.dtype);
-  allow_tf32(options.tf32);
+  if (placement.device.is_cuda()) allow_tf32(options.tf32);
   if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
     std::cerr << program.name << ": warning: " << note << '\n';
   return placement;
