@@ -170,6 +170,11 @@ void refuse_others(const TensorFile& file) {
     if (!starts(prefix))
       throw std::runtime_error(std::string("no key begins with ") + prefix +
                                ": expected a Stable Diffusion 1, 2 or XL checkpoint");
+  for (const auto* key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"})
+    if (file.contains(key))
+      throw std::runtime_error(
+          std::string("has the key ") + key +
+          ", as models in EDM's terms (Playground 2.5) have it: expected one that predicts eps or v");
 }
 
 }  // namespace

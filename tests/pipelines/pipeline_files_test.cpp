@@ -101,5 +101,16 @@ TEST_F(XlSingleFile, WithTheKeyZtsnrTooStartsFromPureNoise) {
   EXPECT_EQ(scheduler.to_json(), loaded().to_json()) << "as the folder that convert makes of it";
 }
 
+TEST_F(XlSingleFile, InTermsOfEdmIsRefusedByName) {
+  const auto one = torch::ones({1});
+  write_safetensors(path_, {{"model.diffusion_model.x", one}, {"first_stage_model.x", one}, {"edm_mean", one}});
+  try {
+    loaded();
+    FAIL() << "it was read";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("edm_mean"), std::string::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace sfumato
