@@ -6,20 +6,13 @@
 #include "models/unet_2d_condition_model.h"
 #include "models/unet_2d_model.h"
 #include "nn/init.h"
+#include "small_unet.h"
 
 namespace sfumato {
 namespace {
 
 UNet2DConditionModelConfig small_config() {
-  UNet2DConditionModelConfig config;
-  config.block_out_channels = {8, 16};
-  config.down_block_types = {"CrossAttnDownBlock2D", "DownBlock2D"};
-  config.up_block_types = {"UpBlock2D", "CrossAttnUpBlock2D"};
-  config.layers_per_block = {1};
-  config.norm_num_groups = 4;
-  config.attention_head_dim = {2};
-  config.cross_attention_dim = {6};
-  return config;
+  return small_unet_config({.width = 8, .norm_num_groups = 4, .cross_attention_dim = 6});
 }
 
 UNet2DConditionModel small_unet(UNet2DConditionModelConfig config = small_config()) {

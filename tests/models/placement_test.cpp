@@ -7,20 +7,13 @@
 #include "models/unet_2d_model.h"
 #include "nn/compared.h"
 #include "nn/init.h"
+#include "small_unet.h"
 
 namespace sfumato {
 namespace {
 
 UNet2DConditionModelConfig unet_config() {
-  UNet2DConditionModelConfig config;
-  config.block_out_channels = {32, 64};
-  config.down_block_types = {"CrossAttnDownBlock2D", "DownBlock2D"};
-  config.up_block_types = {"UpBlock2D", "CrossAttnUpBlock2D"};
-  config.layers_per_block = {1};
-  config.norm_num_groups = 8;
-  config.attention_head_dim = {4};
-  config.cross_attention_dim = {24};
-  return config;
+  return small_unet_config({.width = 32, .attention_head_dim = 4, .cross_attention_dim = 24});
 }
 
 torch::Tensor normal(at::IntArrayRef shape, std::uint64_t seed) {

@@ -3,6 +3,7 @@
 #include "nn/layers.h"
 #include "pipelines/generate.h"
 #include "placements.h"
+#include "small_unet.h"
 
 namespace sfumato {
 namespace {
@@ -35,22 +36,10 @@ std::shared_ptr<Impl> random_network(const typename Impl::Config& config) {
   return network;
 }
 
-UNet2DConditionModelConfig unet_config() {
-  UNet2DConditionModelConfig config;
-  config.block_out_channels = {16, 32};
-  config.down_block_types = {"CrossAttnDownBlock2D", "DownBlock2D"};
-  config.up_block_types = {"UpBlock2D", "CrossAttnUpBlock2D"};
-  config.layers_per_block = {1};
-  config.norm_num_groups = 8;
-  config.attention_head_dim = {2};
-  config.cross_attention_dim = {16};
-  return config;
-}
-
 /// Its prediction scaled to about unit deviation, so that it takes part in the picture.
 std::shared_ptr<UNet2DConditionModelImpl> random_unet() {
   const torch::NoGradGuard no_grad;
-  auto unet = random_network<UNet2DConditionModelImpl>(unet_config());
+  auto unet = random_network<UNet2DConditionModelImpl>(small_unet_config());
   const auto normal = [](at::IntArrayRef shape) { return torch::randn(shape, seeded_generator(2), torch::kFloat32); };
   const auto deviation = unet->forward(normal({4, 4, 8, 8}), 500, normal({4, 12, 16})).std();
   unet->conv_out->weight.div_(deviation);
@@ -66,7 +55,7 @@ std::shared_ptr<AutoencoderKLImpl> random_vae() {
 }
 
 ControlNet random_controlnet() {
-  ControlNetModelConfig config{.unet = unet_config()};
+  ControlNetModelConfig config{.unet = small_unet_config()};
   config.conditioning_embedding_out_channels = {4, 4, 8, 8};
   return {random_network<ControlNetModelImpl>(config),
           torch::rand({1, 3, kSide, kSide}, seeded_generator(3), torch::kFloat32) * 2 - 1};

@@ -3,24 +3,13 @@
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
 #include "placements.h"
+#include "small_unet.h"
 #include "training/adamw.h"
 #include "training/autocast.h"
 #include "training/network_parameters.h"
 
 namespace sfumato {
 namespace {
-
-UNet2DConditionModelConfig unet_config() {
-  UNet2DConditionModelConfig config;
-  config.block_out_channels = {16, 32};
-  config.down_block_types = {"CrossAttnDownBlock2D", "DownBlock2D"};
-  config.up_block_types = {"UpBlock2D", "CrossAttnUpBlock2D"};
-  config.layers_per_block = {1};
-  config.norm_num_groups = 8;
-  config.attention_head_dim = {2};
-  config.cross_attention_dim = {16};
-  return config;
-}
 
 const T5EncoderModelConfig kTextConfig{
     .vocab_size = 32, .d_model = 16, .d_kv = 8, .d_ff = 32, .num_layers = 1, .num_heads = 2};
@@ -66,7 +55,7 @@ struct Learning {
 
   torch::Device device;
   ForwardProcess process;
-  UNet2DConditionModel unet{unet_config()};
+  UNet2DConditionModel unet{small_unet_config()};
   T5EncoderModel text_encoder{kTextConfig};
   NamedTensors parameters;
 };
