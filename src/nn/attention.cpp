@@ -26,6 +26,11 @@ AttentionImpl::AttentionImpl(const AttentionOptions& options) : options_(options
   to_out_->push_back(Linear(inner, options.query_dim));
 }
 
+/// The group norm of tokens [N, L, C], where there is one.
+torch::Tensor AttentionImpl::normed(const torch::Tensor& x) {
+  return group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
+}
+
 /// [N, L, heads * d] -> [N, heads, L, d].
 torch::Tensor AttentionImpl::heads(const torch::Tensor& y) const {
   return y.unflatten(-1, {options_.heads, options_.dim_head}).transpose(1, 2);
@@ -45,21 +50,20 @@ torch::Tensor AttentionImpl::finished(const torch::Tensor& hidden, const torch::
 }
 
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias) {
-  const auto normed = group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
-  return finished(attend(normed, states, bias), x);
+  return finished(attend(normed(x), states, bias), x);
 }
 
 torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
-  const auto normed = group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
-  const auto query = heads(to_q_(normed)) / std::sqrt(static_cast<double>(options_.dim_head));
-  const auto scores = query.matmul(heads(to_k_(normed)).transpose(-1, -2));  // [N, heads, L, L]
+  const auto input = normed(x);
+  const auto query = heads(to_q_(input)) / std::sqrt(static_cast<double>(options_.dim_head));
+  const auto scores = query.matmul(heads(to_k_(input)).transpose(-1, -2));  // [N, heads, L, L]
   return scores.to(torch::kFloat32).softmax(-1).mean(1).sum(1);
 }
 
 torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::int64_t rows) {
   const auto attending = x.size(0) - rows;
   const auto kept = x.narrow(0, attending, rows);
-  const auto values = to_v_(group_norm_ ? group_norm_(kept.transpose(1, 2)).transpose(1, 2) : kept);
+  const auto values = to_v_(normed(kept));
   const auto out = finished(to_out_->at<LinearImpl>(0).forward(values), kept);
   return torch::cat({forward(x.narrow(0, 0, attending)), out});
 }

@@ -42,6 +42,7 @@ class AttentionImpl : public torch::nn::Module {
   bool is_self_attention() const { return options_.cross_attention_dim == 0; }
 
  private:
+  torch::Tensor normed(const torch::Tensor& x);
   torch::Tensor heads(const torch::Tensor& y) const;
   torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);
   torch::Tensor finished(const torch::Tensor& hidden, const torch::Tensor& residual) const;
