@@ -218,6 +218,13 @@ bool AutoencoderKLImpl::is_tiled(std::int64_t height, std::int64_t width) const 
   return tiling_ && height * width > tiling_->above_pixels && std::max(height, width) > tiling_->sample_size;
 }
 
+torch::Tensor AutoencoderKLImpl::in_tiles(torch::nn::Module& network, const torch::Tensor& x, const TileSizes& sizes,
+                                          const TileMap& map) const {
+  std::optional<SharedStatistics> whole;
+  if (tiling_->shared_statistics) whole.emplace(network, [&] { map(thinned_out(x, sizes.from)); });
+  return map_tiles(x, sizes, map);
+}
+
 DiagonalGaussian AutoencoderKLImpl::encode(const torch::Tensor& x) {
   const auto moments_of = [&](const torch::Tensor& image) {
     const auto moments = encoder(image);
@@ -225,7 +232,8 @@ DiagonalGaussian AutoencoderKLImpl::encode(const torch::Tensor& x) {
   };
   if (!is_tiled(x.size(2), x.size(3))) return DiagonalGaussian(moments_of(x));
   const auto side = tiling_->sample_size;
-  return DiagonalGaussian(map_tiles(x, {side, side / config_.downscale_factor(), tiling_->overlap_factor}, moments_of));
+  const TileSizes sizes{side, side / config_.downscale_factor(), tiling_->overlap_factor};
+  return DiagonalGaussian(in_tiles(*encoder, x, sizes, moments_of));
 }
 
 torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
@@ -235,9 +243,7 @@ torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
   const auto factor = config_.downscale_factor();
   if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
   const auto side = tiling_->sample_size;
-  std::optional<SharedStatistics> whole;
-  if (tiling_->shared_statistics) whole.emplace(*decoder, [&] { image_of(thinned_out(z, side / factor)); });
-  return map_tiles(z, {side / factor, side, tiling_->overlap_factor}, image_of);
+  return in_tiles(*decoder, z, {side / factor, side, tiling_->overlap_factor}, image_of);
 }
 
 torch::Tensor AutoencoderKLImpl::scale(const torch::Tensor& z) const {

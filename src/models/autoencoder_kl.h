@@ -111,6 +111,9 @@ class AutoencoderKLImpl : public torch::nn::Module {
 
  private:
   bool is_tiled(std::int64_t height, std::int64_t width) const;
+  /// map_tiles through `network`, by the whole's statistics if that is asked for.
+  torch::Tensor in_tiles(torch::nn::Module& network, const torch::Tensor& x, const TileSizes& sizes,
+                         const TileMap& map) const;
 
   Config config_;
   std::optional<VaeTiling> tiling_;

@@ -26,8 +26,7 @@ torch::Tensor thinned_out(const torch::Tensor& x, std::int64_t side) {
   return x.slice(2, 0, x.size(2), step).slice(3, 0, x.size(3), step).contiguous();
 }
 
-torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes,
-                        const std::function<torch::Tensor(const torch::Tensor&)>& map) {
+torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes, const TileMap& map) {
   const auto step = static_cast<std::int64_t>(static_cast<double>(sizes.from) * (1 - sizes.overlap_factor));
   const auto extent = static_cast<std::int64_t>(static_cast<double>(sizes.to) * sizes.overlap_factor);
   const auto kept = sizes.to - extent;

@@ -17,8 +17,8 @@ struct VaeTiling {
   double overlap_factor = 0.25;
   /// Images of no more pixels are not tiled, nor are those that fit one tile.
   std::int64_t above_pixels = 0;
-  /// Decodes by statistics of the whole latents, thinned out to one tile, for all tiles: for one tile's time more they
-  /// are nearer to the whole image (by 8 dB on the model that ships). False is as in diffusers.
+  /// All tiles by the norms' statistics of the whole, thinned out to one tile: for one tile's time more they are nearer
+  /// to the whole image (on the model that ships by 9 dB decoded, by 4 to 17 encoded). False is as in diffusers.
   bool shared_statistics = true;
 };
 
@@ -28,11 +28,13 @@ struct TileSizes {
   double overlap_factor;
 };
 
+/// What becomes of a tile.
+using TileMap = std::function<torch::Tensor(const torch::Tensor&)>;
+
 /// Every n-th row and column of x [N, C, H, W], such that no side is longer than `side`.
 torch::Tensor thinned_out(const torch::Tensor& x, std::int64_t side);
 
 /// `map` over the tiles of x [N, C, H, W], faded together: [N, C', H to/from, W to/from].
-torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes,
-                        const std::function<torch::Tensor(const torch::Tensor&)>& map);
+torch::Tensor map_tiles(const torch::Tensor& x, const TileSizes& sizes, const TileMap& map);
 
 }  // namespace sfumato

@@ -6,13 +6,22 @@ SharedStatistics::SharedStatistics(torch::nn::Module& network, const std::functi
   for (const auto& module : network.modules()) {
     if (auto* norm = module->as<GroupNormImpl>()) norms_.push_back(norm);
   }
-  for (auto* norm : norms_) norm->statistics = GroupNormImpl::Statistics::kKept;
-  whole();
-  for (auto* norm : norms_) norm->statistics = GroupNormImpl::Statistics::kGiven;
+  try {
+    set(GroupNormImpl::Statistics::kKept);
+    whole();
+  } catch (...) {  // no destructor comes
+    set(GroupNormImpl::Statistics::kOwn);
+    throw;
+  }
+  set(GroupNormImpl::Statistics::kGiven);
 }
 
 SharedStatistics::~SharedStatistics() {
-  for (auto* norm : norms_) norm->statistics = GroupNormImpl::Statistics::kOwn;
+  set(GroupNormImpl::Statistics::kOwn);
+}
+
+void SharedStatistics::set(GroupNormImpl::Statistics statistics) {
+  for (auto* norm : norms_) norm->statistics = statistics;
 }
 
 }  // namespace sfumato

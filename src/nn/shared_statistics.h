@@ -20,6 +20,8 @@ class SharedStatistics {
   SharedStatistics(const SharedStatistics&) = delete;
 
  private:
+  void set(GroupNormImpl::Statistics statistics);
+
   std::vector<GroupNormImpl*> norms_;
 };
 

@@ -93,6 +93,7 @@ TextChunks to_text_chunks(const PictureRecord& record) {
   if (!record.vae.empty()) json["vae"] = record.vae;
   json.update({{"device", record.device}, {"dtype", record.dtype}});
   if (record.tf32) json["tf32"] = true;
+  if (record.vae_tiling != "auto") json["vae_tiling"] = record.vae_tiling;
   json.update(to_json(record.additions));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
@@ -108,6 +109,7 @@ PictureRecord read_record(const std::filesystem::path& path) {
               .device = json.at("device"),
               .dtype = json.at("dtype"),
               .tf32 = value_or(json, "tf32", false),
+              .vae_tiling = value_or<std::string>(json, "vae_tiling", "auto"),
               .additions = additions_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());

@@ -21,6 +21,8 @@ struct PictureRecord {
   std::string dtype;
   /// Whether float32 was rounded to TF32 on CUDA.
   bool tf32 = false;
+  /// What the autoencoder was told about tiles, auto, on or off: they change a picture a little.
+  std::string vae_tiling = "auto";
   /// Files by the paths that the user gave.
   Additions additions{};
 };

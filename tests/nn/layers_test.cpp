@@ -35,5 +35,18 @@ TEST(SharedStatistics, PartsAreNormalisedAsTheyAreWithinTheWhole) {
   EXPECT_FALSE(torch::allclose(norm(part), expected.slice(3, 0, 3), 1e-2, 1e-2)) << "it is over";
 }
 
+TEST(SharedStatistics, AreOverWhereThePassOverTheWholeFails) {
+  const torch::NoGradGuard no_grad;
+  GroupNorm norm(2, 8, 1e-5);
+  norm->weight.fill_(1);
+  norm->bias.zero_();
+  const auto pass = [&] {
+    norm(torch::ones({1, 8, 4, 4}));
+    throw std::bad_alloc();
+  };
+  EXPECT_THROW(SharedStatistics(*norm, pass), std::bad_alloc);
+  EXPECT_EQ(norm->statistics, GroupNormImpl::Statistics::kOwn);
+}
+
 }  // namespace
 }  // namespace sfumato

@@ -58,13 +58,17 @@ TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
             std::string::npos);
 }
 
-TEST(Metadata, OfTf32IsSaidWhereItWasAllowed) {
-  EXPECT_EQ(to_text_chunks(kRecord)[1].second.find("tf32"), std::string::npos);
+TEST(Metadata, SaysHowThePictureWasComputedWhereThatIsNotAsUsual) {
+  const auto usual = to_text_chunks(kRecord)[1].second;
+  EXPECT_EQ(usual.find("tf32"), std::string::npos);
+  EXPECT_EQ(usual.find("vae_tiling"), std::string::npos);
   auto record = kRecord;
   record.tf32 = true;
-  const auto path = std::filesystem::temp_directory_path() / ("sfumato_tf32_" + std::to_string(::getpid()) + ".png");
+  record.vae_tiling = "on";
+  const auto path = std::filesystem::temp_directory_path() / ("sfumato_usual_" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(record));
   EXPECT_TRUE(read_record(path).tf32);
+  EXPECT_EQ(read_record(path).vae_tiling, "on");
   std::filesystem::remove(path);
 }
 

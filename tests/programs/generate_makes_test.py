@@ -41,6 +41,17 @@ class Makes(Programs):
         self.assertNotEqual(pixels(self.folder / "added.png"), pixels(self.folder / "plain.png"))
         self.assertEqual(pixels(self.folder / "cat-added.png"), pixels(self.folder / "cat.png"))
 
+    def test_tiles_change_pictures_larger_than_one_and_are_made_again_from_the_record(self):
+        for name, width, tiling in (("on", 576, "on"), ("off", 576, "off"), ("one", 512, "on"), ("whole", 512, "off")):
+            self.makes(TXT2IMG, "a cat", "-s", "1", "-W", str(width), "-H", "32", "--vae-tiling", tiling,
+                       "-o", f"{name}.png")
+        self.makes(TXT2IMG, "--from-image", "on.png", "-o", "again.png")
+        on, off, one, whole, again = (pixels(self.folder / f"{name}.png")
+                                      for name in ("on", "off", "one", "whole", "again"))
+        self.assertNotEqual(on, off)
+        self.assertEqual(again, on)
+        self.assertEqual(one, whole)
+
     def test_a_picture_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")

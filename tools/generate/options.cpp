@@ -94,6 +94,7 @@ void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   options.additions = record.additions;
   options.dtype = record.dtype;
   options.tf32 = record.tf32;
+  options.vae_tiling = record.vae_tiling;
   // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
   if (record.device == "cpu") options.device = record.device;
 }

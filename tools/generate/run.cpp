@@ -92,8 +92,12 @@ std::vector<Planned> plan(const GenerateOptions& options) {
 /// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
 void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
   constexpr std::int64_t kLargeSide = 1024;
-  if (tiling == "on") vae.enable_tiling({});
-  if (tiling == "auto") vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
+  if (tiling == "on")
+    vae.enable_tiling({});
+  else if (tiling == "auto")
+    vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
+  else if (tiling != "off")
+    throw std::invalid_argument("vae tiling '" + tiling + "': expected auto, on or off");
 }
 
 Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
@@ -140,6 +144,7 @@ PictureRecord record_of(const Run& run, const Request& request) {
           .device = run.model.placement.device.str(),
           .dtype = dtype_name(run.model.placement.dtype),
           .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
+          .vae_tiling = run.options.vae_tiling,
           .additions = run.options.additions};
 }
 
