@@ -28,29 +28,41 @@ BrownianTree::BrownianTree(double start, double end, at::IntArrayRef shape, std:
   whole_ = draw({}) * std::sqrt(end - start);
 }
 
-torch::Tensor BrownianTree::draw(std::vector<std::uint64_t> place) const {
+torch::Tensor BrownianTree::draw(std::vector<std::uint64_t> spawn_key) const {
   constexpr std::size_t kPoolSize = 24;  // BrownianTree's own
-  const SeedSequence sequence{.entropy = seed_, .spawn_key = std::move(place), .pool_size = kPoolSize};
+  const SeedSequence sequence{.entropy = seed_, .spawn_key = std::move(spawn_key), .pool_size = kPoolSize};
   return NoiseSource({sequence.generate_state(1).front()}, rng_).draw(shape_).squeeze(0);
 }
 
-torch::Tensor BrownianTree::at(double point) const {
-  point = to_tolerance(std::clamp(point, start_, end_));
-  auto before = torch::zeros(shape_, torch::kFloat64);  // W(start) of the interval
-  if (point == start_) return before;
-  auto increment = whole_;
-  double start = start_, end = end_;
-  for (std::uint64_t depth = 0, number = 0; point != end; ++depth) {
-    const double middle = to_tolerance(0.5 * (end + start));
-    const double left = middle - start, right = end - middle, part = 1 / (end - start);
-    const auto first = increment * left * part + std::sqrt(left * right * part) * draw({number, depth});
-    const bool goes_right = point > middle;
-    if (goes_right) before += first;
-    increment = goes_right ? increment - first : first;
-    (goes_right ? start : end) = middle;
-    number = 2 * number + (goes_right ? 1 : 0);
+const torch::Tensor& BrownianTree::noise_at(const Place& place) {
+  auto& noise = needed_[place];
+  if (const auto known = drawn_.find(place); known != drawn_.end()) noise = known->second;
+  if (!noise.defined()) noise = draw({place.first, place.second});
+  return noise;
+}
+
+void BrownianTree::add_parts(const Interval& interval, double from, double to, torch::Tensor& sum) {
+  const auto& [start, end, place, increment] = interval;
+  if (from <= start && end <= to) {
+    sum += increment;
+    return;
   }
-  return before + increment;
+  const double middle = to_tolerance(0.5 * (end + start));
+  const double left = middle - start, right = end - middle, part = 1 / (end - start);
+  const auto first = increment * left * part + std::sqrt(left * right * part) * noise_at(place);
+  const auto number = 2 * place.first, depth = place.second + 1;
+  if (from < middle) add_parts({start, middle, {number, depth}, first}, from, to, sum);
+  if (to > middle) add_parts({middle, end, {number + 1, depth}, increment - first}, from, to, sum);
+}
+
+torch::Tensor BrownianTree::increment(double from, double to) {
+  from = to_tolerance(std::clamp(from, start_, end_));
+  to = to_tolerance(std::clamp(to, start_, end_));
+  auto sum = torch::zeros(shape_, torch::kFloat32);
+  if (from == to) return sum;
+  add_parts({start_, end_, {0, 0}, whole_}, from, to, sum);
+  drawn_ = std::exchange(needed_, {});
+  return sum;
 }
 
 }  // namespace sfumato

@@ -13,21 +13,14 @@ StepNoise::StepNoise(const SampleArgs& args) : args_(args) {
     trees_.emplace_back(least, largest, args.x.sizes().slice(1), seed, args.noise.rng());
 }
 
-const torch::Tensor& StepNoise::path_at(double ratio) {
-  auto& path = known_[ratio];  // [N, C, H, W]
-  if (path.defined()) return path;
-  std::vector<torch::Tensor> paths;
-  for (const auto& tree : trees_) paths.push_back(tree.at(ratio));
-  return path = torch::stack(paths);
-}
-
 torch::Tensor StepNoise::between(const Level& from, const Level& to) {
   if (trees_.empty()) return args_.noise.draw_like(args_.x);
   const double above = from.ratio(), below = to.ratio();
-  known_.erase(known_.upper_bound(above), known_.end());
+  std::vector<torch::Tensor> increments;
+  for (auto& tree : trees_) increments.push_back(tree.increment(below, above));
   // Along the sampler's way, which is the path's backwards.
-  const auto gained = (path_at(below) - path_at(above)).to(torch::kFloat32);
-  return to_device(gained / std::sqrt(above - below), args_.x.device());
+  const auto noise = torch::stack(increments) / -std::sqrt(above - below);  // [N, C, H, W]
+  return to_device(noise, args_.x.device());
 }
 
 }  // namespace sfumato

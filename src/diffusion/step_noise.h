@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include <map>
 #include <vector>
 
 #include "diffusion/brownian_tree.h"
@@ -22,11 +21,8 @@ class StepNoise {
   torch::Tensor between(const Level& from, const Level& to);
 
  private:
-  const torch::Tensor& path_at(double ratio);
-
   const SampleArgs& args_;
-  std::vector<BrownianTree> trees_;        // one a picture, or none
-  std::map<double, torch::Tensor> known_;  // where a sampler can still ask: not above the level it last came from
+  std::vector<BrownianTree> trees_;  // one a picture, or none
 };
 
 }  // namespace sfumato
