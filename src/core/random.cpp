@@ -25,7 +25,7 @@ NoiseSource::Generator NoiseSource::generator(std::uint64_t seed, Rng rng) {
   };
 }
 
-NoiseSource::NoiseSource(const std::vector<std::uint64_t>& seeds, Rng rng) {
+NoiseSource::NoiseSource(const std::vector<std::uint64_t>& seeds, Rng rng) : seeds_(seeds), rng_(rng) {
   generators_.reserve(seeds.size());
   for (const auto seed : seeds) generators_.push_back(generator(seed, rng));
 }

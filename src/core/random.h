@@ -34,12 +34,16 @@ class NoiseSource {
   torch::Tensor draw_like(const torch::Tensor& like);
 
   std::size_t size() const { return generators_.size(); }
+  const std::vector<std::uint64_t>& seeds() const { return seeds_; }
+  Rng rng() const { return rng_; }
 
  private:
   /// The next noise of a shape.
   using Generator = std::function<torch::Tensor(at::IntArrayRef)>;
   static Generator generator(std::uint64_t seed, Rng rng);
 
+  std::vector<std::uint64_t> seeds_;
+  Rng rng_;
   std::vector<Generator> generators_;
 };
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "diffusion/samplers.h"
+#include "diffusion/step_noise.h"
 
 namespace sfumato {
 namespace {
@@ -13,6 +14,7 @@ double half_log_snr(const Level& level) {
 /// Both forms of the second-order multistep solver: `stochastic` draws noise at every step.
 torch::Tensor solve(const SampleArgs& args, bool stochastic) {
   auto x = args.x.to(torch::kFloat32);
+  StepNoise noise(args);
   torch::Tensor earlier_x0;
   double earlier_h = 0;
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
@@ -26,7 +28,7 @@ torch::Tensor solve(const SampleArgs& args, bool stochastic) {
     const double kept = to.sigma / from.sigma;
     if (stochastic) {
       const double fresh = -std::expm1(-2 * h);
-      x = kept * std::exp(-h) * x + to.alpha * fresh * middle + to.sigma * std::sqrt(fresh) * args.noise.draw_like(x);
+      x = kept * std::exp(-h) * x + to.alpha * fresh * middle + to.sigma * std::sqrt(fresh) * noise.between(from, to);
     } else {
       x = kept * x - to.alpha * std::expm1(-h) * middle;
     }

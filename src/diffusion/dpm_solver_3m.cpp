@@ -2,6 +2,7 @@
 #include <deque>
 
 #include "diffusion/samplers.h"
+#include "diffusion/step_noise.h"
 
 namespace sfumato {
 namespace {
@@ -33,6 +34,7 @@ torch::Tensor higher_orders(const std::deque<Prediction3M>& past) {
 torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args) {
   constexpr std::size_t kOrder = 3;
   auto x = args.x.to(torch::kFloat32);
+  StepNoise noise(args);
   std::deque<Prediction3M> past;
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
@@ -43,7 +45,7 @@ torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args) {
       if (past.size() > kOrder) past.pop_back();
       const double fresh = -std::expm1(-2 * h);
       x = std::exp(-2 * h) * x / from.alpha + fresh * x0 + higher_orders(past);
-      x = to.alpha * (x + to.ratio() * std::sqrt(fresh) * args.noise.draw_like(x));
+      x = to.alpha * (x + to.ratio() * std::sqrt(fresh) * noise.between(from, to));
     } else {
       x = x0;
     }

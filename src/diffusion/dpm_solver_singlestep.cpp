@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "diffusion/samplers.h"
+#include "diffusion/step_noise.h"
 
 namespace sfumato {
 namespace {
@@ -40,14 +41,15 @@ torch::Tensor sample_dpm_solver_2s_ancestral(const SampleArgs& args) {
 
 torch::Tensor sample_dpm_solver_sde(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
+  StepNoise noise(args);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const double r = from.ratio(), m = middle.ratio(), s = to.ratio();
     auto x0 = args.denoise(x, from).x0;
     if (to.sigma > 0) {
       const auto scaled = x / from.alpha;
-      // A Brownian path over sigma / alpha: the noise of the whole step has that of its first half in it.
-      const auto first = args.noise.draw_like(x), second = args.noise.draw_like(x);
+      // A Brownian motion along sigma / alpha: the noise of the whole step has that of its first half in it.
+      const auto first = noise.between(from, middle), second = noise.between(middle, to);
       const auto whole = (std::sqrt(r - m) * first + std::sqrt(m - s) * second) / std::sqrt(r - s);
       const auto there = middle.alpha * (gone_down(scaled, x0, r, m) + ancestral_noise(r, m) * first);
       x0 = estimate_on_the_way(args, args.steps[i], there, middle).x0;

@@ -5,6 +5,8 @@
 namespace sfumato {
 
 const std::vector<Sampler>& samplers() {
+  const std::vector<std::string> generator_first = {"generator", "brownian"},
+                                 brownian_first = {"brownian", "generator"};
   static const std::vector<Sampler> table = {
       {"ddim", "DDIM", "DDIM: deterministic at eta 0; good from 20 steps", StepGrid::ddim, sample_ddim},
       {"ddpm", "DDPM", "DDPM: fresh noise at each step; wants 100 steps and more", StepGrid::ancestral, sample_ddpm},
@@ -14,13 +16,13 @@ const std::vector<Sampler>& samplers() {
       {"dpm++2m", "DPM++ 2M", "DPM-Solver++ of second order: deterministic; good from 15 steps", StepGrid::solver,
        sample_dpm_solver_multistep},
       {"dpm++2m_sde", "DPM++ 2M SDE", "the same with fresh noise at each step", StepGrid::solver,
-       sample_dpm_solver_multistep_sde},
+       sample_dpm_solver_multistep_sde, 1, generator_first},
       {"dpm++3m_sde", "DPM++ 3M SDE", "of third order, with fresh noise at each step; good from 30 steps",
-       StepGrid::interpolated, sample_dpm_solver_3m_sde},
+       StepGrid::interpolated, sample_dpm_solver_3m_sde, 1, brownian_first},
       {"dpm++2s_a", "DPM++ 2S a", "DPM-Solver++ in single steps, ancestral: two evaluations a step",
        StepGrid::interpolated, sample_dpm_solver_2s_ancestral, 2},
       {"dpm++sde", "DPM++ SDE", "DPM-Solver++ in single steps with fresh noise: two evaluations a step",
-       StepGrid::midpoint, sample_dpm_solver_sde, 2},
+       StepGrid::midpoint, sample_dpm_solver_sde, 2, brownian_first},
       {"dpm2", "DPM2", "DPM-Solver of second order: deterministic, two evaluations a step", StepGrid::kdpm2,
        sample_dpm2, 2},
       {"dpm2_a", "DPM2 a", "the same, ancestral: fresh noise at each step", StepGrid::kdpm2_ancestral,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace sfumato {
 struct SamplerOptions {
   double eta = 0;                             ///< DDIM's share of DDPM's noise, 0 to 1
   std::string variance_type = "fixed_small";  ///< DDPM's; ScheduleConfig::variance_type
+  /// The steps' noise comes of a Brownian motion over this span (step_noise.h), and `noise` gives its seeds alone; for
+  /// the samplers whose row has "brownian". The reference's span is that of all levels, also of those that image to
+  /// image leaves out: it decides where the path is halved, and so which numbers it has.
+  std::optional<RatioSpan> brownian{};
 };
 
 /// What becomes of the latents x at `level` before the network sees them, where part of the picture is known. Called
@@ -42,6 +47,11 @@ struct Sampler {
   StepGrid grid;
   SampleFunction sample;  ///< the latents after the last step, or after that whose on_step gave false
   std::size_t order = 1;  ///< evaluations a step, but one in a step that ends clean; diffusers' scheduler.order
+  /// What the noise of its steps can come of, the usual first: "generator", one draw of the picture's generator after
+  /// another, as diffusers' pipelines have it, or "brownian", a Brownian motion along sigma / alpha of the picture's
+  /// seed, as k-diffusion and AUTOMATIC1111's web UI have it. Where diffusers has both, as dpm++2m_sde, the generator
+  /// is usual; dpm++sde and dpm++3m_sde have no other reference than the Brownian motion.
+  std::vector<std::string> noise = {"generator"};
 };
 
 const std::vector<Sampler>& samplers();
@@ -74,7 +84,8 @@ torch::Tensor sample_euler_ancestral(const SampleArgs& args);
 /// alpha = 1 is of first order.
 torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args);
 
-/// The same with noise at every step (SDE-DPM-Solver++(2M); algorithm_type sde-dpmsolver++ there).
+/// The same with noise at every step (SDE-DPM-Solver++(2M); algorithm_type sde-dpmsolver++ there, and with
+/// SamplerOptions::brownian k-diffusion's sample_dpmpp_2m_sde).
 torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args);
 
 /// SDE-DPM-Solver++ of third order (k-diffusion's sample_dpmpp_3m_sde): its first two steps are of first and second
@@ -85,9 +96,8 @@ torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args);
 /// k-diffusion's sample_dpmpp_2s_ancestral). Two evaluations a step, one in the last.
 torch::Tensor sample_dpm_solver_2s_ancestral(const SampleArgs& args);
 
-/// The same with noise on the way to the middle too, both of one Brownian path (k-diffusion's sample_dpmpp_sde;
-/// DPMSolverSDEScheduler). The path is drawn as it is walked, not from the reference's Brownian tree: a seed gives
-/// other pictures than there.
+/// The same with noise on the way to the middle too, both of one Brownian motion (k-diffusion's sample_dpmpp_sde;
+/// DPMSolverSDEScheduler): without SamplerOptions::brownian one that is drawn as the sampler goes along it.
 torch::Tensor sample_dpm_solver_sde(const SampleArgs& args);
 
 /// Heun's method (Karras et al. 2022, algorithm 1 without churn; HeunDiscreteScheduler): Euler's step, then the mean of

@@ -111,6 +111,16 @@ std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
 
 }  // namespace
 
+RatioSpan ratio_span(const std::vector<Step>& steps) {
+  RatioSpan span;
+  for (const auto& step : steps)
+    for (const double ratio : {step.from.ratio(), step.to.ratio()}) {
+      span.largest = std::max(span.largest, ratio);
+      if (ratio > 0 && (span.least == 0 || ratio < span.least)) span.least = ratio;
+    }
+  return span;
+}
+
 bool goes_by_sigma(StepGrid grid) {
   switch (grid) {
     case StepGrid::interpolated:

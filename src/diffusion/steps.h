@@ -14,6 +14,13 @@ struct Step {
   Level middle{};  ///< where the sampler stops on its way, for the grids that say so, unless `to` is clean
 };
 
+/// The least sigma / alpha above 0 and the largest of some steps.
+struct RatioSpan {
+  double least = 0, largest = 0;
+};
+
+RatioSpan ratio_span(const std::vector<Step>& steps);
+
 /// Which of the reference's schedulers chooses the levels.
 enum class StepGrid {
   ddim,             ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep

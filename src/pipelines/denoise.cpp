@@ -171,6 +171,12 @@ std::unique_ptr<ToldModel> told_refiner(const StableDiffusion& model, Request re
   return std::make_unique<ToldModel>(*model.refiner, request, own, course, same_warnings);
 }
 
+SamplerOptions sampler_options(const StableDiffusion& model, const Request& request, const Denoising& denoising) {
+  SamplerOptions options{.eta = request.eta, .variance_type = model.schedule.config().variance_type};
+  if (request.noise == "brownian") options.brownian = denoising.span;
+  return options;
+}
+
 }  // namespace
 
 Request completed(const StableDiffusion& model, Request request, std::int64_t height, std::int64_t width) {
@@ -181,6 +187,9 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
     const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
     request.schedule = by_sigma ? model.schedule.config().sigma_schedule : "discrete";
   }
+  // Where there is nothing to choose a picture's record says nothing.
+  if (const auto& noise = find_sampler(request.sampler).noise; request.noise.empty() && noise.size() > 1)
+    request.noise = noise.front();
   if (request.prompt_syntax.empty()) request.prompt_syntax = model.default_prompt_syntax();
   validate(request, model.limits());
   return request;
@@ -219,14 +228,13 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
-  generated.latents =
-      sampler.sample({.denoise = counted(denoiser, course),
-                      .x = to_device(denoising.start, model.placement.device),
-                      .steps = denoising.steps,
-                      .noise = denoising.noise,
-                      .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
-                      .on_step = report,
-                      .adjust = denoising.adjust});
+  generated.latents = sampler.sample({.denoise = counted(denoiser, course),
+                                      .x = to_device(denoising.start, model.placement.device),
+                                      .steps = denoising.steps,
+                                      .noise = denoising.noise,
+                                      .options = sampler_options(model, request, denoising),
+                                      .on_step = report,
+                                      .adjust = denoising.adjust});
   return !ended;
 }
 

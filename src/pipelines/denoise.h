@@ -31,6 +31,7 @@ struct Denoising {
   torch::Tensor start;  ///< [N, C, h, w] at the first step's `from`
   const std::vector<Step>& steps;
   NoiseSource& noise;         ///< what the sampler draws from
+  RatioSpan span = {};        ///< of all levels, also of those before the first of `steps`
   torch::Tensor beside = {};  ///< [N, E, h, w], what the UNet takes as channels after the latents' own
   AdjustLatents adjust = {};
   bool refines = true;  ///< whether the request's refiner takes over on the way

@@ -1,5 +1,6 @@
 #include "pipelines/request.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -53,6 +54,17 @@ void check_schedule(const Request& request) {
   const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
   if (!by_sigma && request.schedule != "discrete" && !request.schedule.empty())
     refuse("schedule", "'" + request.schedule + "'", "discrete with the sampler " + request.sampler);
+}
+
+void check_noise(const Request& request) {
+  if (request.noise.empty()) return;
+  const auto quoted = "'" + request.noise + "'";
+  if (request.noise != "generator" && request.noise != "brownian") refuse("noise", quoted, "generator or brownian");
+  if (request.sampler.empty()) return;
+  const auto& known = find_sampler(request.sampler).noise;
+  if (std::find(known.begin(), known.end(), request.noise) == known.end())
+    refuse("noise", quoted,
+           "generator with the sampler " + request.sampler + " (dpm++sde, dpm++2m_sde and dpm++3m_sde take brownian)");
 }
 
 void check_prompt_syntax(const std::string& syntax) {
@@ -139,6 +151,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
   parse_rng(request.rng);
+  check_noise(request);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);

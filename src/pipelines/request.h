@@ -60,6 +60,9 @@ struct Request {
   std::uint64_t seed = 0;
   /// Whose random numbers a seed stands for: "cpu" or "cuda" (core/random.h).
   std::string rng = "cpu";
+  /// What the noise of a sampler's steps comes of: a name of Sampler::noise (diffusion/samplers.h); "" takes the
+  /// sampler's usual one.
+  std::string noise{};
   std::int64_t batch_count = 1;
   /// Path of the initial image; "" is text to image.
   std::string image{};

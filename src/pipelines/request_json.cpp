@@ -28,6 +28,7 @@ constexpr JsonMember<Request> kRare[] = {{"clip_skip", &Request::clip_skip},
                                          {"guidance", &Request::guidance},
                                          {"pag_layers", &Request::pag_layers},
                                          {"rng", &Request::rng},
+                                         {"noise", &Request::noise},
                                          {"control_guess", &Request::control_guess}};
 
 constexpr JsonMember<Request::Inpaint> kInpaint[] = {{"mask", &Request::Inpaint::mask},

@@ -23,6 +23,7 @@ bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps
   const Denoising denoising{.start = drawn * scale,
                             .steps = steps,
                             .noise = noise,
+                            .span = ratio_span(steps),
                             .beside = beside_without_mask(model, drawn),
                             .refines = !request.hires.is_on()};
   return denoise(model, denoising, generated, on_step);

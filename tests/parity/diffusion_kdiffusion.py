@@ -1,5 +1,6 @@
 """What diffusers has not: trajectories of k-diffusion's samplers and of the restart algorithm, in float64 over the levels
-of diffusers' EulerDiscreteScheduler; schedules; the Brownian path that takes the place of both packages' trees."""
+of diffusers' EulerDiscreteScheduler; schedules; a Brownian path of the generators' next numbers, in the place of both
+packages' trees, which diffusion_brownian.py is for."""
 
 import importlib
 import importlib.util
@@ -11,9 +12,6 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers.schedulers.scheduling_utils import AysSchedules
-
-# torchsde is only imported by name: its trees are replaced.
-sys.modules.setdefault("torchsde", types.ModuleType("torchsde"))
 
 
 def load_sampling():

@@ -20,16 +20,14 @@ from unittest import mock
 
 import torch
 from diffusers import (DDIMInverseScheduler, DDIMScheduler, DDPMScheduler, DEISMultistepScheduler, DPMSolverMultistepScheduler,
-                       EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
+                       DPMSolverSDEScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
                        KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LCMScheduler, LMSDiscreteScheduler,
                        PNDMScheduler, TCDScheduler, UniPCMultistepScheduler)
 from diffusers.utils.torch_utils import randn_tensor
 
+import diffusion_brownian as brownian
 import diffusion_cases as cases_of
 import diffusion_kdiffusion as kdiffusion
-
-# After kdiffusion, which stands in for torchsde.
-from diffusers.schedulers.scheduling_dpmsolver_sde import DPMSolverSDEScheduler
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
@@ -202,6 +200,9 @@ def main(out_dir):
         config = betas | {"rescale_betas_zero_snr": zero_snr}
         scheduler = DDPMScheduler(**config)
         add({"process": True, "config": json.loads(scheduler.to_json_string())}, process_case(config))
+
+    for case, latents in brownian.cases(lambda x, t: toy_network(x, t, "")):
+        add({"brownian": case}, latents)
 
     (out_dir / "latents.f32").write_bytes(torch.cat(values).numpy().tobytes())
     (out_dir / "cases.json").write_text(json.dumps(cases))

@@ -141,6 +141,7 @@ TEST(Request, KindsOfGuidanceComeBackFromJsonAndAreLeftOutWhereTheyAreUsual) {
   auto request = sample();
   EXPECT_FALSE(to_json(request).contains("pag_scale"));
   EXPECT_FALSE(to_json(request).contains("rng"));
+  EXPECT_FALSE(to_json(request).contains("noise"));
   request.guidance = "cfg++";
   request.guidance_start = 0.1;
   request.guidance_end = 0.9;
@@ -151,6 +152,7 @@ TEST(Request, KindsOfGuidanceComeBackFromJsonAndAreLeftOutWhereTheyAreUsual) {
   request.dynamic_threshold = 0.99;
   request.dynamic_threshold_max = 4;
   request.rng = "cuda";
+  request.noise = "brownian";
   EXPECT_EQ(request_from_json(Json::parse(to_json(request).dump())), request);
 }
 
@@ -173,6 +175,22 @@ TEST(Request, KindsOfGuidanceOutOfRangeAreRefusedWithTheirValue) {
             "dynamic threshold max 0.5: expected 1 to 1000");
   EXPECT_EQ(complaint([](Request& request) { request.guidance = "none"; }), "guidance 'none': expected cfg or cfg++");
   EXPECT_EQ(complaint([](Request& request) { request.rng = "gpu"; }), "rng 'gpu': expected cpu or cuda");
+}
+
+TEST(Request, NoiseOfABrownianMotionIsForTheSamplersThatTakeIt) {
+  const auto with = [](const std::string& noise, const std::string& sampler) {
+    return complaint([&](Request& request) {
+      request.noise = noise;
+      request.sampler = sampler;
+    });
+  };
+  for (const auto* sampler : {"dpm++sde", "dpm++2m_sde", "dpm++3m_sde", ""})
+    for (const auto* noise : {"generator", "brownian", ""}) EXPECT_EQ(with(noise, sampler), "");
+  EXPECT_EQ(with("generator", "euler_a"), "");
+  EXPECT_EQ(with("brownian", "euler_a"),
+            "noise 'brownian': expected generator with the sampler euler_a (dpm++sde, dpm++2m_sde and dpm++3m_sde take "
+            "brownian)");
+  EXPECT_EQ(with("white", ""), "noise 'white': expected generator or brownian");
 }
 
 TEST(Request, CfgPlusPlusHasItsOwnScaleAndSamplers) {

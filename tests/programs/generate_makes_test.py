@@ -175,6 +175,27 @@ class Makes(Programs):
             seen.add(pixels(self.folder / f"{name}.png"))
         self.assertEqual(len(seen), 1 + len(changes))
 
+    def test_noise_of_a_brownian_motion(self):
+        """By default where there is no other reference; the record says which, also where nobody asked."""
+        said = lambda name: b"".join(data for _, data in chunks(self.folder / name)[1:3]).decode()
+        for sampler, usual in (("dpm++sde", "brownian"), ("dpm++2m_sde", "generator"), ("dpm++3m_sde", "brownian")):
+            made = {}
+            for noise in ("", "generator", "brownian"):
+                name = f"{sampler}_{noise}.png"
+                arguments = ["-s", "5", "--steps", "4", "--sampler", sampler, *(["--noise", noise] if noise else [])]
+                self.makes(TXT2IMG, "a cat", *arguments, "-o", name)
+                self.assertIn(f'"noise":"{noise or usual}"', said(name))
+                self.makes(TXT2IMG, "--from-image", name, "-o", f"again_{name}")
+                self.assertEqual(chunks(self.folder / name), chunks(self.folder / f"again_{name}"))
+                made[noise] = pixels(self.folder / name)
+            self.assertEqual(made[""], made[usual])
+            self.assertNotEqual(made["generator"], made["brownian"])
+        self.makes(TXT2IMG, "a cat", "-s", "4", "-b", "2", "--steps", "4", "--sampler", "dpm++sde", "-o", "{index}.png")
+        second, alone = decoded(self.folder / "2.png"), decoded(self.folder / "dpm++sde_brownian.png")
+        self.assertLessEqual(max(abs(a - b) for row, other in zip(second, alone) for a, b in zip(row, other)), 1)
+        self.makes(TXT2IMG, "a cat", "-s", "5", "--sampler", "euler_a", "-o", "euler.png")
+        self.assertNotIn('"noise"', said("euler.png"))
+
     def test_a_second_pass_at_a_higher_resolution(self):
         for upscaler in ("latent", "lanczos"):
             self.makes(TXT2IMG, "a cat", "-s", "5", "-W", "40", "--hires-scale", "2", "--hires-steps", "3",

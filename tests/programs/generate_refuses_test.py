@@ -35,7 +35,9 @@ class Refuses(Programs):
                                  (["--sag-scale", "1", "-W", "32"], ["sag scale", "4 x 8"]),
                                  (["--dynamic-threshold", "1.5"], ["dynamic threshold 1.5", "0 to 1"]),
                                  (["--dynamic-threshold-max", "0"], ["dynamic threshold max 0", "1 to 1000"]),
-                                 (["--rng", "gpu"], ["rng 'gpu'", "cpu or cuda"])]:
+                                 (["--rng", "gpu"], ["rng 'gpu'", "cpu or cuda"]),
+                                 (["--noise", "white"], ["noise 'white'", "generator or brownian"]),
+                                 (["--noise", "brownian", "--sampler", "ddim"], ["with the sampler ddim"])]:
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 

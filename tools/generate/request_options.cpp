@@ -45,6 +45,9 @@ void add_sampling_options(CLI::App& app, RequestArguments& arguments) {
   app.add_option("--rng", request.rng,
                  "Whose random numbers a seed means: cpu, or cuda as other programs have on a GPU")
       ->capture_default_str();
+  app.add_option("--noise", request.noise,
+                 "Of the SDE samplers' steps: generator as diffusers, brownian as AUTOMATIC1111's web UI (default: "
+                 "generator with dpm++2m_sde, brownian with dpm++sde and dpm++3m_sde)");
 }
 
 void add_size_conditions(CLI::App& app, Request& request) {
