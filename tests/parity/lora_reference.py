@@ -4,7 +4,7 @@ OUT_DIR gets the networks of two small pipelines, sd1 and sdxl, as folders, and 
 LoRA, and CASE-expected.safetensors: what the networks compute after load_lora_weights and fuse_lora. The files are
 written in the names that kohya's trainer, peft and older diffusers use; load_lora_weights must take every key.
 words/text_encoder takes embeddings in the three forms of OUT_DIR/words; words-expected.safetensors has what it makes of
-PROMPT with them and without.
+PROMPT with them and without, and what it makes of PROMPT_XL together with text_encoder_2, as Stable Diffusion XL has it.
 """
 
 import pathlib
@@ -25,6 +25,7 @@ NETWORKS = {"sd1": ("unet", "text_encoder"), "sdxl": ("unet", "text_encoder", "t
 RANK, ALPHA = 3, 5.0
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMPT = "a photo of a <cat-toy>, brushwork, in oldfilm"
+PROMPT_XL = "a photo in watercolour"
 
 
 def text_encoder(cls, width, seed):
@@ -209,7 +210,28 @@ def words(out):
     pipe.load_textual_inversion(folder, weight_name="brushwork.safetensors", token="brushwork")
     pipe.load_textual_inversion(folder, weight_name="oldfilm.pt")
     added = pipe.encode_prompt(PROMPT, "cpu", 1, False)[0]
-    save_file({"plain": plain.clone(), "added": added.clone()}, out / "words-expected.safetensors")
+    save_file({"plain": plain.clone(), "added": added.clone(), **words_xl(folder)},
+              out / "words-expected.safetensors")
+
+
+def words_xl(folder):
+    """Vectors for both text encoders in one file, as trainers for Stable Diffusion XL write them."""
+    second = randomize(CLIPTextModelWithProjection(CLIPTextConfig(hidden_size=32, intermediate_size=64,
+                                                                  num_hidden_layers=2, num_attention_heads=2,
+                                                                  projection_dim=20)), 22)
+    second.save_pretrained(folder / "text_encoder_2")
+    first = CLIPTextModel.from_pretrained(folder / "text_encoder")
+    tokenizers = [CLIPTokenizer.from_pretrained(ROOT / "tokenizer" / name) for name in ("clip", "open_clip")]
+    pipe = StableDiffusionXLPipeline(unet=unet_of("sdxl"), vae=AutoencoderKL(block_out_channels=(8,), norm_num_groups=4),
+                                     text_encoder=first, text_encoder_2=second, tokenizer=tokenizers[0],
+                                     tokenizer_2=tokenizers[1], scheduler=DDIMScheduler())
+    vectors = {"clip_l": tensor(2, 24, seed=34), "clip_g": tensor(2, 32, seed=35)}
+    save_file(vectors, folder / "watercolour.safetensors")
+    for name, text_encoder, tokenizer in zip(vectors, (first, second), tokenizers):
+        pipe.load_textual_inversion({"emb_params": vectors[name]}, token="watercolour", text_encoder=text_encoder,
+                                    tokenizer=tokenizer)
+    states, _, pooled, _ = pipe.encode_prompt(PROMPT_XL, device="cpu", do_classifier_free_guidance=False)
+    return {"xl": states.clone(), "xl_pooled": pooled.clone()}
 
 
 @torch.no_grad()
