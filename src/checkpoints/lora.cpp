@@ -7,70 +7,58 @@
 
 #include "checkpoints/key_faults.h"
 #include "checkpoints/lora_file.h"
+#include "checkpoints/lora_magnitude.h"
 #include "checkpoints/safetensors_header.h"
 
 namespace sfumato {
 namespace {
 
-/// What is added to each weight, in the order in which the weights are first met.
-class LoraSums {
+/// W + factor (W' - W) of the layer's W', in place, in float32.
+void change(torch::Tensor& weight, const LoraLayer& layer, double factor) {
+  const auto delta = layer.delta.compute(weight.device()).view(weight.sizes());
+  if (!layer.magnitude.defined()) {
+    weight.add_(delta, factor * layer.scale);
+    return;
+  }
+  weight.lerp_(with_magnitude(weight.add(delta, layer.scale), layer.magnitude), factor);
+}
+
+/// What changes each weight, in the order of the files; the weights in the order in which they are first met.
+class LoraChanges {
  public:
   void add(const torch::Tensor& weight, const LoraLayer& layer, double factor) {
-    const auto [found, is_first] = index_.emplace(weight.unsafeGetTensorImpl(), sums_.size());
-    if (is_first) sums_.push_back({weight, {}});
-    sums_[found->second].terms.emplace_back(layer, factor * layer.scale);
+    const auto [found, is_first] = index_.emplace(weight.unsafeGetTensorImpl(), weights_.size());
+    if (is_first) weights_.push_back({weight, {}});
+    weights_[found->second].changes.emplace_back(layer, factor);
   }
 
   void merge() const {
     const torch::NoGradGuard no_gradients;
-    for (const auto& sum : sums_) {
-      auto merged = sum.weight.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
-      for (const auto& [layer, scale] : sum.terms) merged.add_(product(layer, merged), scale);
-      torch::Tensor(sum.weight).set_data(merged.to(sum.weight.scalar_type()));
+    for (const auto& [weight, changes] : weights_) {
+      auto merged = weight.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+      for (const auto& [layer, factor] : changes) change(merged, layer, factor);
+      torch::Tensor(weight).set_data(merged.to(weight.scalar_type()));
     }
   }
 
  private:
-  struct Sum {
+  struct ChangedWeight {
     torch::Tensor weight;
-    std::vector<std::pair<LoraLayer, double>> terms;
+    std::vector<std::pair<LoraLayer, double>> changes;
   };
 
-  /// up mid down, in `like`'s shape and on its device, in float32.
-  static torch::Tensor product(const LoraLayer& layer, const torch::Tensor& like) {
-    const auto placed = [&](const torch::Tensor& part) { return part.to(like.device(), torch::kFloat32); };
-    const auto up = placed(layer.up).flatten(1), down = placed(layer.down).flatten(1);  // [out, r], [r, in k k]
-    const auto between = layer.mid.defined() ? torch::einsum("rshw,si->rihw", {placed(layer.mid), down}) : down;
-    return up.matmul(between.flatten(1)).view(like.sizes());
-  }
-
-  std::vector<Sum> sums_;
+  std::vector<ChangedWeight> weights_;
   std::unordered_map<const void*, std::size_t> index_;
 };
 
-/// As a convolution's: a linear layer is one of 1 x 1.
-std::vector<std::int64_t> four_sizes(const torch::Tensor& tensor) {
-  auto sizes = tensor.sizes().vec();
-  sizes.resize(4, 1);
-  return sizes;
-}
-
 bool fits(const LoraLayer& layer, const torch::Tensor& weight) {
-  using Sizes = std::vector<std::int64_t>;
-  const auto rank = layer.rank();
-  const auto wanted = four_sizes(weight);
-  const auto height = wanted[2], width = wanted[3];
-  if (four_sizes(layer.up) != Sizes{wanted[0], rank, 1, 1}) return false;
-  if (!layer.mid.defined()) return four_sizes(layer.down) == Sizes{rank, wanted[1], height, width};
-  return four_sizes(layer.down) == Sizes{rank, wanted[1], 1, 1} &&
-         four_sizes(layer.mid) == Sizes{rank, rank, height, width};
+  return layer.delta.fits(weight.sizes()) &&
+         (!layer.magnitude.defined() || magnitude_fits(layer.magnitude, weight.sizes()));
 }
 
 std::string misshapen(const LoraLayer& layer, const torch::Tensor& weight) {
   std::ostringstream out;
-  out << in_quotes(layer.name) << " has down " << layer.down.sizes();
-  if (layer.mid.defined()) out << ", mid " << layer.mid.sizes();
-  out << " and up " << layer.up.sizes() << " for a weight " << weight.sizes();
+  out << in_quotes(layer.name) << " has " << layer.parts << " for a weight " << weight.sizes();
   return out.str();
 }
 
@@ -79,7 +67,7 @@ double weight_of(const Lora& lora, const std::string& layer) {
   return is_text_encoder ? lora.text_encoder_weight.value_or(lora.weight) : lora.weight;
 }
 
-void add_file(const Lora& lora, const LoraWeights& weights, LoraSums& sums) {
+void add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
   std::vector<std::string> unexpected, misfits;
   std::unordered_set<const void*> met;
   for (const auto& layer : read_lora(lora.path)) {
@@ -91,7 +79,7 @@ void add_file(const Lora& lora, const LoraWeights& weights, LoraSums& sums) {
     else if (!fits(layer, found->second))
       misfits.push_back(misshapen(layer, found->second));
     else
-      sums.add(found->second, layer, weight_of(lora, layer.name));
+      changes.add(found->second, layer, weight_of(lora, layer.name));
   }
   KeyFaults faults;
   faults.add("unexpected", unexpected);
@@ -103,9 +91,9 @@ void add_file(const Lora& lora, const LoraWeights& weights, LoraSums& sums) {
 }  // namespace
 
 void apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
-  LoraSums sums;
-  for (const auto& lora : loras) add_file(lora, weights, sums);
-  sums.merge();
+  LoraChanges changes;
+  for (const auto& lora : loras) add_file(lora, weights, changes);
+  changes.merge();
 }
 
 }  // namespace sfumato

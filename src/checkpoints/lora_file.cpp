@@ -2,51 +2,30 @@
 
 #include <array>
 #include <map>
-#include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
 #include "checkpoints/key_faults.h"
 #include "checkpoints/lora_alphas.h"
+#include "checkpoints/lora_magnitude.h"
+#include "checkpoints/lora_methods.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/tensor_file.h"
 
 namespace sfumato {
 namespace {
 
-enum class LoraPart { kDown, kUp, kMid, kAlpha };
-
-struct LoraEnding {
-  const char* text;
-  LoraPart part;
-};
-
-constexpr std::array<LoraEnding, 12> kLoraEndings{{
-    {".lora_down.weight", LoraPart::kDown},
-    {".lora_up.weight", LoraPart::kUp},
-    {".lora_mid.weight", LoraPart::kMid},
-    {".alpha", LoraPart::kAlpha},
-    {".lora_A.weight", LoraPart::kDown},
-    {".lora_B.weight", LoraPart::kUp},
-    {".lora.down.weight", LoraPart::kDown},
-    {".lora.up.weight", LoraPart::kUp},
-    {".lora_linear_layer.down.weight", LoraPart::kDown},
-    {".lora_linear_layer.up.weight", LoraPart::kUp},
-    {"_lora.down.weight", LoraPart::kDown},  // attention processors: processor.to_q_lora.down.weight
-    {"_lora.up.weight", LoraPart::kUp},
-}};
-
 /// What else is trained in LoRA's place, by what its keys hold.
-constexpr std::array<std::pair<const char*, const char*>, 9> kOtherMethods{{
-    {".hada_w", "LoHa"},
-    {".hada_t", "LoHa"},
-    {".lokr_", "LoKr"},
-    {".dora_scale", "DoRA"},
-    {".lora_magnitude_vector", "DoRA"},
+constexpr std::array<std::pair<const char*, const char*>, 8> kOtherMethods{{
     {".oft_", "OFT"},
     {".boft_", "BOFT"},
+    {".a1.weight", "GLoRA"},
+    {".b1.weight", "GLoRA"},
+    {".on_input", "IA3"},
+    {".ia3_l", "IA3"},
     {".lora_embedding_", "a LoRA of embeddings"},
-    {".diff", "whole differences of weights (LyCORIS' full)"},
+    {".bias_indices", "sparse biases"},
 }};
 
 void refuse_other_methods(const TensorFile& file, const std::filesystem::path& path) {
@@ -54,61 +33,91 @@ void refuse_other_methods(const TensorFile& file, const std::filesystem::path& p
     for (const auto& [mark, method] : kOtherMethods)
       if (key.find(mark) != std::string::npos)
         throw std::runtime_error("'" + path.string() + "' holds " + method + " (" + in_quotes(key) +
-                                 "), which is not supported: expected a LoRA");
+                                 "), which is not supported: expected a LoRA, LoHa, LoKr or differences of weights");
 }
 
-/// The layer's parts by its name, and the keys that are no part.
-struct LoraParts {
-  std::map<std::string, std::map<LoraPart, torch::Tensor>> layers;
-  std::vector<std::string> unexpected;
+/// The parts that any method's layer may have.
+const std::vector<LoraEnding>& common_endings() {
+  static const std::vector<LoraEnding> endings = {{".alpha", "alpha"},
+                                                  {".dora_scale", "dora_scale"},
+                                                  {".lora_magnitude_vector", "lora_magnitude_vector"},
+                                                  {".lora_magnitude_vector.weight", "lora_magnitude_vector"}};
+  return endings;
+}
+
+/// A layer's parts, and the method that they are of; nullptr while only common ones are there.
+struct LoraFileLayer {
+  const LoraMethod* method = nullptr;
+  LoraParts parts;
 };
 
-LoraParts read_parts(const TensorFile& file) {
-  LoraParts parts;
-  for (const auto& key : file.names()) {
-    const auto* ending = &kLoraEndings.front();
-    while (ending != kLoraEndings.end() && !key.ends_with(ending->text)) ++ending;
-    if (ending == kLoraEndings.end()) {
-      parts.unexpected.push_back(in_quotes(key));
-      continue;
-    }
-    const auto name = key.substr(0, key.size() - std::string(ending->text).size());
-    if (!parts.layers[name].emplace(ending->part, file.tensor(key)).second) parts.unexpected.push_back(in_quotes(key));
+/// A file's layers by their names, and the keys that are no part of one.
+class LoraFileLayers {
+ public:
+  explicit LoraFileLayers(const TensorFile& file) {
+    for (const auto& key : file.names())
+      if (!take(key, file)) unexpected_.push_back(in_quotes(key));
   }
-  return parts;
+
+  const std::map<std::string, LoraFileLayer>& layers() const { return layers_; }
+  const std::vector<std::string>& unexpected() const { return unexpected_; }
+
+ private:
+  bool take(const std::string& key, const TensorFile& file) {
+    for (const auto& method : lora_methods())
+      for (const auto& ending : method.endings)
+        if (key.ends_with(ending.text)) return add(key, ending, &method, file);
+    for (const auto& ending : common_endings())
+      if (key.ends_with(ending.text)) return add(key, ending, nullptr, file);
+    return false;
+  }
+
+  /// False for a part that is there already, and for one of another method than the others.
+  bool add(const std::string& key, const LoraEnding& ending, const LoraMethod* method, const TensorFile& file) {
+    auto& layer = layers_[key.substr(0, key.size() - ending.text.size()) + ending.of];
+    if (method != nullptr && layer.method != nullptr && layer.method != method) return false;
+    if (method != nullptr) layer.method = method;
+    return layer.parts.emplace(ending.part, file.tensor(key)).second;
+  }
+
+  std::map<std::string, LoraFileLayer> layers_;
+  std::vector<std::string> unexpected_;
+};
+
+/// "down [2, 3], mid [2, 2, 3, 3] and up [4, 2]".
+std::string parts_text(const LoraParts& parts) {
+  std::ostringstream out;
+  std::size_t rest = parts.size() - parts.count("alpha");
+  for (const auto& [name, tensor] : parts) {
+    if (name == "alpha") continue;
+    out << name << " " << tensor.sizes();
+    if (--rest > 0) out << (rest == 1 ? " and " : ", ");
+  }
+  return out.str();
 }
 
-bool is_matrix(const torch::Tensor& tensor) {
-  return tensor.is_floating_point() && (tensor.dim() == 2 || tensor.dim() == 4);
+/// Throws std::invalid_argument.
+void check_numbers(const LoraParts& parts) {
+  for (const auto& [name, tensor] : parts)
+    if (name != "alpha" && !tensor.is_floating_point()) throw std::invalid_argument(name + " of integers");
+  const auto alpha = find_part(parts, "alpha");
+  if (alpha.defined() && (alpha.numel() != 1 || alpha.is_complex()))
+    throw std::invalid_argument("an alpha that is no number");
 }
 
-/// Why the parts make no LoRA, or "".
-std::string fault_of(const std::map<LoraPart, torch::Tensor>& parts) {
-  if (!parts.contains(LoraPart::kDown)) return "no down";
-  if (!parts.contains(LoraPart::kUp)) return "no up";
-  for (const auto& [part, tensor] : parts)
-    if (part != LoraPart::kAlpha && !is_matrix(tensor))
-      return "a part of " + std::to_string(tensor.dim()) + " dimensions";
-  const auto alpha = parts.find(LoraPart::kAlpha);
-  if (alpha != parts.end() && (alpha->second.numel() != 1 || alpha->second.is_complex()))
-    return "an alpha that is no number";
-  const auto rank = parts.at(LoraPart::kDown).size(0);
-  if (rank == 0 || parts.at(LoraPart::kUp).size(1) != rank) return "parts of different ranks";
-  return "";
-}
-
-LoraLayer layer_of(const std::string& name, const std::map<LoraPart, torch::Tensor>& parts, const LoraAlphas& alphas) {
-  const auto mid = parts.find(LoraPart::kMid);
-  LoraLayer layer{.name = name,
-                  .down = parts.at(LoraPart::kDown),
-                  .up = parts.at(LoraPart::kUp),
-                  .mid = mid == parts.end() ? torch::Tensor() : mid->second};
-  const auto rank = static_cast<double>(layer.rank());
-  if (const auto alpha = parts.find(LoraPart::kAlpha); alpha != parts.end())
-    layer.scale = alpha->second.to(torch::kFloat64).item<double>() / rank;
-  else
-    layer.scale = alphas.scale(name, rank);
-  return layer;
+/// Throws std::invalid_argument that says why the parts are no layer.
+LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const LoraAlphas& alphas) {
+  if (layer.method == nullptr) throw std::invalid_argument("nothing beside " + layer.parts.begin()->first);
+  check_numbers(layer.parts);
+  LoraLayer result{.name = name,
+                   .delta = layer.method->delta(layer.parts),
+                   .magnitude = magnitude_of(layer.parts),
+                   .parts = parts_text(layer.parts)};
+  const auto rank = static_cast<double>(result.delta.rank);
+  if (rank == 0) return result;
+  const auto alpha = find_part(layer.parts, "alpha");
+  result.scale = alpha.defined() ? alpha.to(torch::kFloat64).item<double>() / rank : alphas.scale(name, rank);
+  return result;
 }
 
 }  // namespace
@@ -116,18 +125,19 @@ LoraLayer layer_of(const std::string& name, const std::map<LoraPart, torch::Tens
 std::vector<LoraLayer> read_lora(const std::filesystem::path& path) {
   const auto file = open_tensors(path);
   refuse_other_methods(*file, path);
-  const auto parts = read_parts(*file);
+  const LoraFileLayers found(*file);
   const LoraAlphas alphas(file->metadata(), path);
   std::vector<LoraLayer> layers;
   std::vector<std::string> incomplete;
-  for (const auto& [name, of_layer] : parts.layers) {
-    if (const auto fault = fault_of(of_layer); !fault.empty())
-      incomplete.push_back(in_quotes(name) + " (" + fault + ")");
-    else
-      layers.push_back(layer_of(name, of_layer, alphas));
+  for (const auto& [name, layer] : found.layers()) {
+    try {
+      layers.push_back(layer_of(name, layer, alphas));
+    } catch (const std::invalid_argument& fault) {
+      incomplete.push_back(in_quotes(name) + " (" + fault.what() + ")");
+    }
   }
   KeyFaults faults;
-  faults.add("unexpected", parts.unexpected);
+  faults.add("unexpected", found.unexpected());
   faults.add("incomplete", incomplete);
   if (faults.empty() && layers.empty()) throw std::runtime_error("'" + path.string() + "' is no LoRA: it is empty");
   if (!faults.empty()) throw std::runtime_error("'" + path.string() + "' is no LoRA: " + faults.text());

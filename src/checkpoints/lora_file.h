@@ -6,29 +6,28 @@
 #include <string>
 #include <vector>
 
+#include "checkpoints/lora_matrix.h"
+
 namespace sfumato {
 
-/// What a LoRA (Hu et al. 2021) adds to one layer's weight: scale up down.
+/// What a LoRA file changes of one weight, whatever the method (lora_methods.h): W' = W + scale delta, or with a
+/// magnitude, DoRA's, magnitude (W + scale delta) / |W + scale delta|.
 struct LoraLayer {
-  /// The layer as the file names it, prefix included.
+  /// The layer as the file names it, prefix included; with ".bias", the layer's bias.
   std::string name;
-  /// [rank, in], or [rank, in, k, k] of a convolution, which `up` follows with 1 x 1.
-  torch::Tensor down;
-  /// [out, rank] or [out, rank, 1, 1].
-  torch::Tensor up;
-  /// [rank, rank, k, k] between the two where a k x k convolution is in three parts (`down` is 1 x 1 then), or
-  /// undefined.
-  torch::Tensor mid;
-  /// alpha / rank, where the file gives an alpha, else 1.
+  LoraMatrix delta;
+  /// alpha / rank, where the file gives an alpha that counts, else 1.
   double scale = 1;
-
-  std::int64_t rank() const { return down.size(0); }
+  /// [out, 1] or [1, in] (lora_magnitude.h), or undefined.
+  torch::Tensor magnitude;
+  /// The parts and their sizes, as an error names them: "down [2, 3] and up [4, 2]".
+  std::string parts;
 };
 
-/// The layers of a LoRA file: kohya's keys (lora_down, lora_up, lora_mid, alpha), peft's (lora_A, lora_B, alpha from
-/// diffusers' metadata) and diffusers' older ones (lora.down, lora_linear_layer.down, processor.to_q_lora.down). Throws
-/// std::runtime_error that names the file, and LoHa, LoKr, DoRA and other methods by their names; else it lists the
-/// keys that are not a LoRA's, and the layers of which a part is missing.
+/// The layers of a LoRA file: every method's keys (lora_methods.h), with alpha, peft's alphas in diffusers' metadata,
+/// dora_scale and lora_magnitude_vector. Throws std::runtime_error that names the file, and OFT, GLoRA, IA3 and other
+/// methods by their names; else it lists the keys that are no part of a layer, and the layers of which a part is
+/// missing or does not fit the others.
 std::vector<LoraLayer> read_lora(const std::filesystem::path& path);
 
 }  // namespace sfumato

@@ -12,6 +12,7 @@ namespace sfumato {
 namespace {
 
 constexpr const char* kWeight = ".weight";
+constexpr const char* kBias = ".bias";
 constexpr const char* kTextModel = "text_model.";
 
 std::string kohya_name(std::string name) {
@@ -39,15 +40,27 @@ std::vector<std::string> diffusers_names(const std::string& name) {
   return names;
 }
 
-/// The weights that are matrices or convolutions, by their layers' names.
-std::vector<std::pair<std::string, torch::Tensor>> layers_of(const torch::nn::Module& module) {
-  std::vector<std::pair<std::string, torch::Tensor>> layers;
-  for (const auto& item : module.named_parameters()) {
-    const auto& name = item.key();
-    if (!name.ends_with(kWeight) || (item.value().dim() != 2 && item.value().dim() != 4)) continue;
-    layers.emplace_back(name.substr(0, name.size() - std::string(kWeight).size()), item.value());
+/// A layer with a weight: its name, the weight, and the bias, which may be undefined.
+struct WeightedLayer {
+  std::string name;
+  torch::Tensor weight, bias;
+};
+
+std::vector<WeightedLayer> layers_of(const torch::nn::Module& module) {
+  std::vector<WeightedLayer> layers;
+  const auto parameters = module.named_parameters();
+  for (const auto& item : parameters) {
+    if (!item.key().ends_with(kWeight)) continue;
+    const auto name = item.key().substr(0, item.key().size() - std::string(kWeight).size());
+    const auto* bias = parameters.find(name + kBias);
+    layers.push_back({name, item.value(), bias == nullptr ? torch::Tensor() : *bias});
   }
   return layers;
+}
+
+void add_layer(const std::string& name, const WeightedLayer& layer, LoraWeights& weights) {
+  weights[name] = layer.weight;
+  if (layer.bias.defined()) weights[name + kBias] = layer.bias;
 }
 
 std::string original_layer(const std::string& layer, const UNet2DConditionModelConfig& config) {
@@ -58,22 +71,26 @@ std::string original_layer(const std::string& layer, const UNet2DConditionModelC
 }  // namespace
 
 void add_lora_weights(UNet2DConditionModelImpl& unet, LoraWeights& weights) {
-  for (const auto& [layer, weight] : layers_of(unet)) {
-    weights["lora_unet_" + kohya_name(layer)] = weight;
-    weights["lora_unet_" + kohya_name(original_layer(layer, unet.config()))] = weight;
-    for (const auto& name : diffusers_names(layer)) weights[name] = weights["unet." + name] = weight;
+  for (const auto& layer : layers_of(unet)) {
+    add_layer("lora_unet_" + kohya_name(layer.name), layer, weights);
+    add_layer("lora_unet_" + kohya_name(original_layer(layer.name, unet.config())), layer, weights);
+    for (const auto& name : diffusers_names(layer.name)) {
+      add_layer(name, layer, weights);
+      add_layer("unet." + name, layer, weights);
+    }
   }
 }
 
 void add_lora_weights(const torch::nn::Module& text_encoder, int number, LoraWeights& weights) {
   const std::string kohya = number == 2 ? "lora_te2_" : "lora_te1_";
   const std::string prefix = number == 2 ? "text_encoder_2." : "text_encoder.";
-  for (const auto& [layer, weight] : layers_of(text_encoder)) {
-    const auto bare = layer.starts_with(kTextModel) ? layer.substr(std::string(kTextModel).size()) : layer;
+  for (const auto& layer : layers_of(text_encoder)) {
+    const bool is_inside = layer.name.starts_with(kTextModel);
+    const auto bare = is_inside ? layer.name.substr(std::string(kTextModel).size()) : layer.name;
     for (const auto& full : {bare, kTextModel + bare}) {
-      weights[kohya + kohya_name(full)] = weight;
-      if (number == 1) weights["lora_te_" + kohya_name(full)] = weight;
-      for (const auto& name : diffusers_names(full)) weights[prefix + name] = weight;
+      add_layer(kohya + kohya_name(full), layer, weights);
+      if (number == 1) add_layer("lora_te_" + kohya_name(full), layer, weights);
+      for (const auto& name : diffusers_names(full)) add_layer(prefix + name, layer, weights);
     }
   }
 }

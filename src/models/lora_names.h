@@ -5,9 +5,9 @@
 
 namespace sfumato {
 
-/// Adds a UNet's layers by the names that LoRA files give them: kohya's `lora_unet_` and the module with underscores,
-/// in diffusers' layout or in the original one (as for SDXL), and diffusers' `unet.` (or nothing) and the module, or an
-/// attention processor's (`attn1.processor.to_q`).
+/// Adds a UNet's layers, weights and biases, by the names that LoRA files give them: kohya's `lora_unet_` and the
+/// module with underscores, in diffusers' layout or in the original one (as for SDXL), and diffusers' `unet.` (or
+/// nothing) and the module, or an attention processor's (`attn1.processor.to_q`).
 void add_lora_weights(UNet2DConditionModelImpl& unet, LoraWeights& weights);
 
 /// The same of the pipeline's text encoder `number` 1 or 2: kohya's `lora_te_`, `lora_te1_` or `lora_te2_`, diffusers'

@@ -24,7 +24,7 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
 void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
   const auto all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("--lora", arguments.loras,
-                 "A LoRA file: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
+                 "A LoRA, LoHa or LoKr: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
   app.add_option("--lora-dir", arguments.lora_dir, "Where <lora:NAME:WEIGHT> in a prompt finds NAME.safetensors")
