@@ -15,6 +15,7 @@
 #include <system_error>
 #include <vector>
 
+#include "command_line/command_line.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/progress.h"
@@ -298,19 +299,12 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Composes captioned pictures of things from Debian's packages, for train and for looking at.");
+  CLI::App app("Composes captioned pictures of things from Debian's packages, for train and for looking at.",
+               "compose");
   Options options;
   add_options(app, options);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    std::cerr << "compose: " << error.what() << "\n";
-    return 2;
-  }
-  try {
-    run(options);
+    if (parse_command_line(app, argc, argv)) run(options);
     return 0;
   } catch (const std::system_error& error) {
     std::cerr << "compose: " << error.what() << "\n";
