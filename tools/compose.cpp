@@ -284,6 +284,9 @@ void add_options(CLI::App& app, Options& options) {
 void run(const Options& options) {
   const int modes = !options.pack.empty() + !options.out.empty() + !options.sheet.empty() + !options.captions.empty();
   if (modes != 1) throw std::invalid_argument("expected one of --pack, --out, --sheet and --captions");
+  if (!options.sheet.empty() && fs::path(options.sheet).extension() != ".png")
+    throw std::invalid_argument("--sheet '" + options.sheet + "': expected a name that ends in .png");
+  if (options.list_sheet && options.sheet.empty()) throw std::invalid_argument("--every-thing needs --sheet");
   if (!options.folder.empty() && options.pack.empty()) throw std::invalid_argument("--folder needs --pack");
   if (!options.out.empty()) return write_files(options);
   if (!options.captions.empty()) return write_captions(options);
