@@ -1,5 +1,6 @@
 #include "pipelines/request.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -96,7 +97,8 @@ void check_clip_skip(std::int64_t value, std::int64_t layers) {
   check_count("clip skip", value, layers);
 }
 
-void check_pixels(const std::string& name, std::int64_t value) {
+void check_pixels(std::string name, std::int64_t value) {
+  std::replace(name.begin(), name.end(), '_', ' ');
   if (value < 0 || value > kLargestSide) refuse(name, std::to_string(value), "0 to " + std::to_string(kLargestSide));
 }
 

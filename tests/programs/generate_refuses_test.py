@@ -17,7 +17,7 @@ class Refuses(Programs):
         for arguments, words in [(["--steps", "0"], ["steps 0", "1 to 1000"]),
                                  (["--steps", "100000"], ["steps 100000", "1 to 1000"]),
                                  (["--steps", "many"], ["many"]), (["-W", "65"], ["width 65", "multiple of 8"]),
-                                 (["-H", "-8"], ["height -8"]),
+                                 (["-H", "-8"], ["height -8"]), (["--crop-left", "-5"], ["crop left -5: expected 0 to"]),
                                  (["--cfg-scale", "nan"], ["guidance scale nan: expected 0 to 1000\n"]),
                                  (["--eta", "2"], ["eta 2: expected 0 to 1\n"]), (["-b", "0"], ["batch count 0"]),
                                  (["-s", "abc"], ["seed 'abc'"]), (["-s", "-1"], ["-1"]), (["-s", "1.5"], ["1.5"]),
