@@ -15,6 +15,7 @@
 #include <system_error>
 #include <vector>
 
+#include "command_line/command_line.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/progress.h"
@@ -283,6 +284,9 @@ void add_options(CLI::App& app, Options& options) {
 void run(const Options& options) {
   const int modes = !options.pack.empty() + !options.out.empty() + !options.sheet.empty() + !options.captions.empty();
   if (modes != 1) throw std::invalid_argument("expected one of --pack, --out, --sheet and --captions");
+  if (!options.sheet.empty() && fs::path(options.sheet).extension() != ".png")
+    throw std::invalid_argument("--sheet '" + options.sheet + "': expected a name that ends in .png");
+  if (options.list_sheet && options.sheet.empty()) throw std::invalid_argument("--every-thing needs --sheet");
   if (!options.folder.empty() && options.pack.empty()) throw std::invalid_argument("--folder needs --pack");
   if (!options.out.empty()) return write_files(options);
   if (!options.captions.empty()) return write_captions(options);
@@ -298,19 +302,12 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Composes captioned pictures of things from Debian's packages, for train and for looking at.");
+  CLI::App app("Composes captioned pictures of things from Debian's packages, for train and for looking at.",
+               "compose");
   Options options;
   add_options(app, options);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    std::cerr << "compose: " << error.what() << "\n";
-    return 2;
-  }
-  try {
-    run(options);
+    if (parse_command_line(app, argc, argv)) run(options);
     return 0;
   } catch (const std::system_error& error) {
     std::cerr << "compose: " << error.what() << "\n";

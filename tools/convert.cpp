@@ -1,11 +1,14 @@
-// convert: turns a checkpoint into a diffusers folder or a single file, of another dtype or in shards
+// convert: turns a checkpoint into a folder or a file, of another dtype
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "command_line/command_line.h"
 #include "core/files.h"
+#include "core/interrupt.h"
 #include "core/placement.h"
 #include "pipelines/find_model.h"
 #include "pipelines/pipeline_files.h"
@@ -15,7 +18,13 @@ namespace {
 using namespace sfumato;
 namespace fs = std::filesystem;
 
-constexpr int kFailure = 1, kMistake = 2;
+constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
+
+/// stable-diffusion.cpp's.
+const std::vector<OtherName> kOtherNames = {
+    {"--model", "INPUT, without a name"}, {"-m", "INPUT, without a name"}, {"--output", "OUTPUT, without a name"},
+    {"-o", "OUTPUT, without a name"},     {"--type", "--dtype"},           {"--outtype", "--dtype"},
+};
 
 struct Options {
   std::string input, output, dtype = "keep", max_shard_size = "0";
@@ -27,7 +36,7 @@ bool is_single_file(const fs::path& output) {
 }
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("input", options.input, "A diffusers folder, or a safetensors file in the original layout")
+  app.add_option("input", options.input, "A diffusers folder, or a file (.safetensors, .ckpt) in the original layout")
       ->required();
   app.add_option("output", options.output, "A folder, or a name that ends in .safetensors for a single file")
       ->required();
@@ -38,15 +47,31 @@ void add_options(CLI::App& app, Options& options) {
 
 ConversionOptions conversion_of(const Options& options) {
   ConversionOptions conversion{.dtype = std::nullopt,
-                               .max_shard_size = parse_byte_size("--max-shard-size", options.max_shard_size)};
+                               .max_shard_size = parse_byte_size("--max-shard-size", options.max_shard_size),
+                               .stop_requested = interrupted};
   if (options.dtype != "keep") conversion.dtype = parse_dtype(options.dtype);
   if (is_single_file(options.output) && conversion.max_shard_size > 0)
     throw std::invalid_argument("--max-shard-size " + options.max_shard_size + ": a single file is not cut");
   return conversion;
 }
 
+/// A folder is written beside its name, which a slash at the end is no part of.
+fs::path without_slash(const std::string& path) {
+  const auto normal = fs::path(path).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+/// A file of another format is not to be had, and a folder of its name would be taken for one.
+void check_name(const std::string& output) {
+  if (output.empty()) throw std::invalid_argument("output '': expected a folder, or a name that ends in .safetensors");
+  for (const auto* other : {".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx"})
+    if (fs::path(output).extension() == other)
+      throw std::invalid_argument("output '" + output + "': expected a folder, or a name that ends in .safetensors");
+}
+
 /// Refuses to write over what is there without --force, and over the input in any case: it is read while writing.
 void check_output(const Options& options) {
+  check_name(options.output);
   const fs::path output = options.output;
   if (!fs::exists(output)) return;
   if (fs::exists(options.input) && fs::equivalent(options.input, output))
@@ -65,11 +90,11 @@ int convert(const Options& options) {
   const auto conversion = conversion_of(options);
   check_output(options);
   const auto files = read_pipeline_files(options.input, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
-  if (is_single_file(options.output)) {
-    write_single_file(files, options.output, conversion);
-  } else {
-    write_pipeline_folder(files, options.output, conversion);
-  }
+  watch_interrupts();
+  const bool written = is_single_file(options.output)
+                           ? write_single_file(files, options.output, conversion)
+                           : write_pipeline_folder(files, without_slash(options.output), conversion);
+  if (!written) return kInterrupted;
   std::cout << options.output << std::endl;
   return 0;
 }
@@ -87,10 +112,7 @@ int main(int argc, char** argv) {
                "convert");
   add_options(app, options);
   try {
-    app.parse(argc, argv);
-    return convert(options);
-  } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? app.exit(error) : complain(error.what(), kMistake);
+    return parse_command_line(app, argc, argv, kOtherNames) ? convert(options) : 0;
   } catch (const std::system_error& error) {
     return complain(error.what(), kFailure);
   } catch (const std::exception& error) {

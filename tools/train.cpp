@@ -1,4 +1,4 @@
-// train: trains a VAE, or a UNet with its text encoder, from a recipe in configs/
+// train: trains a VAE, or a UNet with its text encoder, from a recipe
 #include <unistd.h>
 
 #include <array>
@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "core/cuda.h"
@@ -20,6 +20,7 @@
 #include "core/placement.h"
 #include "core/processor.h"
 #include "core/progress.h"
+#include "train/arguments.h"
 #include "training/autocast.h"
 #include "training/export.h"
 #include "training/grid.h"
@@ -35,109 +36,11 @@
 namespace sfumato {
 namespace {
 
-constexpr const char* kUsage = R"(Trains a model from a recipe, or exports what a run has learnt.
-
-  train RECIPE --out RUN [options]
-  train --export RUN FOLDER [--dtype fp16] [--max-shard-size 16MiB]
-  train --curve RUN FILE.svg
-
-  RECIPE                  a JSON file such as configs/vae-128.json
-  --out RUN               the run's folder: log, pictures, checkpoints
-  --resume                continue from the run's newest checkpoint
-  --steps N               train for N steps in all instead of the recipe's
-  --set KEY=VALUE         replace a value of the recipe (optimizer.lr=1e-4); may be repeated
-  --init-from FOLDER      start from the weights of a diffusers folder
-  --device NAME           auto, cpu, cuda or cuda:N
-  --tf32                  on CUDA: what is computed in float32 may round factors to TF32, which is faster
-  --quiet                 no progress bars
-
-  --export RUN FOLDER     write the averaged weights of a run as a diffusers folder
-  --dtype NAME            fp32, fp16 or bf16 (default fp16)
-  --max-shard-size SIZE   cut files above this size, such as 16MiB (default: one file)
-
-  --curve RUN FILE.svg    draw the run's loss and held-out metric over its steps
-)";
-
-struct Arguments {
-  std::vector<std::string> positional;
-  std::vector<std::string> settings;
-  std::string out, init_from;
-  std::string device = "auto", dtype = "fp16", max_shard_size = "0";
-  std::optional<std::string> steps;
-  bool resume = false, exports = false, curve = false, tf32 = false, quiet = false, help = false;
-};
-
 /// The first line of what went wrong, and the exit status.
 int report(const std::exception& error, int status) {
   const std::string what = error.what();
   std::cerr << "train: " << what.substr(0, what.find('\n')) << '\n';
   return status;
-}
-
-/// The tool's own small parser: the program builds where there is no library for it.
-class ArgumentParser {
- public:
-  Arguments parse(const std::vector<std::string>& words) {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      const auto equals = words[i].find('=');
-      const auto name = words[i].substr(0, equals);
-      if (words[i].size() < 2 || words[i][0] != '-') {
-        result_.positional.push_back(words[i]);
-      } else if (const auto flag = flags_.find(words[i]); flag != flags_.end()) {
-        *flag->second = true;
-      } else if (const auto option = options_.find(name); option != options_.end()) {
-        const bool inside = equals != std::string::npos;
-        if (!inside && i + 1 == words.size()) throw std::invalid_argument(name + " needs a value");
-        option->second(inside ? words[i].substr(equals + 1) : words[++i]);
-      } else {
-        refuse(name);
-      }
-    }
-    return result_;
-  }
-
- private:
-  using Take = std::function<void(const std::string&)>;
-  static Take into(std::string& target) {
-    return [&target](const std::string& value) { target = value; };
-  }
-
-  [[noreturn]] void refuse(const std::string& name) const {
-    std::vector<std::string> known;
-    for (const auto& [flag, target] : flags_) known.push_back(flag);
-    for (const auto& [option, take] : options_) known.push_back(option);
-    const auto suggestion = nearest(name, known);
-    throw std::invalid_argument("unknown option '" + name + "'" +
-                                (suggestion.empty() ? "; see --help" : "; did you mean '" + suggestion + "'?"));
-  }
-
-  Arguments result_;
-  std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
-                                      {"--curve", &result_.curve},   {"--tf32", &result_.tf32},
-                                      {"--quiet", &result_.quiet},   {"--help", &result_.help},
-                                      {"-h", &result_.help}};
-  std::map<std::string, Take> options_{
-      {"--out", into(result_.out)},
-      {"--init-from", into(result_.init_from)},
-      {"--device", into(result_.device)},
-      {"--dtype", into(result_.dtype)},
-      {"--max-shard-size", into(result_.max_shard_size)},
-      {"--steps", [this](const std::string& value) { result_.steps = value; }},
-      {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
-};
-
-std::int64_t parse_count(const std::string& text, const std::string& option) {
-  std::size_t used = 0;
-  std::int64_t value = 0;
-  try {
-    value = std::stoll(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used == 0 || used != text.size() || value < 1) {
-    throw std::invalid_argument(option + " '" + text + "': expected a whole number of at least 1");
-  }
-  return value;
 }
 
 /// A bar that starts where the run does, which a resumed one tells by its first step.
@@ -166,7 +69,7 @@ OnEncoded encoding_bar(bool quiet) {
   };
 }
 
-void check_run(const Arguments& arguments) {
+void check_run(const Arguments& arguments, const Json& recipe) {
   if (arguments.out.empty()) throw std::invalid_argument("--out is missing: name the run's folder");
   const RunFolder run(arguments.out);
   if (run.has_checkpoints() && !arguments.resume) {
@@ -174,6 +77,10 @@ void check_run(const Arguments& arguments) {
   }
   if (arguments.resume && !run.is_begun()) {
     throw std::invalid_argument("--resume: there is no run in '" + arguments.out + "'");
+  }
+  const auto begun = run.path() / "recipe.json";
+  if (run.has_checkpoints() && std::filesystem::exists(begun)) {
+    check_continues(recipe, read_json(begun), begun.string());
   }
 }
 
@@ -194,11 +101,19 @@ TrainerHooks make_hooks(const Arguments& arguments) {
   return hooks;
 }
 
+/// Days may lie between the start of a run and its export.
+void warn_of_tokenizer(const Recipe& recipe) {
+  const auto file = std::filesystem::path(recipe.tokenizer) / "spiece.model";
+  if (recipe.kind == "text_to_image" && !std::filesystem::exists(file))
+    std::cerr << "train: warning: the recipe's tokenizer '" << recipe.tokenizer << "' has no file spiece.model, which "
+              << "--export will ask for\n";
+}
+
 Json read_recipe(const Arguments& arguments) {
   if (arguments.positional.size() != 1) throw std::invalid_argument("expected one recipe; see --help");
   auto json = read_json(arguments.positional[0]);
   for (const auto& setting : arguments.settings) apply_setting(json, setting);
-  if (arguments.steps) json["steps"] = parse_count(*arguments.steps, "--steps");
+  if (arguments.steps) json["steps"] = *arguments.steps;
   return json;
 }
 
@@ -224,9 +139,10 @@ int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
   const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
   const auto device = device_for(arguments, recipe);
-  check_run(arguments);
+  check_run(arguments, json);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
+  warn_of_tokenizer(recipe);
   const auto task = make_task(recipe, run, device, encoding_bar(arguments.quiet));
   if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
   watch_interrupts();
@@ -248,13 +164,16 @@ int run_export(const Arguments& arguments) {
 
 int draw_curve(const Arguments& arguments) {
   if (arguments.positional.size() != 2) throw std::invalid_argument("--curve needs a run and a file; see --help");
+  const std::filesystem::path file = arguments.positional[1];
+  if (file.extension() != ".svg")
+    throw std::invalid_argument("'" + file.string() + "': expected a name that ends in .svg");
   const auto svg = loss_curve_svg(RunFolder(arguments.positional[0]));
-  write_file_atomically(arguments.positional[1], [&](std::ostream& out) { out << svg; });
+  write_file_atomically(file, [&](std::ostream& out) { out << svg; });
   return 0;
 }
 
 int run(const std::vector<std::string>& words) {
-  const auto arguments = ArgumentParser().parse(words);
+  const auto arguments = parse_arguments(words);
   if (arguments.help) {
     std::cout << kUsage;
     return 0;
@@ -268,6 +187,8 @@ int run(const std::vector<std::string>& words) {
 int run_or_report(const std::vector<std::string>& words) {
   try {
     return run(words);
+  } catch (const std::system_error& error) {
+    return report(error, 1);
   } catch (const std::exception& error) {
     return report(error, 2);
   }

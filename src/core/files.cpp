@@ -9,12 +9,20 @@
 #include <fstream>
 #include <map>
 #include <stdexcept>
+#include <system_error>
 
 namespace sfumato {
 namespace {
 
+/// What is read as a whole is a picture, a text or a config; beyond this it is something like /dev/zero.
+constexpr std::size_t kLargestRead = std::size_t{1} << 30;
+
+[[noreturn]] void fail_to_read(const std::filesystem::path& path, int error) {
+  throw std::runtime_error("cannot read '" + path.string() + "': " + std::strerror(error));
+}
+
 [[noreturn]] void fail(const std::string& what, const std::filesystem::path& path, int error) {
-  throw std::runtime_error(what + " '" + path.string() + "': " + std::strerror(error));
+  throw std::system_error(error, std::generic_category(), what + " '" + path.string() + "'");
 }
 
 /// `path` is what messages name.
@@ -56,15 +64,16 @@ void make_parent(const std::filesystem::path& path) {
 std::string read_file(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
-  if (!in) fail("cannot read", path, errno);
-  if (std::filesystem::is_directory(path)) fail("cannot read", path, EISDIR);
+  if (!in) fail_to_read(path, errno);
+  if (std::filesystem::is_directory(path)) fail_to_read(path, EISDIR);
   std::string bytes;
   std::array<char, 65536> block{};
   do {
     in.read(block.data(), block.size());
     bytes.append(block.data(), static_cast<std::size_t>(in.gcount()));
+    if (bytes.size() > kLargestRead) fail_to_read(path, EFBIG);
   } while (in);
-  if (in.bad()) fail("cannot read", path, errno);
+  if (in.bad()) fail_to_read(path, errno);
   return bytes;
 }
 

@@ -8,11 +8,11 @@
 
 namespace sfumato {
 
-/// The whole file as bytes. Throws std::runtime_error naming the path and the reason.
+/// The whole file as bytes, at most 1 GiB. Throws std::runtime_error naming the path and the reason.
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes a file that is whole or not there: `write` fills a temporary file beside `path`, which is then flushed to
-/// the disk (fsync) and renamed. Missing parent folders are made. Where writing fails (std::runtime_error naming the
+/// the disk (fsync) and renamed. Missing parent folders are made. Where writing fails (std::system_error naming the
 /// path and the reason) or `write` throws, the temporary file is removed and a file already under the name stays.
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "core/number_text.h"
+
 namespace sfumato {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr double kLargestControlScale = 10;
 
 void check_unit_range(const std::string& name, double value, double largest) {
   if (!(value >= 0 && value <= largest))
-    refuse_unit(name, Json(value).dump(), "0 to " + std::to_string(static_cast<int>(largest)));
+    refuse_unit(name, number_text(value), "0 to " + std::to_string(static_cast<int>(largest)));
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ void validate(const ControlUnit& unit) {
   check_unit_range("start", unit.start, 1);
   check_unit_range("end", unit.end, 1);
   if (unit.start >= unit.end)
-    refuse_unit("start", Json(unit.start).dump(), "less than its end, " + Json(unit.end).dump());
+    refuse_unit("start", number_text(unit.start), "less than its end, " + number_text(unit.end));
 }
 
 }  // namespace sfumato

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,13 +36,17 @@ struct ConversionOptions {
   std::optional<torch::Dtype> dtype;
   /// Of a folder: shards are cut before they exceed this many bytes; 0 writes one file a network.
   std::int64_t max_shard_size = 0;
+  /// Asked before each network: true ends the writing, which then leaves nothing.
+  std::function<bool()> stop_requested = {};
 };
 
 /// Writes a folder as save_pretrained does. It appears under its name when it is whole; one that is there is replaced.
-void write_pipeline_folder(const PipelineFiles& files, const std::filesystem::path& folder,
+/// False where a stop was requested before. Throws std::system_error where the disk refuses.
+bool write_pipeline_folder(const PipelineFiles& files, const std::filesystem::path& folder,
                            const ConversionOptions& options);
 
-/// Writes one file in the original layout. Throws std::invalid_argument where that has no place for a part, as for T5.
-void write_single_file(const PipelineFiles& files, const std::filesystem::path& file, const ConversionOptions& options);
+/// Likewise, one file in the original layout. Throws std::invalid_argument where that has no place for a part, as for
+/// T5.
+bool write_single_file(const PipelineFiles& files, const std::filesystem::path& file, const ConversionOptions& options);
 
 }  // namespace sfumato

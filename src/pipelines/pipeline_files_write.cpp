@@ -1,7 +1,10 @@
+#include <unistd.h>
+
 #include <stdexcept>
 
 #include "checkpoints/safetensors.h"
 #include "checkpoints/save.h"
+#include "core/files.h"
 #include "models/original_layout.h"
 #include "pipelines/pipeline_files.h"
 
@@ -46,6 +49,10 @@ void copy_tokenizer_files(const fs::path& from, const fs::path& to) {
       fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
 }
 
+bool is_stopped(const ConversionOptions& options) {
+  return options.stop_requested && options.stop_requested();
+}
+
 /// Puts `written` in place of `folder`.
 void replace_folder(const fs::path& written, const fs::path& folder) {
   fs::remove_all(folder);
@@ -87,27 +94,33 @@ NamedWeights original_weights(const PipelineFiles& files) {
 
 }  // namespace
 
-void write_pipeline_folder(const PipelineFiles& files, const fs::path& folder, const ConversionOptions& options) {
-  const auto written = fs::path(folder.string() + ".part");
-  fs::remove_all(written);
+bool write_pipeline_folder(const PipelineFiles& files, const fs::path& folder, const ConversionOptions& options) {
+  const auto written = fs::path(folder.string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
   try {
-    for (const auto& [part, network] : files.networks) write_network(network, part, written / part, options);
+    for (const auto& [part, network] : files.networks) {
+      if (is_stopped(options)) return fs::remove_all(written), false;
+      write_network(network, part, written / part, options);
+    }
+    if (is_stopped(options)) return fs::remove_all(written), false;
     for (const auto& [part, from] : files.tokenizers) copy_tokenizer_files(from, written / part);
     write_json(written / "scheduler" / "scheduler_config.json", files.scheduler);
     write_json(written / "model_index.json", files.index);
     replace_folder(written, folder);
+    return true;
   } catch (...) {
     fs::remove_all(written);
     throw;
   }
 }
 
-void write_single_file(const PipelineFiles& files, const fs::path& file, const ConversionOptions& options) {
+bool write_single_file(const PipelineFiles& files, const fs::path& file, const ConversionOptions& options) {
   auto weights = original_weights(files);
   if (options.dtype)
     for (auto& [key, tensor] : weights)
       if (tensor.is_floating_point()) tensor = tensor.to(*options.dtype);
+  if (is_stopped(options)) return false;
   write_safetensors(file, weights, {{"format", "pt"}});
+  return true;
 }
 
 }  // namespace sfumato

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/number_text.h"
 #include "core/random.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
@@ -30,7 +31,7 @@ void check_count(const std::string& name, std::int64_t value, std::int64_t large
 }
 
 void check_range(const std::string& name, double value, double largest) {
-  if (!(value >= 0 && value <= largest)) refuse(name, Json(value).dump(), "0 to " + Json(largest).dump());
+  if (!(value >= 0 && value <= largest)) refuse(name, number_text(value), "0 to " + number_text(largest));
 }
 
 void check_side(const std::string& name, std::int64_t value, std::int64_t factor) {
@@ -74,9 +75,9 @@ void check_prompt_syntax(const std::string& syntax) {
 
 void check_cfg_plus_plus(const Request& request) {
   if (!(request.guidance_scale >= 0 && request.guidance_scale <= 1))
-    refuse("guidance scale", Json(request.guidance_scale).dump(), "0 to 1 with cfg++");
-  if (request.pag_scale > 0) refuse("pag scale", Json(request.pag_scale).dump(), "0 with cfg++");
-  if (request.sag_scale > 0) refuse("sag scale", Json(request.sag_scale).dump(), "0 with cfg++");
+    refuse("guidance scale", number_text(request.guidance_scale), "0 to 1 with cfg++");
+  if (request.pag_scale > 0) refuse("pag scale", number_text(request.pag_scale), "0 with cfg++");
+  if (request.sag_scale > 0) refuse("sag scale", number_text(request.sag_scale), "0 with cfg++");
   if (request.sampler.empty()) return;
   const auto sample = find_sampler(request.sampler).sample;
   if (sample != sample_ddim && sample != sample_euler && sample != sample_euler_ancestral)
@@ -93,11 +94,11 @@ void check_guidance(const Request& request) {
   check_range("sag scale", request.sag_scale, kLargestGuidance);
   // The blurred pictures go without the prompt, of which alone ControlNets then speak.
   if (request.sag_scale > 0 && request.control_guess)
-    refuse("sag scale", Json(request.sag_scale).dump(), "0 with control guess");
+    refuse("sag scale", number_text(request.sag_scale), "0 with control guess");
   if (request.pag_layers.empty()) refuse("pag layers", "''", "a part of a layer's name, as mid");
   check_range("dynamic threshold", request.dynamic_threshold, 1);
   if (!(request.dynamic_threshold_max >= 1 && request.dynamic_threshold_max <= kLargestGuidance))
-    refuse("dynamic threshold max", Json(request.dynamic_threshold_max).dump(), "1 to 1000");
+    refuse("dynamic threshold max", number_text(request.dynamic_threshold_max), "1 to 1000");
   if (request.guidance == "cfg++") return check_cfg_plus_plus(request);
   if (request.guidance != "cfg") refuse("guidance", "'" + request.guidance + "'", "cfg or cfg++");
 }
@@ -107,7 +108,8 @@ void check_clip_skip(std::int64_t value, std::int64_t layers) {
   check_count("clip skip", value, layers);
 }
 
-void check_pixels(const std::string& name, std::int64_t value) {
+void check_pixels(std::string name, std::int64_t value) {
+  std::replace(name.begin(), name.end(), '_', ' ');
   if (value < 0 || value > kLargestSide) refuse(name, std::to_string(value), "0 to " + std::to_string(kLargestSide));
 }
 
@@ -115,16 +117,16 @@ void check_refiner(const Request::Refiner& refiner) {
   if (!refiner.is_on()) return;
   check_text("refiner", refiner.model);
   if (!(refiner.switch_at > 0 && refiner.switch_at < 1))
-    refuse("refiner switch at", Json(refiner.switch_at).dump(), "a number above 0 and below 1");
+    refuse("refiner switch at", number_text(refiner.switch_at), "a number above 0 and below 1");
 }
 
 void check_hires(const Request& request, const ModelLimits& limits) {
   const auto& hires = request.hires;
   if (!hires.is_on()) return;
   if (hires.scale != 0 && !(hires.scale >= 1 && hires.scale <= kLargestScale))
-    refuse("hires scale", Json(hires.scale).dump(), "1 to " + Json(kLargestScale).dump());
+    refuse("hires scale", number_text(hires.scale), "1 to " + number_text(kLargestScale));
   if (hires.scale != 0 && (hires.width != 0 || hires.height != 0))
-    refuse("hires scale", Json(hires.scale).dump(), "a scale or a size, not both");
+    refuse("hires scale", number_text(hires.scale), "a scale or a size, not both");
   check_side("hires width", hires.width, limits.vae_scale_factor);
   check_side("hires height", hires.height, limits.vae_scale_factor);
   if (hires.steps != 0) check_count("hires steps", hires.steps, limits.num_train_timesteps);
@@ -132,7 +134,7 @@ void check_hires(const Request& request, const ModelLimits& limits) {
   const auto steps = static_cast<double>(hires.steps != 0 ? hires.steps : request.steps);
   const double least = steps / static_cast<double>(limits.num_train_timesteps);
   if (hires.strength > 0 && hires.strength < least)
-    refuse("hires strength", Json(hires.strength).dump(), "0, or at least " + Json(least).dump() + " for its steps");
+    refuse("hires strength", number_text(hires.strength), "0, or at least " + number_text(least) + " for its steps");
   find_upscaler(hires.upscaler);
 }
 

@@ -1,13 +1,26 @@
 #include "training/recipe.h"
 
+#include <limits>
 #include <stdexcept>
+
+#include "core/number_text.h"
 
 namespace sfumato {
 namespace {
 
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
 Json object_at(const Json& json, const std::string& key) {
   const auto found = json.find(key);
   return found == json.end() || found->is_null() ? Json::object() : *found;
+}
+
+/// Refuses a number outside [low, high].
+void expect_within(double value, double low, double high, const std::string& where, const std::string& key) {
+  if (value >= low && value <= high) return;
+  const bool open = high == kNoLimit;
+  throw std::invalid_argument(where + ": '" + key + "' is " + number_text(value) + ", expected " + number_text(low) +
+                              (open ? " or more" : " to " + number_text(high)));
 }
 
 void expect(bool holds, const std::string& where, const std::string& what, const Json& json) {
@@ -49,6 +62,8 @@ AdamWOptions parse_optimizer(const Json& json, const std::string& where) {
   options.weight_decay = value_or(json, "weight_decay", options.weight_decay);
   options.eps = value_or(json, "eps", options.eps);
   expect(options.lr > 0, where, "'lr' must be positive", json);
+  expect_within(options.eps, 0, kNoLimit, where, "eps");
+  expect_within(options.weight_decay, 0, kNoLimit, where, "weight_decay");
   expect(betas[0] >= 0 && betas[0] < 1 && betas[1] >= 0 && betas[1] < 1, where, "'betas' must be 0 to below 1", json);
   return options;
 }
@@ -62,6 +77,10 @@ LossRecipe parse_loss(const Json& json, const std::string& where) {
   loss.min_snr_gamma = value_or(json, "min_snr_gamma", loss.min_snr_gamma);
   loss.timestep_shift = value_or(json, "timestep_shift", loss.timestep_shift);
   expect(loss.timestep_shift > 0, where, "'timestep_shift' must be positive", json);
+  expect_within(loss.l2_weight, 0, kNoLimit, where, "l2_weight");
+  expect_within(loss.l1_weight, 0, kNoLimit, where, "l1_weight");
+  expect_within(loss.kl_weight, 0, kNoLimit, where, "kl_weight");
+  expect_within(loss.min_snr_gamma, 0, kNoLimit, where, "min_snr_gamma");
   return loss;
 }
 
@@ -75,12 +94,21 @@ SampleRecipe parse_sample(const Json& json, const std::string& where) {
   return sample;
 }
 
+void parse_schedule(const Json& json, const std::string& where, Recipe& recipe) {
+  refuse_unknown_keys(json, {"warmup_steps", "final_lr"}, where);
+  recipe.warmup_steps = value_or(json, "warmup_steps", recipe.warmup_steps);
+  recipe.final_lr = value_or(json, "final_lr", recipe.final_lr);
+  expect_within(static_cast<double>(recipe.warmup_steps), 0, kNoLimit, where, "warmup_steps");
+  expect_within(recipe.final_lr, 0, kNoLimit, where, "final_lr");
+}
+
 void parse_intervals(const Json& json, const std::string& where, Recipe& recipe) {
   recipe.log_every = value_or(json, "log_every", recipe.log_every);
   recipe.sample_every = value_or(json, "sample_every", recipe.sample_every);
   recipe.checkpoint_every = value_or(json, "checkpoint_every", recipe.checkpoint_every);
-  const bool positive = recipe.log_every > 0 && recipe.sample_every > 0 && recipe.checkpoint_every > 0;
-  expect(positive, where, "'log_every', 'sample_every' and 'checkpoint_every' must be positive", json);
+  expect_within(static_cast<double>(recipe.log_every), 1, kNoLimit, where, "log_every");
+  expect_within(static_cast<double>(recipe.sample_every), 1, kNoLimit, where, "sample_every");
+  expect_within(static_cast<double>(recipe.checkpoint_every), 1, kNoLimit, where, "checkpoint_every");
 }
 
 void parse_networks(const Json& json, const std::string& where, Recipe& recipe) {
@@ -121,23 +149,33 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
   recipe.seed = value_or(json, "seed", recipe.seed);
   recipe.steps = value_or(json, "steps", recipe.steps);
   recipe.batch_size = value_or(json, "batch_size", recipe.batch_size);
-  expect(recipe.steps > 0 && recipe.batch_size > 0, where, "'steps' and 'batch_size' must be positive", json);
+  expect_within(static_cast<double>(recipe.steps), 1, kNoLimit, where, "steps");
+  expect_within(static_cast<double>(recipe.batch_size), 1, kNoLimit, where, "batch_size");
   recipe.data = parse_data(object_at(json, "data"), where + ": data");
   parse_networks(json, where, recipe);
   recipe.optimizer = parse_optimizer(object_at(json, "optimizer"), where + ": optimizer");
-  const auto schedule = object_at(json, "schedule");
-  refuse_unknown_keys(schedule, {"warmup_steps", "final_lr"}, where + ": schedule");
-  recipe.warmup_steps = value_or(schedule, "warmup_steps", recipe.warmup_steps);
-  recipe.final_lr = value_or(schedule, "final_lr", recipe.final_lr);
+  parse_schedule(object_at(json, "schedule"), where + ": schedule", recipe);
   recipe.clip_grad_norm = value_or(json, "clip_grad_norm", recipe.clip_grad_norm);
+  expect_within(recipe.clip_grad_norm, 0, kNoLimit, where, "clip_grad_norm");
   recipe.ema_decay = value_or(json, "ema_decay", recipe.ema_decay);
+  expect_within(recipe.ema_decay, 0, 1, where, "ema_decay");
   recipe.precision = value_or(json, "precision", recipe.precision);
   const bool known = recipe.precision == "auto" || recipe.precision == "fp32" || recipe.precision == "bf16";
-  expect(known, where, "'precision' must be auto, fp32 or bf16", json);
+  expect(known, where, "'precision' must be auto, fp32 or bf16", Json{{"precision", recipe.precision}});
   recipe.loss = parse_loss(object_at(json, "loss"), where + ": loss");
   recipe.sample = parse_sample(object_at(json, "sample"), where + ": sample");
   parse_intervals(json, where, recipe);
   return recipe;
+}
+
+void check_continues(const Json& recipe, const Json& begun, const std::string& where) {
+  for (const auto* key : {"kind", "vae", "unet", "text_encoder", "scheduler"}) {
+    const auto own = recipe.value(key, Json()), first = begun.value(key, Json());
+    const bool moved = own.is_string() && first.is_string() && std::string(key) == "vae";  // a folder: its place alone
+    if (own != first && !moved)
+      throw std::invalid_argument("'" + std::string(key) + "' is not what the run was begun with (" + where +
+                                  "): expected the same, or a run of its own");
+  }
 }
 
 void apply_setting(Json& recipe, const std::string& setting) {

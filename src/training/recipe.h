@@ -80,6 +80,11 @@ struct Recipe {
 /// std::invalid_argument that names it; `where` names the file.
 Recipe parse_recipe(const Json& json, const std::string& where);
 
+/// Throws std::invalid_argument where `recipe` trains other networks, or another process, than `begun`, the recipe that
+/// a run was begun with: its weights would not fit, or mean something else. What else differs may, a longer run's steps
+/// or another learning rate. Both have been read by parse_recipe without complaint; `where` names the file of `begun`.
+void check_continues(const Json& recipe, const Json& begun, const std::string& where);
+
 /// Sets the value at a dotted path ("optimizer.lr=1e-4"): JSON where it parses as such, else a string.
 /// Throws std::invalid_argument where there is no '=' or the path runs through a value that is no object.
 void apply_setting(Json& recipe, const std::string& setting);

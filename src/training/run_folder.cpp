@@ -49,9 +49,15 @@ void RunFolder::write(const Checkpoint& checkpoint) const {
   const auto target = parent / step_name(checkpoint.step);
   const auto unfinished = parent / ("unfinished" + std::string(kTemporarySuffix));
   fs::remove_all(unfinished);
-  fs::create_directories(unfinished);
-  write_safetensors(unfinished / "state.safetensors", checkpoint.tensors);
-  write_json(unfinished / "state.json", {{"step", checkpoint.step}, {"metrics", checkpoint.metrics}});
+  try {
+    fs::create_directories(unfinished);
+    write_safetensors(unfinished / "state.safetensors", checkpoint.tensors);
+    write_json(unfinished / "state.json", {{"step", checkpoint.step}, {"metrics", checkpoint.metrics}});
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);  // a full disk has no room for half a checkpoint either
+    throw;
+  }
   fs::remove_all(target);
   fs::rename(unfinished, target);
   const auto folders = checkpoint_folders();

@@ -1,6 +1,7 @@
 #include "training/text_to_image_task.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "diffusion/guidance.h"
 #include "diffusion/prediction.h"
@@ -35,6 +36,22 @@ torch::Tensor min_snr_weight(PredictionType type, const torch::Tensor& snr, doub
   return capped;
 }
 
+/// What only the pack and the latents can tell of the networks' sizes.
+void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
+  const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
+  if (largest >= config.vocab_size)
+    throw std::invalid_argument("text_encoder: 'vocab_size' is " + std::to_string(config.vocab_size) +
+                                "; expected more than the pack's token ids, which go up to " + std::to_string(largest));
+}
+
+LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache cache) {
+  const auto channels = cache.latents.size(1);
+  if (config.in_channels != channels)
+    throw std::invalid_argument("unet: 'in_channels' is " + std::to_string(config.in_channels) +
+                                "; expected the autoencoder's 'latent_channels', " + std::to_string(channels));
+  return cache;
+}
+
 std::vector<std::uint64_t> probe_seeds(std::uint64_t seed, std::int64_t count) {
   std::vector<std::uint64_t> seeds;
   for (std::int64_t i = 0; i < count; ++i) seeds.push_back(seed + static_cast<std::uint64_t>(i));
@@ -53,7 +70,8 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
       unet_(UNet2DConditionModelConfig::from_json(recipe.unet)),
       text_encoder_(T5EncoderModelConfig::from_json(recipe.text_encoder)),
       order_(recipe.seed, emphasised_examples(pack_, recipe.data.emphasis), recipe.batch_size),
-      cache_(cache_latents(run, recipe, pack_, device, on_encoded)) {
+      cache_((check_ids(pack_, text_encoder_->config()),
+              latents_for(unet_->config(), cache_latents(run, recipe, pack_, device, on_encoded)))) {
   const torch::NoGradGuard no_grad;
   // For the export: what the model has words for.
   if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);

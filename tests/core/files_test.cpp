@@ -128,5 +128,20 @@ TEST(ReadFile, ReadsBytesAsTheyAre) {
   EXPECT_EQ(read_file(path), "");
 }
 
+TEST(ReadFile, EndsWhereAFileDoesNot) {
+  EXPECT_EQ(error_of([] { read_file("/dev/zero"); }), "cannot read '/dev/zero': File too large");
+}
+
+TEST(WriteFile, AFullDiskIsTellableFromAnInputThatCannotBeRead) {
+  EXPECT_THROW(put("/proc/nothing", "text"), std::system_error);
+  try {
+    read_file("/proc/nothing");
+    FAIL() << "nothing was thrown";
+  } catch (const std::system_error&) {
+    FAIL() << "a missing input is no failure of the system";
+  } catch (const std::runtime_error&) {
+  }
+}
+
 }  // namespace
 }  // namespace sfumato

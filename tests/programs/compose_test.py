@@ -90,6 +90,8 @@ class Compose(unittest.TestCase):
         self.assert_refused("--pack", pack, "--things", "rare", says="--things")
         self.assert_refused("--pack", pack, "--tokenizer", self.folder, says="no tokenizer")
         self.assert_refused("--pack", pack, "--folder", self.folder / "none", says="is no folder")
+        self.assert_refused("--pack", pack, "--every-thing", says="--every-thing needs --sheet")
+        self.assert_refused("--sheet", self.folder / "sheet.jpg", says="expected a name that ends in .png")
         (self.folder / "list.tsv").unlink()
         self.assert_refused("--pack", pack, says="list.tsv")
         (self.folder / "list.tsv").write_text("cat\t\tanimal\t\t\tdrawing:gone.svg\t\n")

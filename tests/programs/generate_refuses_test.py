@@ -17,8 +17,9 @@ class Refuses(Programs):
         for arguments, words in [(["--steps", "0"], ["steps 0", "1 to 1000"]),
                                  (["--steps", "100000"], ["steps 100000", "1 to 1000"]),
                                  (["--steps", "many"], ["many"]), (["-W", "65"], ["width 65", "multiple of 8"]),
-                                 (["-H", "-8"], ["height -8"]), (["--cfg-scale", "nan"], ["guidance scale"]),
-                                 (["--eta", "2"], ["eta 2", "0 to 1"]), (["-b", "0"], ["batch count 0"]),
+                                 (["-H", "-8"], ["height -8"]), (["--crop-left", "-5"], ["crop left -5: expected 0 to"]),
+                                 (["--cfg-scale", "nan"], ["guidance scale nan: expected 0 to 1000\n"]),
+                                 (["--eta", "2"], ["eta 2: expected 0 to 1\n"]), (["-b", "0"], ["batch count 0"]),
                                  (["-s", "abc"], ["seed 'abc'"]), (["-s", "-1"], ["-1"]), (["-s", "1.5"], ["1.5"]),
                                  (["-s", "99999999999999999999"], ["99999999999999999999"])]:
             with self.subTest(arguments):
@@ -182,6 +183,8 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, "a cat", "-o", "/proc/a.png", says=["/proc/a.png"])
         self.refuses(TXT2IMG, "a cat", "--force", "-o", "/dev/full", says=["/dev/full"])
         self.refuses(TXT2IMG, "a cat", "-o", "a.jpg", says=["a.jpg", ".png"])
+        for length in (300, 250):  # the second is a name by itself, but not while it is written
+            self.refuses(TXT2IMG, "a cat", "-o", "a" * length + ".png", says=["output 'aaa", "File name too long"])
         self.refuses(TXT2IMG, "a cat", "-o", "{name}.png", says=["{name}", "{seed}"])
         self.refuses(TXT2IMG, "a cat", "--save-latents", "mine.png", says=["mine.png"])
 

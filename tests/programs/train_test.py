@@ -9,6 +9,7 @@ import os
 import pathlib
 import pty
 import random
+import resource
 import signal
 import struct
 import subprocess
@@ -106,9 +107,18 @@ def write_pack(path):
     path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
-def run(*arguments):
+def run(*arguments, **options):
     environment = dict(os.environ, OMP_NUM_THREADS="1")
-    return subprocess.run([TRAIN, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run([TRAIN, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=300,
+                          **options)
+
+
+def files_up_to(size):
+    """For preexec_fn: a disk that is full for any file beyond this many bytes."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
 
 
 def states(folder):
@@ -254,11 +264,43 @@ class Train(unittest.TestCase):
         result = run(self.text_to_image, "--out", self.folder / "tuned", "--init-from", exported, "--steps", 1, "--quiet")
         self.assertEqual(result.returncode, 0, result.stderr)
 
-    def refused(self, *arguments, says, code=2):
-        result = run(*arguments)
+    def refused(self, *arguments, says, code=2, **options):
+        result = run(*arguments, **options)
         self.assertEqual(result.returncode, code, result.stderr)
         self.assertIn(says, result.stderr)
         self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+    def test_a_latent_of_other_channels_is_refused_before_training(self):
+        out = self.folder / "misfit"
+        result = run(self.text_to_image, "--out", out, "--set", "unet.in_channels=5", "--set", "unet.out_channels=5")
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(result.stderr.splitlines()[-1],
+                         "train: unet: 'in_channels' is 5; expected the autoencoder's 'latent_channels', 4")
+
+    def test_a_tokenizer_that_the_export_will_miss_is_told_at_the_start(self):
+        out = self.folder / "no-tokenizer"
+        result = run(self.text_to_image, "--out", out, "--steps", 1, "--quiet", "--set", "tokenizer=elsewhere")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("train: warning: the recipe's tokenizer 'elsewhere' has no file spiece.model", result.stderr)
+
+    def test_a_run_goes_on_with_its_own_networks_alone(self):
+        out, before = self.folder / "vae-whole", (self.folder / "vae-whole" / "recipe.json").read_bytes()
+        for setting, key in (("vae.norm_num_groups=8", "vae"), ("kind=text_to_image", "vae")):
+            self.refused(self.vae, "--out", out, "--resume", "--steps", 20, "--set", setting, says=f"'{key}'")
+        self.refused(self.vae, "--out", self.folder / "whole", "--resume", says="'kind' is not what the run was begun with")
+        self.assertEqual((out / "recipe.json").read_bytes(), before)
+
+    def test_a_full_disk_is_a_failure_and_leaves_nothing_half_written(self):
+        out = self.folder / "full"
+        self.refused(self.vae, "--out", out, "--quiet", says="File too large", code=1, preexec_fn=files_up_to(20000))
+        self.assertEqual([path.name for path in out.rglob("*.part")], [])
+        self.assertEqual(states(out), [])
+        self.refused("--export", self.folder / "whole", self.folder / "full-export", says="File too large", code=1,
+                     preexec_fn=files_up_to(2000))
+        self.assertFalse((self.folder / "full-export" / "model_index.json").exists())
+        self.refused("--curve", self.folder / "whole", self.folder / "curve.svg", says="File too large", code=1,
+                     preexec_fn=files_up_to(100))
+        self.assertFalse((self.folder / "curve.svg").exists())
 
     def test_what_is_wrong_is_refused_in_one_line(self):
         out = self.folder / "refused"
@@ -272,6 +314,14 @@ class Train(unittest.TestCase):
         self.refused(self.folder / "none.json", "--out", out, says="none.json")
         self.refused(self.vae, "--out", out, "--set", "data.pack=none.safetensors", says="none.safetensors")
         self.refused("--export", out, self.folder / "nowhere", says="refused")
+        self.refused(self.vae, "--out", out, "--set", "vae.latent_channels=0", says="'latent_channels' is 0")
+        self.refused(self.vae, "--out", out, "--set", "data.crop_size=7", says="'crop_size' is 7; expected a multiple of 2")
+        self.refused(self.text_to_image, "--out", out, "--set", "text_encoder.vocab_size=3",
+                     says="'vocab_size' is 3; expected more than the pack's token ids")
+        self.refused(self.text_to_image, "--out", out, "--set", "sample.steps=2000", says="sample: 'steps' is 2000")
+        self.refused(self.vae, "--out", out, "--dtype", "fp32", says="--dtype without --export")
+        self.refused("--export", self.folder / "whole", out, "--steps", "3", says="--steps with --export")
+        self.refused("--curve", self.folder / "whole", self.folder / "curve.png", says="expected a name that ends in .svg")
         self.refused("--export", self.folder / "whole", out, "--max-shard-size", "big", says="'big'")
         self.assertFalse(out.exists())
 

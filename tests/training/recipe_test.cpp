@@ -78,5 +78,43 @@ TEST(Recipe, EveryRecipeThatShipsIsValid) {
   }
 }
 
+TEST(Recipe, ANumberOutOfRangeIsNamedWithItsRange) {
+  for (const auto& [setting, says] : std::vector<std::pair<std::string, std::string>>{
+           {"steps=0", "r.json: 'steps' is 0, expected 1 or more"},
+           {"batch_size=-4", "r.json: 'batch_size' is -4, expected 1 or more"},
+           {"log_every=0", "r.json: 'log_every' is 0, expected 1 or more"},
+           {"ema_decay=1.5", "r.json: 'ema_decay' is 1.5, expected 0 to 1"},
+           {"clip_grad_norm=-1", "r.json: 'clip_grad_norm' is -1, expected 0 or more"},
+           {"schedule.warmup_steps=-1", "r.json: schedule: 'warmup_steps' is -1, expected 0 or more"},
+           {"schedule.final_lr=-0.5", "r.json: schedule: 'final_lr' is -0.5, expected 0 or more"},
+           {"loss.l2_weight=-1", "r.json: loss: 'l2_weight' is -1, expected 0 or more"},
+           {"optimizer.weight_decay=-1", "r.json: optimizer: 'weight_decay' is -1, expected 0 or more"}}) {
+    auto json = smallest();
+    apply_setting(json, setting);
+    EXPECT_EQ(refusal(json), says);
+  }
+}
+
+TEST(Recipe, ARunGoesOnWithItsOwnNetworksAndWithNoOthers) {
+  const auto refused = [](const Json& recipe) -> std::string {
+    const Json begun = {
+        {"kind", "text_to_image"}, {"vae", "runs/vae"}, {"unet", {{"layers_per_block", 1}}}, {"steps", 9}};
+    try {
+      check_continues(recipe, begun, "run/recipe.json");
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  Json same = {{"kind", "text_to_image"}, {"vae", "runs/vae"}, {"unet", {{"layers_per_block", 1}}}, {"steps", 20}};
+  EXPECT_EQ(refused(same), "");
+  same["vae"] = "elsewhere/vae";
+  EXPECT_EQ(refused(same), "");
+  same["scheduler"] = {{"prediction_type", "epsilon"}};
+  EXPECT_NE(refused(same).find("'scheduler' is not what the run was begun with (run/recipe.json)"), std::string::npos);
+  EXPECT_NE(refused({{"kind", "vae"}}).find("'kind'"), std::string::npos);
+  EXPECT_NE(refused({{"kind", "text_to_image"}, {"vae", "runs/vae"}}).find("'unet'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace sfumato

@@ -7,11 +7,13 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "command_line/command_line.h"
 #include "core/files.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "generate/lora_tags.h"
 #include "generate/model_options.h"
+#include "generate/other_names.h"
 #include "generate/request_options.h"
 #include "pipelines/metadata.h"
 
@@ -56,22 +58,6 @@ void add_run_options(CLI::App& app, Arguments& arguments) {
   app.add_flag("--json", options.json, "Print the result as JSON");
   app.add_flag("--verbose", options.verbose, "Say what is loaded, and how long it takes");
   app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
-}
-
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
-/// Overwrites what the command line names, and nothing else. False where help was asked for.
-bool parse(CLI::App& app, int argc, char** argv) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw std::invalid_argument(first_line(error.what()));
-    app.exit(error);
-    return false;
-  }
-  return true;
 }
 
 /// The program that makes what a request asks for.
@@ -150,14 +136,14 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   add_model_options(app, arguments.options);
   add_run_options(app, arguments);
   add_addition_options(app, arguments.additions);
-  if (!parse(app, argc, argv)) return std::nullopt;
+  if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
   if (!arguments.list.empty()) {
     print_list(arguments.list);
     return std::nullopt;
   }
   if (!arguments.from_image.empty()) {
     start_from_record(program, arguments);
-    parse(app, argc, argv);
+    parse_command_line(app, argc, argv, other_names());  // overwrites what the command line names, and nothing else
   }
   check_presence(app, arguments, program);
   settle_additions(arguments.options.additions, arguments.additions);

@@ -1,0 +1,128 @@
+#include "train/arguments.h"
+
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+#include "core/json.h"
+
+namespace sfumato {
+
+const char* const kUsage = R"(Trains a model from a recipe, or exports what a run has learnt.
+
+  train RECIPE --out RUN [options]
+  train --export RUN FOLDER [--dtype fp16] [--max-shard-size 16MiB]
+  train --curve RUN FILE.svg
+
+  RECIPE                  a JSON file such as configs/vae-128.json
+  --out RUN               the run's folder: log, pictures, checkpoints
+  --resume                continue from the run's newest checkpoint
+  --steps N               train for N steps in all instead of the recipe's
+  --set KEY=VALUE         replace a value of the recipe (optimizer.lr=1e-4); may
+                          be repeated
+  --init-from FOLDER      start from the weights of a diffusers folder
+  --device NAME           auto, cpu, cuda or cuda:N
+  --tf32                  on CUDA: what is computed in float32 may round factors
+                          to TF32, which is faster
+  --quiet                 no progress bars
+
+  --export RUN FOLDER     write a run's averaged weights as a diffusers folder
+  --dtype NAME            fp32, fp16 or bf16 (default fp16)
+  --max-shard-size SIZE   cut files above this size, such as 16MiB (default: one
+                          file)
+
+  --curve RUN FILE.svg    draw a run's loss and held-out metric over its steps
+)";
+
+namespace {
+
+std::int64_t parse_count(const std::string& text, const std::string& option) {
+  std::size_t used = 0;
+  std::int64_t value = 0;
+  try {
+    value = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size() || value < 1) {
+    throw std::invalid_argument(option + " '" + text + "': expected a whole number of at least 1");
+  }
+  return value;
+}
+
+/// The tool's own small parser: the program builds where there is no library for it.
+class ArgumentParser {
+ public:
+  Arguments parse(const std::vector<std::string>& words) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const auto equals = words[i].find('=');
+      const auto name = words[i].substr(0, equals);
+      if (words[i].size() < 2 || words[i][0] != '-') {
+        result_.positional.push_back(words[i]);
+      } else if (const auto flag = flags_.find(words[i]); flag != flags_.end()) {
+        *flag->second = true;
+        result_.given.insert(name);
+      } else if (const auto option = options_.find(name); option != options_.end()) {
+        const bool inside = equals != std::string::npos;
+        if (!inside && i + 1 == words.size()) throw std::invalid_argument(name + " needs a value");
+        option->second(inside ? words[i].substr(equals + 1) : words[++i]);
+        result_.given.insert(name);
+      } else {
+        refuse(name);
+      }
+    }
+    return result_;
+  }
+
+ private:
+  using Take = std::function<void(const std::string&)>;
+  static Take into(std::string& target) {
+    return [&target](const std::string& value) { target = value; };
+  }
+
+  [[noreturn]] void refuse(const std::string& name) const {
+    std::vector<std::string> known;
+    for (const auto& [flag, target] : flags_) known.push_back(flag);
+    for (const auto& [option, take] : options_) known.push_back(option);
+    const auto suggestion = nearest(name, known);
+    throw std::invalid_argument("unknown option '" + name + "'" +
+                                (suggestion.empty() ? "; see --help" : "; did you mean '" + suggestion + "'?"));
+  }
+
+  Arguments result_;
+  std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
+                                      {"--curve", &result_.curve},   {"--tf32", &result_.tf32},
+                                      {"--quiet", &result_.quiet},   {"--help", &result_.help},
+                                      {"-h", &result_.help}};
+  std::map<std::string, Take> options_{
+      {"--out", into(result_.out)},
+      {"--init-from", into(result_.init_from)},
+      {"--device", into(result_.device)},
+      {"--dtype", into(result_.dtype)},
+      {"--max-shard-size", into(result_.max_shard_size)},
+      {"--steps", [this](const std::string& value) { result_.steps = parse_count(value, "--steps"); }},
+      {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
+};
+
+/// An option that the mode does not ask for was meant to do something.
+void refuse_idle_options(const Arguments& arguments) {
+  const std::set<std::string> exports{"--export", "--dtype", "--max-shard-size", "--quiet"},
+      curve{"--curve", "--quiet"};
+  for (const auto& name : arguments.given) {
+    if (arguments.curve && !curve.contains(name)) throw std::invalid_argument(name + " with --curve; see --help");
+    if (!arguments.curve && arguments.exports && !exports.contains(name))
+      throw std::invalid_argument(name + " with --export; see --help");
+    if (!arguments.curve && !arguments.exports && name != "--quiet" && exports.contains(name))
+      throw std::invalid_argument(name + " without --export; see --help");
+  }
+}
+
+}  // namespace
+
+Arguments parse_arguments(const std::vector<std::string>& words) {
+  auto arguments = ArgumentParser().parse(words);
+  if (!arguments.help) refuse_idle_options(arguments);
+  return arguments;
+}
+
+}  // namespace sfumato
