@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "core/number_text.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "pipelines/upscalers.h"
@@ -10,11 +11,6 @@ namespace sfumato {
 namespace {
 
 constexpr const char* kKeyword = "sfumato";
-
-std::string number(double value) {
-  auto text = Json(value).dump();
-  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
-}
 
 /// Of a path; as JSON where it holds what separates values.
 std::string file_name(const std::string& path) {
@@ -26,7 +22,7 @@ std::string file_name(const std::string& path) {
 /// Of inpainting, in the web UI's words.
 std::string inpaint_parameters(const Request::Inpaint& inpaint) {
   std::string text;
-  if (inpaint.mask_blur > 0) text += ", Mask blur: " + number(inpaint.mask_blur);
+  if (inpaint.mask_blur > 0) text += ", Mask blur: " + number_text(inpaint.mask_blur);
   if (inpaint.invert_mask) text += ", Mask mode: Inpaint not masked";
   if (inpaint.only_masked)
     text += ", Inpaint area: Only masked, Masked area padding: " + std::to_string(inpaint.mask_padding);
@@ -38,19 +34,19 @@ std::string control_parameters(const Request& request) {
   std::string text;
   for (std::size_t i = 0; i < request.controls.size(); ++i) {
     const auto& unit = request.controls[i];
-    text += ", ControlNet " + std::to_string(i) +
-            ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
-            ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number(unit.scale) +
-            ", Guidance Start: " + number(unit.start) + ", Guidance End: " + number(unit.end) + "\"";
+    text +=
+        ", ControlNet " + std::to_string(i) + ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
+        ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number_text(unit.scale) +
+        ", Guidance Start: " + number_text(unit.start) + ", Guidance End: " + number_text(unit.end) + "\"";
   }
   return text;
 }
 
 /// Of a second pass, likewise.
 std::string hires_parameters(const Request::Hires& hires) {
-  auto text = ", Denoising strength: " + number(hires.strength);
+  auto text = ", Denoising strength: " + number_text(hires.strength);
   if (hires.scale > 0)
-    text += ", Hires upscale: " + number(hires.scale);
+    text += ", Hires upscale: " + number_text(hires.scale);
   else
     text += ", Hires resize: " + std::to_string(hires.width) + "x" + std::to_string(hires.height);
   if (hires.steps > 0) text += ", Hires steps: " + std::to_string(hires.steps);
@@ -70,19 +66,19 @@ std::string parameters(const PictureRecord& record) {
   if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
     text += "Negative prompt: " + negative + "\n";
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
-          schedule_type(request.schedule) + ", CFG scale: " + number(request.guidance_scale) +
+          schedule_type(request.schedule) + ", CFG scale: " + number_text(request.guidance_scale) +
           ", Seed: " + std::to_string(request.seed) + ", Size: " + std::to_string(request.width) + "x" +
           std::to_string(request.height) + ", Model: " + file_name(record.model);
   if (!record.vae.empty()) text += ", VAE: " + file_name(record.vae);
-  if (!request.image.empty()) text += ", Denoising strength: " + number(request.strength);
+  if (!request.image.empty()) text += ", Denoising strength: " + number_text(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
   if (request.hires.is_on()) text += hires_parameters(request.hires);
   if (request.refiner.is_on())
-    text +=
-        ", Refiner: " + file_name(request.refiner.model) + ", Refiner switch at: " + number(request.refiner.switch_at);
+    text += ", Refiner: " + file_name(request.refiner.model) +
+            ", Refiner switch at: " + number_text(request.refiner.switch_at);
   if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
   text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
-  if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number(request.eta);
+  if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);
   return text + control_parameters(request) + ", Version: sfumato";
 }
 
