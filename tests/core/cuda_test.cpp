@@ -59,6 +59,7 @@ bool refuses_to_load() {
 // LibTorch would say without a word that there is no device.
 TEST(CudaDeathTest, TheCudaHalfIsNotLoadedTooLate) {
   if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   const auto exits_with_0 = testing::ExitedWithCode(0);
   EXPECT_EXIT(
       {
