@@ -34,14 +34,18 @@ class OnCuda : public testing::Test {
 };
 
 inline std::vector<Placement> cuda_placements() {
+  // GoogleTest asks for the parameters before it runs a test: a test of the CPU may convolve, and CUDA be too late
+  // then.
+  cuda_is_available();
   const torch::Device device(torch::kCUDA, 0);
   return {{device, torch::kFloat32}, {device, torch::kBFloat16}, {device, torch::kFloat16}};
 }
 
-/// Those and bfloat16 on the CPU, by which the tests and their tolerances are tried where there is no other device.
+/// Those and half precision on the CPU, by which the tests and their tolerances are tried where there is no other
+/// device.
 inline std::vector<Placement> placements() {
   auto all = cuda_placements();
-  all.push_back({torch::kCPU, torch::kBFloat16});
+  for (const auto dtype : {torch::kBFloat16, torch::kFloat16}) all.push_back({torch::kCPU, dtype});
   return all;
 }
 

@@ -1,5 +1,6 @@
 #include "core/cuda.h"
 
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 
@@ -21,13 +22,21 @@ std::filesystem::path cuda_library() {
   return std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
 }
 
+bool load_cuda_half() {
+  // Global and never closed, as if linked: its initialisers register the CUDA kernels with the dispatcher.
+  if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
+  // What the CUDA half registers of itself LibTorch looks for once, at its first convolution even of the CPU, and where
+  // that was before, it says for good that there is no CUDA.
+  TORCH_CHECK(at::detail::getCUDAHooks().hasCUDART(),
+              "LibTorch has looked for CUDA before it was loaded, as a convolution or torch::manual_seed makes it do: "
+              "ask cuda_is_available() (parse_device) before the first of these");
+  return true;
+}
+
 bool cuda_is_available() {
   static const bool available = [] {
     set_tf32(false);
-    if (dlopen("libcuda.so.1", RTLD_LAZY) == nullptr) return false;
-    // Global and never closed, as if linked: its initialisers register the CUDA kernels with the dispatcher.
-    if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
-    return torch::cuda::is_available();
+    return dlopen("libcuda.so.1", RTLD_LAZY) != nullptr && load_cuda_half() && torch::cuda::is_available();
   }();
   return available;
 }
@@ -43,7 +52,7 @@ torch::Tensor to_device(const torch::Tensor& tensor, torch::Device device) {
 }
 
 void StepPacer::step_queued() {
-  if (device_.is_cpu()) return;
+  if (device_.is_cpu() || device_.is_meta()) return;
   const auto before = std::exchange(newest_, std::nullopt);
   newest_.emplace(device_.type());
   newest_->record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));

@@ -55,9 +55,11 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor
 
 torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
   const auto input = normed(x);
-  const auto query = heads(to_q_(input)) / std::sqrt(static_cast<double>(options_.dim_head));
-  const auto scores = query.matmul(heads(to_k_(input)).transpose(-1, -2));  // [N, heads, L, L]
-  return scores.to(torch::kFloat32).softmax(-1).mean(1).sum(1);
+  // In float32 whatever the dtype, as attend sums: the scores of Stable Diffusion 2 are beyond float16.
+  const auto query = heads(to_q_(input)).to(torch::kFloat32) / std::sqrt(static_cast<double>(options_.dim_head));
+  const auto key = heads(to_k_(input)).to(torch::kFloat32);
+  const auto scores = query.matmul(key.transpose(-1, -2));  // [N, heads, L, L]
+  return scores.softmax(-1).mean(1).sum(1);
 }
 
 torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::int64_t rows) {

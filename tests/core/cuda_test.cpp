@@ -35,7 +35,7 @@ TEST(CudaDeathTest, TheCudaHalfLoadsWithAllItsSymbolsResolved) {
   if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
   EXPECT_EXIT(
       {
-        const bool loaded = dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr;
+        const bool loaded = load_cuda_half();
         if (!loaded) std::fprintf(stderr, "%s\n", dlerror());
         const bool registered = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("aten::add", "Tensor")
@@ -45,6 +45,34 @@ TEST(CudaDeathTest, TheCudaHalfLoadsWithAllItsSymbolsResolved) {
         std::_Exit(loaded && registered && guarded ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
+}
+
+bool refuses_to_load() {
+  try {
+    load_cuda_half();
+    return false;
+  } catch (const c10::Error&) {
+    return true;
+  }
+}
+
+// LibTorch would say without a word that there is no device.
+TEST(CudaDeathTest, TheCudaHalfIsNotLoadedTooLate) {
+  if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto exits_with_0 = testing::ExitedWithCode(0);
+  EXPECT_EXIT(
+      {
+        torch::conv2d(torch::zeros({1, 1, 4, 4}), torch::zeros({1, 1, 3, 3}));
+        std::_Exit(refuses_to_load() ? 0 : 1);
+      },
+      exits_with_0, "");
+  EXPECT_EXIT(
+      {
+        torch::manual_seed(1);
+        std::_Exit(refuses_to_load() ? 0 : 1);
+      },
+      exits_with_0, "");
 }
 
 TEST(Tf32, IsOffUntilItIsAskedFor) {
