@@ -22,6 +22,18 @@ void prepare_for_training(Network& network, at::Generator generator, torch::Devi
   place_for_training(network, device);
 }
 
+/// While it lives a network that is trained is in evaluation mode, without dropout.
+class EvaluationScope {
+ public:
+  explicit EvaluationScope(torch::nn::Module& network) : network_(network) { network_.eval(); }
+  ~EvaluationScope() { network_.train(); }
+  EvaluationScope(const EvaluationScope&) = delete;
+  EvaluationScope& operator=(const EvaluationScope&) = delete;
+
+ private:
+  torch::nn::Module& network_;
+};
+
 /// The network's parameters as "PREFIX.NAME", in the order of named_parameters.
 NamedTensors named_parameters_of(torch::nn::Module& network, const std::string& prefix);
 

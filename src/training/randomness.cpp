@@ -15,10 +15,18 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
+std::uint64_t seed_of(std::uint64_t seed, Stream stream, std::uint64_t index) {
+  return mix(mix(mix(seed) ^ static_cast<std::uint64_t>(stream)) ^ index);
+}
+
 }  // namespace
 
 at::Generator generator_for(std::uint64_t seed, Stream stream, std::uint64_t index) {
-  return seeded_generator(mix(mix(mix(seed) ^ static_cast<std::uint64_t>(stream)) ^ index));
+  return seeded_generator(seed_of(seed, stream, index));
+}
+
+void seed_dropout(std::uint64_t seed, std::uint64_t step) {
+  torch::manual_seed(seed_of(seed, Stream::kDropout, step));
 }
 
 ShuffledOrder::ShuffledOrder(std::uint64_t seed, torch::Tensor examples, std::int64_t batch_size)

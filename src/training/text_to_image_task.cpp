@@ -121,6 +121,7 @@ torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, double shift, 
 
 torch::Tensor TextToImageTask::loss(std::int64_t step) {
   auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
+  seed_dropout(recipe_.seed, static_cast<std::uint64_t>(step));
   auto examples = batch(order_.batch(step));
   drop_captions(examples, generator);
   return denoising_loss(examples, recipe_.loss.timestep_shift, generator);
@@ -128,6 +129,7 @@ torch::Tensor TextToImageTask::loss(std::int64_t step) {
 
 Json TextToImageTask::evaluate() {
   const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*unet_);
   // With nothing held out the last pictures stand in.
   const auto count = std::min({kHeldOutLatents, std::max(pack_.held_out(), kLatentBatch), pack_.size()});
   double sum = 0;
@@ -143,6 +145,7 @@ Json TextToImageTask::evaluate() {
 
 torch::Tensor TextToImageTask::sample_grid() {
   const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*unet_);
   const auto ids = pack_.probe_ids().to(device_);  // [P, L]
   const auto count = std::min(recipe_.sample.count, ids.size(0));
   const auto prompts = text_encoder_->forward(ids.narrow(0, 0, count));
