@@ -43,6 +43,18 @@ class Installed(unittest.TestCase):
         self.assertIn("a red car", out)
         self.assertIn("no such model", out)
 
+    def test_a_cmake_that_is_too_old_is_told_so(self):
+        old = self.top / "old"
+        old.mkdir()
+        # The version is a plain variable, which a project may set to what an older CMake would have there.
+        (old / "CMakeLists.txt").write_text('cmake_minimum_required(VERSION 3.25)\nproject(old LANGUAGES NONE)\n'
+                                            'set(CMAKE_VERSION 3.25.1)\nfind_package(sfumato REQUIRED)\n')
+        result = subprocess.run([os.environ["SFUMATO_CMAKE"], "-S", old, "-B", old / "build", "-G", "Ninja",
+                                 f"-DCMAKE_MAKE_PROGRAM={os.environ['SFUMATO_NINJA']}",
+                                 f"-DCMAKE_PREFIX_PATH={self.prefix}"], capture_output=True, text=True, env=PLAIN)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("CMake is 3.25.1; expected 3.27 or later", " ".join(result.stderr.split()))
+
     def test_the_installed_programs_start_and_find_their_model(self):
         models = sorted(path.parent.name for path in (self.prefix / "share/sfumato").glob("models/*/model_index.json"))
         if not models:
