@@ -199,6 +199,7 @@ NoiseSource noise_of(const Request& request) {
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
   config.sigma_schedule = request.schedule;
+  if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);
 }
 

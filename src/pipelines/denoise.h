@@ -23,7 +23,7 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor);
 /// One a picture of the request: seed, seed + 1, ...
 NoiseSource noise_of(const Request& request);
 
-/// The model's own, but for what the request has to say.
+/// The model's own, but for what the request has to say; align_your_steps is that of the model's family.
 Schedule schedule_of(const StableDiffusion& model, const Request& request);
 
 /// A pass from noise, or from a noised picture, to latents.
