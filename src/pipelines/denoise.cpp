@@ -205,6 +205,7 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
+  const auto& config = model.schedule.config();
   const auto& sampler = find_sampler(request.sampler);
   Course course(denoising.steps, sampler.order);
   const ToldModel base(model, request, denoising, course, generated.warnings);
@@ -220,14 +221,17 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
     ended = on_step && !on_step(step, count, x);
     return !ended;
   };
-  generated.latents =
-      sampler.sample({.denoise = counted(denoiser, course),
-                      .x = to_device(denoising.start, model.placement.device),
-                      .steps = denoising.steps,
-                      .noise = denoising.noise,
-                      .options = {.eta = request.eta, .variance_type = model.schedule.config().variance_type},
-                      .on_step = report,
-                      .adjust = denoising.adjust});
+  generated.latents = sampler.sample({.denoise = counted(denoiser, course),
+                                      .x = to_device(denoising.start, model.placement.device),
+                                      .steps = denoising.steps,
+                                      .noise = denoising.noise,
+                                      .options = {.eta = request.eta,
+                                                  .variance_type = config.variance_type,
+                                                  .solver = config.solver,
+                                                  .timestep_scaling = config.timestep_scaling},
+                                      .on_step = report,
+                                      .adjust = denoising.adjust,
+                                      .skipped = denoising.skipped});
   return !ended;
 }
 

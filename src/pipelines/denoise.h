@@ -33,7 +33,8 @@ struct Denoising {
   NoiseSource& noise;         ///< what the sampler draws from
   torch::Tensor beside = {};  ///< [N, E, h, w], what the UNet takes as channels after the latents' own
   AdjustLatents adjust = {};
-  bool refines = true;  ///< whether the request's refiner takes over on the way
+  std::size_t skipped = 0;  ///< how many steps of the schedule lie before the first
+  bool refines = true;      ///< whether the request's refiner takes over on the way
 };
 
 /// Makes `generated.request`: its latents, and its warnings. False where on_step ended it. Throws std::invalid_argument

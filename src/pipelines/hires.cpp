@@ -42,15 +42,17 @@ torch::Tensor enlarged(const StableDiffusion& model, const SecondPass& pass, con
   return encode(model, covering(decode(model, latents), upscaler, height, width), noise);
 }
 
-/// The last `count` of so many steps that they begin where `strength` says (the web UI's setup_img2img_steps).
-std::vector<Step> steps_of(const StableDiffusion& model, const Request& request, std::int64_t count) {
+/// Gives the pass the last `count` of so many steps that they begin where `strength` says (the web UI's
+/// setup_img2img_steps).
+void set_steps(const StableDiffusion& model, SecondPass& pass, std::int64_t count) {
   constexpr double kLargestStrength = 0.999;
-  const double strength = std::min(request.hires.strength, kLargestStrength);
-  if (strength == 0) return {};
+  const double strength = std::min(pass.request.hires.strength, kLargestStrength);
+  if (strength == 0) return;
   const auto total =
       std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength), model.schedule.num_train_timesteps());
-  const auto all = make_steps(schedule_of(model, request), total, find_sampler(request.sampler).grid);
-  return {all.begin() + static_cast<std::ptrdiff_t>(total - count), all.end()};
+  const auto all = make_steps(schedule_of(model, pass.request), total, find_sampler(pass.request.sampler).grid);
+  pass.steps = without_first(all, total - count);
+  pass.skipped = all.size() - pass.steps.size();
 }
 
 }  // namespace
@@ -59,7 +61,7 @@ SecondPass second_pass(const StableDiffusion& model, const Request& first) {
   SecondPass pass{.request = first, .steps = {}};
   std::tie(pass.request.height, pass.request.width) = second_size(first, model.limits().vae_scale_factor);
   validate(pass.request, model.limits());
-  pass.steps = steps_of(model, pass.request, first.hires.steps > 0 ? first.hires.steps : first.steps);
+  set_steps(model, pass, first.hires.steps > 0 ? first.hires.steps : first.steps);
   return pass;
 }
 
@@ -71,7 +73,8 @@ bool run_second_pass(const StableDiffusion& model, const SecondPass& pass, Gener
   const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), pass.steps.front().from),
                             .steps = pass.steps,
                             .noise = noise,
-                            .beside = beside_without_mask(model, latents)};
+                            .beside = beside_without_mask(model, latents),
+                            .skipped = pass.skipped};
   Generated second{.request = pass.request};  // its warnings are the first pass's again
   const bool whole = denoise(model, denoising, second, on_step);
   generated.latents = second.latents;

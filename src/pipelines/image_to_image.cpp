@@ -10,16 +10,16 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   Generated generated{
       .request = completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor))};
   const auto& request = generated.request;
-  const auto steps =
-      last_steps(make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid),
-                 request.steps, request.strength);
+  const auto all = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
+  const auto steps = last_steps(all, request.steps, request.strength);
   auto noise = noise_of(request);
   const auto latents = encode(model, resize_lanczos(image, request.height, request.width), noise);
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};
   const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), steps.front().from),
                             .steps = steps,
                             .noise = noise,
-                            .beside = beside_without_mask(model, latents)};
+                            .beside = beside_without_mask(model, latents),
+                            .skipped = all.size() - steps.size()};
   if (denoise(model, denoising, generated, on_step)) generated.images = decode(model, generated.latents);
   return generated;
 }

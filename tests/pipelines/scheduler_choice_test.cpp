@@ -34,5 +34,16 @@ TEST(ScheduleOfARequest, AlignsItsStepsForTheModelsFamily) {
   EXPECT_NEAR(second_level(model_of(euler), "align_your_steps_xl"), 6.315, 1e-9);
 }
 
+TEST(DefaultSampler, IsOfTheOrderThatTheSchedulerHas) {
+  const auto sampler = [](const Json& order, const std::string& algorithm) {
+    return model_of(
+               {{"_class_name", "DPMSolverMultistepScheduler"}, {"solver_order", order}, {"algorithm_type", algorithm}})
+        .default_sampler();
+  };
+  EXPECT_EQ(sampler(2, "dpmsolver++"), "dpm++2m");
+  EXPECT_EQ(sampler(3, "dpmsolver++"), "dpm++3m");
+  EXPECT_EQ(sampler(3, "sde-dpmsolver++"), "dpm++2m_sde");
+}
+
 }  // namespace
 }  // namespace sfumato
