@@ -5,12 +5,12 @@
 namespace sfumato {
 
 torch::Tensor sample_lcm(const SampleArgs& args) {
-  constexpr double kSigmaData = 0.5, kTimestepScaling = 10;
+  constexpr double kSigmaData = 0.5;
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     // The boundary condition (section 4.1): at timestep 0 x itself.
-    const double scaled_t = kTimestepScaling * from.t;
+    const double scaled_t = args.options.timestep_scaling * from.t;
     const double norm = std::hypot(scaled_t, kSigmaData);
     const auto denoised = scaled_t / norm * args.denoise(x, from).x0 + std::pow(kSigmaData / norm, 2) * x;
     x = to.sigma > 0 ? to.alpha * denoised + to.sigma * args.noise.draw_like(x) : denoised;

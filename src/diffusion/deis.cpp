@@ -1,33 +1,54 @@
 #include <cmath>
+#include <deque>
 
-#include "diffusion/samplers.h"
+#include "diffusion/multistep.h"
 
 namespace sfumato {
 namespace {
 
-/// The integral over rho from `from` to `to` of the function, linear in log rho, that is 1 at `one` and 0 at `zero`.
-double integrated_line(double from, double to, double one, double zero) {
-  const auto antiderivative = [&](double rho) { return rho * (std::log(rho / zero) - 1) / std::log(one / zero); };
-  return antiderivative(to) - antiderivative(from);
+/// The noise that was predicted at a level; rho is sigma / alpha.
+struct PastNoise {
+  double log_rho;
+  torch::Tensor eps;
+};
+
+/// The integral over rho, up to `rho`, of (log rho - c) (log rho - d) ... for the roots c, d, ..., of which there are
+/// two at most.
+double integrated_product(double rho, const std::vector<double>& roots) {
+  const double l = std::log(rho);
+  if (roots.empty()) return rho;
+  if (roots.size() == 1) return rho * (l - 1 - roots[0]);
+  return rho * (l * l - 2 * l + 2 - (roots[0] + roots[1]) * (l - 1) + roots[0] * roots[1]);
+}
+
+/// The paper's C_ik: the integral over the step of the polynomial in log rho that is 1 at past[k] and 0 at the others.
+double integrated_basis(const std::deque<PastNoise>& past, std::size_t k, const Step& step) {
+  std::vector<double> roots;
+  double norm = 1;
+  for (std::size_t j = 0; j < past.size(); ++j) {
+    if (j == k) continue;
+    roots.push_back(past[j].log_rho);
+    norm *= past[k].log_rho - past[j].log_rho;
+  }
+  return (integrated_product(step.to.ratio(), roots) - integrated_product(step.from.ratio(), roots)) / norm;
 }
 
 }  // namespace
 
 torch::Tensor sample_deis(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
-  torch::Tensor earlier_eps;
-  double earlier_rho = 0;  // rho is sigma / alpha
+  std::deque<PastNoise> past;  // the newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to, middle] = args.steps[i];
-    const double rho = from.ratio();
-    const auto x0 = args.denoise(x, from).x0;
+    const auto& step = args.steps[i];
+    const auto x0 = args.denoise(x, step.from).x0;
     // Not the estimate's, which a thresholded x0 would contradict.
-    const auto eps = (x - from.alpha * x0) / from.sigma;
-    x = to.alpha * x0 + to.sigma * eps;
-    if (earlier_eps.defined() && !ends_in_first_order(args, i))
-      x = x + to.alpha * integrated_line(rho, to.ratio(), earlier_rho, rho) * (earlier_eps - eps);
-    earlier_eps = eps;
-    earlier_rho = rho;
+    past.push_front({std::log(step.from.ratio()), (x - step.from.alpha * x0) / step.from.sigma});
+    past.resize(multistep_order(args, i));
+    const auto& eps = past[0].eps;
+    // The first order, and since all C_ik add up to its share of eps, what the earlier ones differ.
+    x = step.to.alpha * x0 + step.to.sigma * eps;
+    for (std::size_t k = 1; k < past.size(); ++k)
+      x = x + step.to.alpha * integrated_basis(past, k, step) * (past[k].eps - eps);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -17,6 +17,8 @@ const std::vector<Sampler>& samplers() {
        sample_dpm_solver_multistep},
       {"dpm++2m_sde", "DPM++ 2M SDE", "the same with fresh noise at each step", StepGrid::solver,
        sample_dpm_solver_multistep_sde, 1, generator_first},
+      {"dpm++3m", "DPM++ 3M", "of third order: deterministic; good from 15 steps", StepGrid::solver,
+       sample_dpm_solver_3m},
       {"dpm++3m_sde", "DPM++ 3M SDE", "of third order, with fresh noise at each step; good from 30 steps",
        StepGrid::interpolated, sample_dpm_solver_3m_sde, 1, brownian_first},
       {"dpm++2s_a", "DPM++ 2S a", "DPM-Solver++ in single steps, ancestral: two evaluations a step",
@@ -51,12 +53,6 @@ const Sampler& find_sampler(const std::string& name) {
     known += (known.empty() ? "" : ", ") + sampler.name;
   }
   throw std::invalid_argument("sampler is '" + name + "', expected one of " + known);
-}
-
-bool ends_in_first_order(const SampleArgs& args, std::size_t step) {
-  constexpr std::size_t kFewSteps = 15;
-  if (step + 1 < args.steps.size()) return false;
-  return args.steps.size() < kFewSteps || args.steps.back().to.sigma == 0;
 }
 
 Estimate estimate_on_the_way(const SampleArgs& args, const Step& step, const torch::Tensor& x, const Level& level) {

@@ -8,6 +8,7 @@
 
 #include "core/random.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/solver_config.h"
 #include "diffusion/steps.h"
 
 namespace sfumato {
@@ -19,6 +20,8 @@ struct SamplerOptions {
   /// the samplers whose row has "brownian". The reference's span is that of all levels, also of those that image to
   /// image leaves out: it decides where the path is halved, and so which numbers it has.
   std::optional<RatioSpan> brownian{};
+  SolverConfig solver = {};      ///< of the multistep solvers; ScheduleConfig::solver
+  double timestep_scaling = 10;  ///< LCM's; ScheduleConfig::timestep_scaling
 };
 
 /// What becomes of the latents x at `level` before the network sees them, where part of the picture is known. Called
@@ -35,6 +38,7 @@ struct SampleArgs {
   SamplerOptions options;
   OnStep on_step;             ///< may be empty
   AdjustLatents adjust = {};  ///< may be empty
+  std::size_t skipped = 0;    ///< how many steps of the schedule lie before the first, in image-to-image
 };
 
 using SampleFunction = torch::Tensor (*)(const SampleArgs& args);
@@ -80,12 +84,16 @@ torch::Tensor sample_euler(const SampleArgs& args);
 /// As sample_euler with fresh noise at every step (EulerAncestralDiscreteScheduler): DDIM's step at eta 1.
 torch::Tensor sample_euler_ancestral(const SampleArgs& args);
 
-/// DPM-Solver++(2M), the midpoint form (Lu et al. 2022, algorithm 2; DPMSolverMultistepScheduler). The step to
-/// alpha = 1 is of first order.
+/// DPM-Solver++ in its multistep form (Lu et al. 2022b, algorithm 2; DPMSolverMultistepScheduler), of the order and
+/// kind that options.solver says: by default 2M, midpoint. With algorithm_type dpmsolver it is DPM-Solver, for eps,
+/// which does not reach sigma = 0. The step to alpha = 1 is of first order.
 torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args);
 
-/// The same with noise at every step (SDE-DPM-Solver++(2M); algorithm_type sde-dpmsolver++ there, and with
-/// SamplerOptions::brownian k-diffusion's sample_dpmpp_2m_sde).
+/// The same at solver_order 3.
+torch::Tensor sample_dpm_solver_3m(const SampleArgs& args);
+
+/// As sample_dpm_solver_multistep with noise at every step (SDE-DPM-Solver++; algorithm_type sde-dpmsolver++ there,
+/// and with SamplerOptions::brownian k-diffusion's sample_dpmpp_2m_sde).
 torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args);
 
 /// SDE-DPM-Solver++ of third order (k-diffusion's sample_dpmpp_3m_sde): its first two steps are of first and second
@@ -108,12 +116,15 @@ torch::Tensor sample_heun(const SampleArgs& args);
 /// fresh noise leads up to it.
 torch::Tensor sample_restart(const SampleArgs& args);
 
-/// Pseudo linear multistep (Liu et al. 2022, algorithm 2; PNDMScheduler with skip_prk_steps). Where the second step
-/// stays at its timestep, as StepGrid::pndm has it, it does the first one again with the slopes at both its ends.
+/// Pseudo linear multistep (Liu et al. 2022, algorithm 2; PNDMScheduler). Four steps that are of Runge and Kutta
+/// (is_runge_kutta) are one pseudo Runge-Kutta step (eq. 13). Else, where the second step stays at its timestep, as
+/// StepGrid::pndm has it, it does the first one again with the slopes at both its ends.
 torch::Tensor sample_pndm(const SampleArgs& args);
 
-/// UniPC-2 in its B2(h) form (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler): DPM-Solver++(2M), and
-/// each step corrected once x0 at its end is known, which costs no further evaluation.
+/// UniPC (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler), of the order, B(h) and prediction that
+/// options.solver says: a multistep solver, by default DPM-Solver++(2M), each step of which is corrected once x0 at its
+/// end is known, at no further evaluation. For eps (predict_x0 false) it does not reach sigma = 0; the step to
+/// alpha = 1 is of first order.
 torch::Tensor sample_unipc(const SampleArgs& args);
 
 /// Linear multistep of fourth order on dx/d(sigma/alpha) = eps (LMSDiscreteScheduler): each step follows the polynomial
@@ -127,21 +138,16 @@ torch::Tensor sample_dpm2(const SampleArgs& args);
 /// The same down to a cleaner level, and back to the step's with fresh noise (KDPM2AncestralDiscreteScheduler).
 torch::Tensor sample_dpm2_ancestral(const SampleArgs& args);
 
-/// DEIS of second order in log rho (Zhang & Chen 2023, eq. 15; DEISMultistepScheduler). As there, the last step goes
-/// to timestep 0.
+/// DEIS in log rho (Zhang & Chen 2023, eq. 15; DEISMultistepScheduler), of order options.solver.solver_order. As
+/// there, the last step goes to timestep 0.
 torch::Tensor sample_deis(const SampleArgs& args);
 
-/// Multistep consistency sampling (Luo et al. 2023, algorithm 3; LCMScheduler with its timestep_scaling of 10): x0,
-/// noised anew to the next level.
+/// Multistep consistency sampling (Luo et al. 2023, algorithm 3; LCMScheduler): x0, noised anew to the next level.
 torch::Tensor sample_lcm(const SampleArgs& args);
 
 /// Strategic stochastic sampling (Zheng et al. 2024, algorithm 4; TCDScheduler with eta = gamma = 0.3): DDIM's step
 /// beyond the next level, to the `middle` of StepGrid::tcd, and back to it with fresh noise.
 torch::Tensor sample_tcd(const SampleArgs& args);
-
-/// Whether a solver takes this step, the last, at first order: where it ends clean or there are fewer than 15
-/// (lower_order_final).
-bool ends_in_first_order(const SampleArgs& args, std::size_t step);
 
 /// The estimate at `level`, which is on the way through `step`, of latents x adjusted there. What is known of them is
 /// noised as for the step's end, whose sigma / alpha is all that diffusers' schedulers know at that time.

@@ -82,6 +82,40 @@ void validate_betas(const ScheduleConfig& config) {
     require(beta > 0 && beta <= 1, "trained_betas", std::to_string(beta), "values in (0, 1]");
 }
 
+std::optional<double> number_or_null(const Json& json, const std::string& key) {
+  if (!json.contains(key) || json.at(key).is_null()) return std::nullopt;
+  return value_or(json, key, 0.0);
+}
+
+/// What the class says of its own way through the process.
+void read_sampling(ScheduleConfig& config, const Json& json) {
+  const auto read = [&](const char* key, auto& member) { member = value_or(json, key, member); };
+  config.sigma_schedule = sigma_schedule_of(config.class_name, json);
+  config.solver = SolverConfig::from_json(config.class_name, json);
+  if (has_final_sigmas_type(config.class_name)) read("final_sigmas_type", config.final_sigmas_type);
+  if (config.class_name == "EulerDiscreteScheduler") {
+    config.sigma_min = number_or_null(json, "sigma_min");
+    config.sigma_max = number_or_null(json, "sigma_max");
+    read("interpolation_type", config.interpolation_type);
+  }
+  if (config.class_name == "PNDMScheduler") config.skip_prk_steps = value_or(json, "skip_prk_steps", false);
+  if (config.class_name == "LCMScheduler") read("timestep_scaling", config.timestep_scaling);
+}
+
+/// The same, to be read again.
+void write_sampling(const ScheduleConfig& config, Json& json) {
+  const auto number = [](const std::optional<double>& value) { return value ? Json(*value) : Json(); };
+  json.update(config.solver.to_json(config.class_name));
+  if (has_final_sigmas_type(config.class_name)) json["final_sigmas_type"] = config.final_sigmas_type;
+  if (config.class_name == "EulerDiscreteScheduler") {
+    json["sigma_min"] = number(config.sigma_min);
+    json["sigma_max"] = number(config.sigma_max);
+    json["interpolation_type"] = config.interpolation_type;
+  }
+  if (config.class_name == "PNDMScheduler") json["skip_prk_steps"] = config.skip_prk_steps;
+  if (config.class_name == "LCMScheduler") json["timestep_scaling"] = config.timestep_scaling;
+}
+
 }  // namespace
 
 ScheduleConfig ScheduleConfig::from_json(const Json& json) {
@@ -100,9 +134,7 @@ ScheduleConfig ScheduleConfig::from_json(const Json& json) {
   read("timestep_spacing", config.timestep_spacing);
   read("steps_offset", config.steps_offset);
   read("set_alpha_to_one", config.set_alpha_to_one);
-  config.sigma_schedule = sigma_schedule_of(config.class_name, json);
-  if (has_final_sigmas_type(config.class_name)) read("final_sigmas_type", config.final_sigmas_type);
-  if (config.class_name == "DPMSolverMultistepScheduler") read("algorithm_type", config.algorithm_type);
+  read_sampling(config, json);
   read("original_inference_steps", config.original_inference_steps);
   read("prediction_type", config.prediction_type);
   read("clip_sample", config.clip_sample);
@@ -137,6 +169,7 @@ Json ScheduleConfig::to_json() const {
   // Both classes warn of keys that they do not expect.
   if (class_name == "DDPMScheduler") json.erase("set_alpha_to_one");
   if (class_name != "DDIMScheduler") json["variance_type"] = variance_type;
+  write_sampling(*this, json);
   return json;
 }
 
@@ -149,6 +182,9 @@ void ScheduleConfig::validate() const {
           "0 to num_train_timesteps - 1");
   find_sigma_schedule(sigma_schedule);
   require_one_of("final_sigmas_type", final_sigmas_type, {"zero", "sigma_min"});
+  require(sigma_min.value_or(1) > 0, "sigma_min", std::to_string(sigma_min.value_or(1)), "a positive number");
+  require(sigma_max.value_or(1) > 0, "sigma_max", std::to_string(sigma_max.value_or(1)), "a positive number");
+  require_one_of("interpolation_type", interpolation_type, {"linear", "log_linear"});
   require(original_inference_steps >= 1, "original_inference_steps", std::to_string(original_inference_steps),
           "at least 1");
   require_one_of("prediction_type", prediction_type, {"epsilon", "v_prediction", "sample", "flow_prediction"});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "diffusion/solver_config.h"
 
 namespace sfumato {
 
@@ -25,8 +26,14 @@ struct ScheduleConfig {
   /// Of sigma_schedules(), for the samplers that go by sigma: what use_karras_sigmas, use_exponential_sigmas,
   /// use_beta_sigmas and use_lu_lambdas say.
   std::string sigma_schedule = "discrete";
-  std::string final_sigmas_type = "zero";      ///< zero, or sigma_min: the solvers and Euler end at timestep 0
-  std::string algorithm_type = "dpmsolver++";  ///< DPMSolverMultistepScheduler's, or sde-dpmsolver++ with fresh noise
+  std::string final_sigmas_type = "zero";  ///< zero, or sigma_min: the solvers and Euler end at timestep 0
+  SolverConfig solver = {};
+  // EulerDiscreteScheduler's: between which sigma / alpha the schedules other than discrete lie, in place of the
+  // grid's ends; and linear, or log_linear with the discrete one in equal factors through the whole schedule.
+  std::optional<double> sigma_min, sigma_max;
+  std::string interpolation_type = "linear";
+  bool skip_prk_steps = true;                  ///< PNDMScheduler's, false there: no Runge-Kutta steps before the others
+  double timestep_scaling = 10;                ///< LCMScheduler's
   std::int64_t original_inference_steps = 50;  ///< that a consistency model was distilled with
   std::string prediction_type = "epsilon";     ///< epsilon, v_prediction, sample or flow_prediction
   bool clip_sample = true;

@@ -27,23 +27,17 @@ bool is_among(const std::string& name, const std::vector<std::string>& names) {
 const std::vector<SupportedSetting>& supported_settings() {
   static const std::vector<std::string> solvers = {kSolver, kUniPc, kDeis};
   static const std::vector<SupportedSetting> settings = {
-      {"solver_order", solvers, {2}},
-      {"lower_order_final", solvers, {true}},
+      {"solver_order", solvers, {1, 2, 3}},
       {"use_flow_sigmas", solvers, {false}},
       {"use_dynamic_shifting", solvers, {false}},
-      {"algorithm_type", {kSolver}, {"dpmsolver++", "sde-dpmsolver++", "deis"}},
-      {"solver_type", {kSolver}, {"midpoint", "logrho", "bh1", "bh2"}},
+      {"algorithm_type", {kSolver}, {"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "deis"}},
+      {"solver_type", {kSolver}, {"midpoint", "heun", "logrho", "bh1", "bh2"}},
       {"lambda_min_clipped", {kSolver}, {}},
-      {"solver_type", {kUniPc}, {"bh2", "midpoint", "heun", "logrho"}},
-      {"predict_x0", {kUniPc}, {true}},
-      {"disable_corrector", {kUniPc}, {Json::array()}},
+      {"solver_type", {kUniPc}, {"bh1", "bh2", "midpoint", "heun", "logrho"}},
       {"solver_p", {kUniPc}, {}},
       {"shift_terminal", {kUniPc}, {}},
-      {"timestep_type", {kEuler}, {"discrete"}},
-      {"interpolation_type", {kEuler}, {"linear"}},
-      {"sigma_min", {kEuler, kUniPc}, {}},
-      {"sigma_max", {kEuler, kUniPc}, {}},
-      {"timestep_scaling", {"LCMScheduler"}, {10}},
+      {"sigma_min", {kUniPc}, {}},
+      {"sigma_max", {kUniPc}, {}},
   };
   return settings;
 }
@@ -67,10 +61,16 @@ void require_supported_settings(const std::string& class_name, const Json& json)
     if (std::find(values.begin(), values.end(), *found) == values.end())
       refuse_setting(key, *found, alternatives(values));
   }
-  // With the end at alpha = 1 the last step is Euler's anyway.
-  const bool ends_noisy = value_or<std::string>(json, "final_sigmas_type", "zero") == "sigma_min";
-  if (class_name == kSolver && ends_noisy && value_or(json, "euler_at_final", false))
-    refuse_setting("euler_at_final", true, "false with final_sigmas_type sigma_min");
+  // With other predictions the reference does not look at it.
+  if (class_name == kEuler && value_or<std::string>(json, "timestep_type", "discrete") != "discrete" &&
+      value_or<std::string>(json, "prediction_type", "epsilon") == "v_prediction")
+    refuse_setting("timestep_type", json.at("timestep_type"), "\"discrete\" with v_prediction");
+  // A solver for eps does not reach sigma = 0: the reference refuses it, or its latents are not finite.
+  const auto [key, of_eps] =
+      class_name == kUniPc ? std::pair{"predict_x0", Json(false)} : std::pair{"algorithm_type", Json("dpmsolver")};
+  const bool ends_clean = value_or<std::string>(json, "final_sigmas_type", "zero") != "sigma_min";
+  if (is_among(class_name, {kSolver, kUniPc}) && ends_clean && json.value(key, Json()) == of_eps)
+    refuse_setting(key, of_eps, "another with final_sigmas_type zero");
 }
 
 std::string sigma_schedule_of(const std::string& class_name, const Json& json) {

@@ -47,7 +47,8 @@ const std::vector<SigmaSchedule>& sigma_schedules() {
        sgm_uniform_ratios, true},
       {"simple", "Simple", "the model's own timesteps at equal distances, beginning at the last of all", simple_ratios,
        true},
-      {"align_your_steps", "Align Your Steps", "optimised for few steps of Stable Diffusion 1 (Sabour et al. 2024)",
+      {"align_your_steps", "Align Your Steps",
+       "optimised for few steps of Stable Diffusion 1, of XL with such a model (Sabour et al. 2024)",
        align_your_steps_ratios, true},
       {"align_your_steps_xl", "Align Your Steps", "the same for SDXL", align_your_steps_xl_ratios, true},
   };

@@ -40,17 +40,35 @@ double told_timestep(const ScheduleConfig& config, double t, StepGrid grid) {
   return rounds ? std::nearbyint(t) : std::trunc(t);
 }
 
+bool is_log_linear(const Schedule& schedule, StepGrid grid) {
+  return grid == StepGrid::interpolated && schedule.config().interpolation_type == "log_linear";
+}
+
+/// From the schedule's noisiest level on in factors of which as many as there are levels lead to its cleanest. The
+/// timesteps that the network is told stay what they were, as in the reference.
+std::vector<Level> log_linear_levels(const Schedule& schedule, const std::vector<Level>& told) {
+  const double first = schedule.ratios().back(), last = schedule.ratios().front();
+  std::vector<Level> levels;
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const double part = static_cast<double>(i) / static_cast<double>(told.size());
+    levels.push_back(schedule.level_of_ratio(first * std::pow(last / first, part)));
+    levels.back().t = told[i].t;
+  }
+  return levels;
+}
+
 std::vector<Level> levels_of(const Schedule& schedule, std::int64_t n, StepGrid grid) {
   std::vector<Level> levels;
   for (const auto t : is_solver(grid) ? solver_timesteps(schedule, n) : interpolated_timesteps(schedule, n))
     levels.push_back(interpolated_level(schedule, t));
   const auto& config = schedule.config();
   const auto& spacing = find_sigma_schedule(config.sigma_schedule);
-  if (spacing.ratios == nullptr) return levels;
-  const SigmaRange range{.schedule = schedule,
-                         .first = is_solver(grid) ? schedule.ratios().back() : levels.front().ratio(),
-                         .last = is_solver(grid) ? schedule.ratios().front() : levels.back().ratio(),
-                         .n = n};
+  const bool log_linear = is_log_linear(schedule, grid), whole = is_solver(grid) || log_linear;
+  if (spacing.ratios == nullptr) return log_linear ? log_linear_levels(schedule, levels) : levels;
+  const double first = whole ? schedule.ratios().back() : levels.front().ratio();
+  const double last = whole ? schedule.ratios().front() : levels.back().ratio();
+  const SigmaRange range{
+      .schedule = schedule, .first = config.sigma_max.value_or(first), .last = config.sigma_min.value_or(last), .n = n};
   levels.clear();
   for (const auto ratio : spacing.ratios(range)) {
     auto level = schedule.level_of_ratio(ratio);
@@ -69,7 +87,9 @@ std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& e
 }
 
 std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepGrid grid) {
-  const bool ends_noisy = grid == StepGrid::deis || schedule.config().final_sigmas_type == "sigma_min";
+  const auto& config = schedule.config();
+  const bool ends_noisy = grid == StepGrid::deis || config.final_sigmas_type == "sigma_min" ||
+                          (is_log_linear(schedule, grid) && config.sigma_schedule == "discrete");
   auto steps = steps_through(levels_of(schedule, n, grid), ends_noisy ? schedule.level_at(0) : clean());
   const bool has_middle = grid == StepGrid::midpoint || grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral;
   for (auto& [from, to, middle] : steps) {
@@ -103,8 +123,27 @@ std::vector<Step> ddim_steps(const Schedule& schedule, std::int64_t n) {
   return steps;
 }
 
+/// Each of the first three of DDIM's in four.
+std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>& ddim) {
+  constexpr std::size_t kWarmUp = 3;
+  if (ddim.size() <= kWarmUp)
+    throw std::invalid_argument("steps is " + std::to_string(ddim.size()) +
+                                ", expected at least 4 with this model's scheduler, whose skip_prk_steps is false");
+  const auto half = static_cast<double>(schedule.num_train_timesteps() / static_cast<std::int64_t>(ddim.size()) / 2);
+  std::vector<Step> steps;
+  for (std::size_t i = 0; i < kWarmUp; ++i) {
+    const auto &from = ddim[i].from, &to = ddim[i + 1].from;
+    // With an odd stride, the middle as the network is told it is not the one that x is led to.
+    const auto middle = schedule.level_at(to.t + half);
+    steps.insert(steps.end(), {{from, schedule.level_at(from.t - half)}, {middle, middle}, {middle, to}, {to, to}});
+  }
+  steps.insert(steps.end(), ddim.begin() + kWarmUp, ddim.end());
+  return steps;
+}
+
 std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
   auto steps = ddim_steps(schedule, n);
+  if (!schedule.config().skip_prk_steps) return with_warm_up(schedule, steps);
   if (n > 1) steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from});
   return steps;
 }
@@ -155,22 +194,35 @@ std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid 
   }
 }
 
+bool is_runge_kutta(const std::vector<Step>& steps, std::size_t first) {
+  const auto stays = [&](std::size_t i) {
+    return steps[i].from.t == steps[i].to.t && steps[i].from.alpha == steps[i].to.alpha;
+  };
+  // Others follow always, which tells it from the end of a few steps of StepGrid::pndm.
+  return first + 4 < steps.size() && stays(first + 1) && stays(first + 3);
+}
+
+std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t skipped) {
+  std::size_t first = 0;
+  double reached = steps.front().from.ratio();
+  while (skipped > 0 || steps[first].from.ratio() > reached) {
+    const bool of_restart = steps[first].from.ratio() > reached;
+    first += is_runge_kutta(steps, first) ? 4 : 1;
+    if (of_restart) continue;
+    --skipped;
+    reached = steps[first - 1].to.ratio();
+  }
+  std::vector<Step> left;
+  std::copy_if(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end(), std::back_inserter(left),
+               [&](const Step& step) { return step.from.ratio() <= steps[first].from.ratio(); });
+  return left;
+}
+
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength) {
   if (!(strength >= 0 && strength <= 1))
     throw std::invalid_argument("strength is " + std::to_string(strength) + ", expected 0 to 1");
   const auto kept = static_cast<std::int64_t>(static_cast<double>(n) * strength);
-  if (kept == 0) return {};
-  auto first = steps.begin();
-  double reached = first->from.ratio();
-  for (auto skipped = n - kept;; ++first) {
-    if (first->from.ratio() > reached) continue;  // of a restart
-    if (skipped-- == 0) break;
-    reached = first->to.ratio();
-  }
-  std::vector<Step> left;
-  std::copy_if(first, steps.end(), std::back_inserter(left),
-               [&](const Step& step) { return step.from.ratio() <= first->from.ratio(); });
-  return left;
+  return kept == 0 ? std::vector<Step>() : without_first(steps, n - kept);
 }
 
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {

@@ -30,7 +30,8 @@ enum class StepGrid {
   kdpm2,            ///< KDPM2DiscreteScheduler: as midpoint, but Karras' levels get whole timesteps
   kdpm2_ancestral,  ///< KDPM2AncestralDiscreteScheduler: as kdpm2; the middle has the sigma / alpha of `to`
   restart,          ///< the paper's (restart.h), around the levels of interpolated: some of its steps go back up
-  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is
+  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is; or, where
+                    ///< skip_prk_steps is false, with the first three in four steps each (is_runge_kutta)
   solver,           ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
   deis,             ///< DEISMultistepScheduler: as solver, but ending at timestep 0
   lcm,              ///< LCMScheduler: consistency_timesteps, and from the last to alpha = 1
@@ -42,8 +43,16 @@ bool goes_by_sigma(StepGrid grid);
 
 /// The steps of n inference steps. Those of a grid that goes by sigma lie as the config's sigma_schedule has them,
 /// between the ends of the grid (solver and deis: of the schedule), and end at timestep 0 in place of alpha = 1 where
-/// its final_sigmas_type is sigma_min. Throws as the functions of timesteps.h do.
+/// its final_sigmas_type is sigma_min or its levels are log_linear. Throws as the functions of timesteps.h do.
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
+
+/// Whether the four steps from this one are the evaluations of one of Runge and Kutta (PNDMScheduler's prk_timesteps):
+/// they lead to the middle, nowhere, to the end and nowhere, each from where the first one comes from.
+bool is_runge_kutta(const std::vector<Step>& steps, std::size_t first);
+
+/// `steps` without the first `skipped`, one of Runge and Kutta counted once, and without restarts from noisier levels
+/// than the first that is left.
+std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t skipped);
 
 /// What is left of n inference steps when those before the last int(n * strength) are skipped, for image-to-image
 /// (`get_timesteps` of diffusers' pipelines), without restarts from noisier levels than the first; nothing at strength

@@ -1,68 +1,116 @@
+#include <algorithm>
 #include <cmath>
+#include <deque>
 
-#include "diffusion/samplers.h"
+#include "diffusion/multistep.h"
 
 namespace sfumato {
 namespace {
 
-/// A level that was passed, and the x0 predicted there.
+/// A level that was passed, and what was predicted there, x0 or eps.
 struct Node {
-  Level level;
-  torch::Tensor x0;
+  double lambda;
+  torch::Tensor predicted;
 };
 
-/// Half the logarithm of the signal-to-noise ratio; infinite at sigma = 0.
-double lambda(const Level& level) {
-  return std::log(level.alpha / level.sigma);
+/// The step that UniPC predicts and corrects, in its own terms.
+struct UniPcStep {
+  ExponentialStep exact;
+  double b;                ///< B(h)
+  std::deque<Node> nodes;  ///< the newest first, the step's own; as many as its order
+};
+
+/// r_1 to r_p-1 of the paper, where the nodes before the step's own lie in units of the step.
+std::vector<double> node_places(const UniPcStep& step) {
+  std::vector<double> places;
+  for (std::size_t k = 1; k < step.nodes.size(); ++k)
+    places.push_back((step.nodes[k].lambda - step.nodes[0].lambda) / step.exact.h);
+  return places;
 }
 
-/// x at `to`, were x0 the `middle` all the way: the exact solution for a constant x0.
-torch::Tensor solved(const torch::Tensor& x, const Step& step, const torch::Tensor& middle) {
-  const double h = lambda(step.to) - lambda(step.from);
-  return step.to.sigma / step.from.sigma * x - step.to.alpha * std::expm1(-h) * middle;
+/// The paper's a of R(h) a B(h) = phi(h) (eq. 5), where a row of R holds a power of all r.
+std::vector<double> solved_weights(const std::vector<double>& places, const UniPcStep& step) {
+  const auto count = static_cast<std::int64_t>(places.size());
+  const auto r = torch::tensor(places, torch::kFloat64);
+  std::vector<torch::Tensor> powers;
+  std::vector<double> right;
+  double phi = std::expm1(step.exact.decay) / step.exact.decay - 1, factorial = 1;
+  for (std::int64_t k = 0; k < count; ++k) {
+    powers.push_back(r.pow(k));
+    right.push_back(phi * factorial / step.b);
+    factorial *= static_cast<double>(k + 2);
+    phi = phi / step.exact.decay - 1 / factorial;
+  }
+  const auto a = torch::linalg_solve(torch::stack(powers), torch::tensor(right, torch::kFloat64));
+  return {a.data_ptr<double>(), a.data_ptr<double>() + count};
 }
 
-/// UniP of the second order, or of the first where there is no `earlier` node.
-torch::Tensor predicted(const torch::Tensor& x, const Step& step, const torch::Tensor& x0, const Node* earlier) {
-  if (earlier == nullptr) return solved(x, step, x0);
-  const double r = (lambda(earlier->level) - lambda(step.from)) / (lambda(step.to) - lambda(step.from));
-  return solved(x, step, x0 + (earlier->x0 - x0) / (2 * r));
+/// x at the step's end: the solution for a prediction that stays the same, and `change` with the weight B(h).
+torch::Tensor unipc_moved(const torch::Tensor& x, const UniPcStep& step, const torch::Tensor& change) {
+  const auto& [kept, gained, h, decay] = step.exact;
+  const auto constant = kept * x - gained * std::expm1(decay) * step.nodes[0].predicted;
+  return change.defined() ? constant - gained * step.b * change : constant;
 }
 
-/// UniC: the step from `x` done again, knowing the x0 at its end.
-torch::Tensor corrected(const torch::Tensor& x, const Step& step, const torch::Tensor& x0_at_end, const Node& last,
-                        const Node* earlier) {
-  const auto change = x0_at_end - last.x0;
-  if (earlier == nullptr) return solved(x, step, last.x0 + change / 2);
-  // The two equations of the paper's eq. 5, with B(h) = e^-h - 1 (bh2).
-  const double h = lambda(step.to) - lambda(step.from);
-  const double r = (lambda(earlier->level) - lambda(step.from)) / h;
-  const double b = std::expm1(-h);
-  const double phi1 = b / -h - 1;
-  const double phi2 = phi1 / -h - 0.5;
-  const double b1 = phi1 / b, b2 = 2 * phi2 / b;
-  const double on_earlier = (b1 - b2) / (1 - r);
-  return solved(x, step, last.x0 + on_earlier / r * (earlier->x0 - last.x0) + (b1 - on_earlier) * change);
+/// The sum of a_k D_k / r_k over the nodes before the step's own; undefined where there is none.
+torch::Tensor change_of_nodes(const UniPcStep& step, const std::vector<double>& places, const std::vector<double>& a) {
+  torch::Tensor sum;
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    const auto term = a[k] / places[k] * (step.nodes[k + 1].predicted - step.nodes[0].predicted);
+    sum = sum.defined() ? sum + term : term;
+  }
+  return sum;
+}
+
+/// UniP (algorithm 6). Of second order a is 1/2 for either B(h).
+torch::Tensor predicted(const torch::Tensor& x, const UniPcStep& step) {
+  const auto places = node_places(step);
+  if (places.empty()) return unipc_moved(x, step, {});
+  const auto a = places.size() == 1 ? std::vector<double>{0.5} : solved_weights(places, step);
+  return unipc_moved(x, step, change_of_nodes(step, places, a));
+}
+
+/// UniC (algorithm 5): the step from x done again, knowing what is predicted `at_end`, where r is 1. Of first order a
+/// is 1/2.
+torch::Tensor corrected(const torch::Tensor& x, const UniPcStep& step, const torch::Tensor& at_end) {
+  auto places = node_places(step);
+  auto with_end = places;
+  with_end.push_back(1);
+  const auto a = places.empty() ? std::vector<double>{0.5} : solved_weights(with_end, step);
+  const auto change = a.back() * (at_end - step.nodes[0].predicted);
+  return unipc_moved(x, step, places.empty() ? change : change + change_of_nodes(step, places, a));
+}
+
+std::size_t unipc_order(const SampleArgs& args, std::size_t i) {
+  const auto left = args.steps.size() - i;
+  const auto order = std::min(static_cast<std::size_t>(args.options.solver.solver_order), i + 1);
+  if (is_of_first_order(args.steps[i])) return 1;
+  return args.options.solver.lower_order_final ? std::min(order, left) : order;
+}
+
+bool corrects(const SampleArgs& args, std::size_t i) {
+  const auto& disabled = args.options.solver.disable_corrector;
+  return std::find(disabled.begin(), disabled.end(), static_cast<std::int64_t>(args.skipped + i)) == disabled.end();
 }
 
 }  // namespace
 
 torch::Tensor sample_unipc(const SampleArgs& args) {
+  const auto& solver = args.options.solver;
   auto x = args.x.to(torch::kFloat32);
   torch::Tensor before_step;
-  std::vector<Node> nodes;
-  bool was_second_order = false;
+  UniPcStep step{};
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& step = args.steps[i];
-    const auto x0 = args.denoise(x, step.from).x0;
-    if (i > 0) {
-      x = corrected(before_step, args.steps[i - 1], x0, nodes[i - 1], was_second_order ? &nodes[i - 2] : nullptr);
-    }
-    nodes.push_back({step.from, x0});
-    if (i >= 2) nodes[i - 2].x0.reset();  // two are kept
-    was_second_order = i > 0 && i + 1 < args.steps.size();
+    const auto& from = args.steps[i].from;
+    const auto estimate = args.denoise(x, from);
+    const auto prediction = solver.predict_x0 ? estimate.x0 : estimate.eps;
+    if (i > 0 && corrects(args, i - 1)) x = corrected(before_step, step, prediction);
+    step.nodes.push_front({half_log_snr(from), prediction});
+    step.nodes.resize(unipc_order(args, i));
+    step.exact = solver.predict_x0 ? ExponentialStep::of_x0(args.steps[i]) : ExponentialStep::of_eps(args.steps[i]);
+    step.b = solver.solver_type == "bh1" ? step.exact.decay : std::expm1(step.exact.decay);
     before_step = x;
-    x = predicted(x, step, x0, was_second_order ? &nodes[i - 1] : nullptr);
+    x = predicted(x, step);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -166,14 +166,19 @@ std::unique_ptr<ToldModel> told_refiner(const StableDiffusion& model, Request re
   if (!model.refiner)
     throw std::invalid_argument("refiner '" + request.refiner.model + "': expected a model that it was loaded for");
   request.controls.clear();
-  const Denoising own{.start = denoising.start, .steps = denoising.steps, .noise = denoising.noise};
+  const Denoising own{
+      .start = denoising.start, .steps = denoising.steps, .all = denoising.all, .noise = denoising.noise};
   std::vector<std::string> same_warnings;
   return std::make_unique<ToldModel>(*model.refiner, request, own, course, same_warnings);
 }
 
 SamplerOptions sampler_options(const StableDiffusion& model, const Request& request, const Denoising& denoising) {
-  SamplerOptions options{.eta = request.eta, .variance_type = model.schedule.config().variance_type};
-  if (request.noise == "brownian") options.brownian = denoising.span;
+  const auto& config = model.schedule.config();
+  SamplerOptions options{.eta = request.eta,
+                         .variance_type = config.variance_type,
+                         .solver = config.solver,
+                         .timestep_scaling = config.timestep_scaling};
+  if (request.noise == "brownian") options.brownian = ratio_span(denoising.all);
   return options;
 }
 
@@ -208,6 +213,7 @@ NoiseSource noise_of(const Request& request) {
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
   config.sigma_schedule = request.schedule;
+  if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);
 }
 
@@ -234,7 +240,8 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
                                       .noise = denoising.noise,
                                       .options = sampler_options(model, request, denoising),
                                       .on_step = report,
-                                      .adjust = denoising.adjust});
+                                      .adjust = denoising.adjust,
+                                      .skipped = denoising.all.size() - denoising.steps.size()});
   return !ended;
 }
 

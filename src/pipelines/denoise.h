@@ -23,16 +23,16 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor);
 /// One a picture of the request: seed, seed + 1, ...
 NoiseSource noise_of(const Request& request);
 
-/// The model's own, but for what the request has to say.
+/// The model's own, but for what the request has to say; align_your_steps is that of the model's family.
 Schedule schedule_of(const StableDiffusion& model, const Request& request);
 
 /// A pass from noise, or from a noised picture, to latents.
 struct Denoising {
   torch::Tensor start;  ///< [N, C, h, w] at the first step's `from`
   const std::vector<Step>& steps;
-  NoiseSource& noise;         ///< what the sampler draws from
-  RatioSpan span = {};        ///< of all levels, also of those before the first of `steps`
-  torch::Tensor beside = {};  ///< [N, E, h, w], what the UNet takes as channels after the latents' own
+  const std::vector<Step>& all;  ///< those of the whole schedule, of which `steps` are the last
+  NoiseSource& noise;            ///< what the sampler draws from
+  torch::Tensor beside = {};     ///< [N, E, h, w], what the UNet takes as channels after the latents' own
   AdjustLatents adjust = {};
   bool refines = true;  ///< whether the request's refiner takes over on the way
 };

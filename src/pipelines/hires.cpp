@@ -51,8 +51,8 @@ void set_steps(const StableDiffusion& model, std::int64_t count, SecondPass& pas
   const auto total =
       std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength), model.schedule.num_train_timesteps());
   const auto all = make_steps(schedule_of(model, pass.request), total, find_sampler(pass.request.sampler).grid);
-  pass.steps = {all.begin() + static_cast<std::ptrdiff_t>(total - count), all.end()};
-  pass.span = ratio_span(all);
+  pass.steps = without_first(all, total - count);
+  pass.all = all;
 }
 
 }  // namespace
@@ -72,8 +72,8 @@ bool run_second_pass(const StableDiffusion& model, const SecondPass& pass, Gener
   if (pass.steps.empty()) return generated.latents = latents, true;
   const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), pass.steps.front().from),
                             .steps = pass.steps,
+                            .all = pass.all,
                             .noise = noise,
-                            .span = pass.span,
                             .beside = beside_without_mask(model, latents)};
   Generated second{.request = pass.request};  // its warnings are the first pass's again
   const bool whole = denoise(model, denoising, second, on_step);

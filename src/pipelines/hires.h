@@ -8,7 +8,7 @@ namespace sfumato {
 struct SecondPass {
   Request request;          ///< the first one's at the second one's size
   std::vector<Step> steps;  ///< hires.steps of them, the last of those that lie as densely as hires.strength says
-  RatioSpan span = {};      ///< of all of those
+  std::vector<Step> all{};  ///< all of those
 };
 
 /// Throws std::invalid_argument where it would be smaller than one latent pixel or larger than a request may be.

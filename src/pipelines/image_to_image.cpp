@@ -17,8 +17,8 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};
   const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), steps.front().from),
                             .steps = steps,
+                            .all = all,
                             .noise = noise,
-                            .span = ratio_span(all),
                             .beside = beside_without_mask(model, latents)};
   if (denoise(model, denoising, generated, on_step)) generated.images = decode(model, generated.latents);
   return generated;

@@ -90,8 +90,8 @@ bool make_anew(const StableDiffusion& model, const Canvas& canvas, Generated& ge
   Denoising denoising{.start = request.strength < 1 ? add_noise(draws.latents, draws.noise, steps.front().from)
                                                     : draws.noise * initial_noise_scale(schedule, all, grid),
                       .steps = steps,
-                      .noise = noise,
-                      .span = ratio_span(all)};
+                      .all = all,
+                      .noise = noise};
   if (takes_mask(model))
     denoising.beside = torch::cat({mask.repeat({draws.masked.size(0), 1, 1, 1}), draws.masked}, 1);
   else

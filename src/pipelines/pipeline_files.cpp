@@ -73,7 +73,7 @@ nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
   if (config.rescale_betas_zero_snr) json["rescale_betas_zero_snr"] = true;
   if (config.class_name != "EulerDiscreteScheduler") json["set_alpha_to_one"] = config.set_alpha_to_one;
   if (config.class_name == "DDIMScheduler") json["clip_sample"] = config.clip_sample;
-  if (config.class_name == "PNDMScheduler") json["skip_prk_steps"] = true;
+  if (config.class_name == "PNDMScheduler") json["skip_prk_steps"] = config.skip_prk_steps;
   return json;
 }
 

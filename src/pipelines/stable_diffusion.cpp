@@ -82,9 +82,11 @@ std::string StableDiffusion::default_sampler() const {
                                                               {"PNDMScheduler", "pndm"},
                                                               {"TCDScheduler", "tcd"},
                                                               {"UniPCMultistepScheduler", "unipc"}};
-  if (schedule.config().algorithm_type == "sde-dpmsolver++") return "dpm++2m_sde";
+  const auto& solver = schedule.config().solver;
+  if (solver.algorithm_type == "sde-dpmsolver++") return "dpm++2m_sde";
   const auto found = samplers.find(schedule.config().class_name);
-  return found == samplers.end() ? "ddim" : found->second;
+  if (found == samplers.end()) return "ddim";
+  return found->second == "dpm++2m" && solver.solver_order == 3 ? "dpm++3m" : found->second;
 }
 
 std::string StableDiffusion::default_prompt_syntax() const {

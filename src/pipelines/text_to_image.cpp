@@ -22,8 +22,8 @@ bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps
   const auto drawn = noise.draw({model.vae->config().latent_channels, request.height / factor, request.width / factor});
   const Denoising denoising{.start = drawn * scale,
                             .steps = steps,
+                            .all = steps,
                             .noise = noise,
-                            .span = ratio_span(steps),
                             .beside = beside_without_mask(model, drawn),
                             .refines = !request.hires.is_on()};
   return denoise(model, denoising, generated, on_step);

@@ -87,19 +87,22 @@ TEST(ScheduleConfig, TakesOneFlagAtATime) {
 
 TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
   const std::vector<std::tuple<std::string, std::string, Json>> wrong = {
-      {"DPMSolverMultistepScheduler", "solver_order", 3},
-      {"DPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},
-      {"DPMSolverMultistepScheduler", "solver_type", "heun"},
+      {"DPMSolverMultistepScheduler", "solver_order", 4},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "sde-dpmsolver"},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},  // not down to sigma = 0
+      {"DPMSolverMultistepScheduler", "solver_type", "trapezoid"},
       {"DPMSolverMultistepScheduler", "use_flow_sigmas", true},
       {"DPMSolverMultistepScheduler", "lambda_min_clipped", -5.1},
-      {"UniPCMultistepScheduler", "solver_type", "bh1"},
-      {"UniPCMultistepScheduler", "predict_x0", false},
-      {"DEISMultistepScheduler", "lower_order_final", false},
-      {"EulerDiscreteScheduler", "timestep_type", "continuous"},
-      {"EulerDiscreteScheduler", "interpolation_type", "log_linear"},
-      {"EulerDiscreteScheduler", "sigma_max", 80.0},
+      {"UniPCMultistepScheduler", "solver_type", "bh3"},
+      {"UniPCMultistepScheduler", "predict_x0", false},  // likewise
+      {"UniPCMultistepScheduler", "disable_corrector", "all"},
+      {"DEISMultistepScheduler", "solver_order", 0},
+      {"EulerDiscreteScheduler", "interpolation_type", "cubic"},
+      {"EulerDiscreteScheduler", "sigma_max", -80.0},
+      {"UniPCMultistepScheduler", "sigma_max", 80.0},
       {"EulerDiscreteScheduler", "final_sigmas_type", "one"},
-      {"LCMScheduler", "timestep_scaling", 5.0},
+      {"LCMScheduler", "timestep_scaling", "large"},
+      {"PNDMScheduler", "skip_prk_steps", 1},
   };
   for (const auto& [name, key, value] : wrong) {
     const auto message = refusal({{"_class_name", name}, {key, value}});
@@ -107,11 +110,49 @@ TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
     // Another class does not look at it.
     EXPECT_EQ(refusal({{"_class_name", "DDIMScheduler"}, {key, value}}), "") << key;
   }
-  EXPECT_NE(refusal({{"_class_name", "DPMSolverMultistepScheduler"},
-                     {"final_sigmas_type", "sigma_min"},
-                     {"euler_at_final", true}})
-                .find("euler_at_final"),
-            std::string::npos);
+}
+
+TEST(ScheduleConfig, RefusesContinuousTimestepsWhereTheyWouldCount) {
+  const Json euler = {{"_class_name", "EulerDiscreteScheduler"}, {"timestep_type", "continuous"}};
+  EXPECT_EQ(refusal(euler), "");
+  auto with_v = euler;
+  with_v["prediction_type"] = "v_prediction";
+  EXPECT_NE(refusal(with_v).find("'timestep_type' is \"continuous\""), std::string::npos) << refusal(with_v);
+}
+
+TEST(ScheduleConfig, SaysWhatASolverIsToldAndWritesItAgain) {
+  const Json dpm = {{"_class_name", "DPMSolverMultistepScheduler"},
+                    {"solver_order", 3},
+                    {"solver_type", "heun"},
+                    {"algorithm_type", "dpmsolver"},
+                    {"final_sigmas_type", "sigma_min"},
+                    {"lower_order_final", false},
+                    {"euler_at_final", true}};
+  const Json unipc = {{"_class_name", "UniPCMultistepScheduler"},
+                      {"solver_order", 1},
+                      {"solver_type", "bh1"},
+                      {"predict_x0", false},
+                      {"final_sigmas_type", "sigma_min"},
+                      {"disable_corrector", {0, 3}}};
+  const Json deis = {{"_class_name", "DEISMultistepScheduler"}, {"solver_order", 3}, {"lower_order_final", false}};
+  const Json pndm = {{"_class_name", "PNDMScheduler"}, {"skip_prk_steps", true}};
+  const Json lcm = {{"_class_name", "LCMScheduler"}, {"timestep_scaling", 5.0}};
+  const Json euler = {{"_class_name", "EulerDiscreteScheduler"},
+                      {"sigma_min", 0.1},
+                      {"sigma_max", 9.0},
+                      {"interpolation_type", "log_linear"}};
+  for (const auto& json : {dpm, unipc, deis, pndm, lcm, euler}) {
+    const auto written = ScheduleConfig::from_json(json).to_json();
+    for (const auto& [key, value] : json.items()) EXPECT_EQ(written.value(key, Json()), value) << key;
+  }
+  EXPECT_EQ(ScheduleConfig::from_json(dpm).solver.solver_order, 3);
+  EXPECT_EQ(ScheduleConfig::from_json(unipc).solver.disable_corrector, (std::vector<std::int64_t>{0, 3}));
+}
+
+TEST(ScheduleConfig, HasTheRungeKuttaStepsOfPndmWhereItsClassDoes) {
+  EXPECT_FALSE(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"}}).skip_prk_steps);
+  EXPECT_TRUE(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"}, {"skip_prk_steps", true}}).skip_prk_steps);
+  EXPECT_TRUE(ScheduleConfig::from_json({{"_class_name", "DDIMScheduler"}}).skip_prk_steps);
 }
 
 // The scheduler_config.json that the published models have, as their folders say.

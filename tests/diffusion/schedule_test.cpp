@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "diffusion/steps.h"
 #include "diffusion/timesteps.h"
@@ -160,6 +161,41 @@ TEST(Steps, ImageToImageRestartsFromNothingNoisierThanItsImage) {
     EXPECT_EQ(some.back().to.sigma, 0);
   }
   EXPECT_EQ(last_steps(steps, 20, 0.9).size(), steps.size() - 2);  // above the restarts' 2
+}
+
+Schedule with_runge_kutta() {
+  return Schedule(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"}, {"skip_prk_steps", false}}));
+}
+
+// timesteps, half a stride of 100 / 2 lower and the end of each of the first three steps, as prk_timesteps has them.
+TEST(Steps, PndmsFirstThreeAreOfRungeAndKuttaInFourEach) {
+  const auto steps = make_steps(with_runge_kutta(), 10, StepGrid::pndm);
+  std::vector<double> told, reached;
+  for (const auto& step : steps) told.push_back(step.from.t), reached.push_back(step.to.t);
+  EXPECT_EQ(told, (std::vector<double>{900, 850, 850, 800, 800, 750, 750, 700, 700, 650, 650, 600, 600, 500, 400, 300,
+                                       200, 100, 0}));
+  EXPECT_EQ(std::vector<double>(reached.begin(), reached.begin() + 5), (std::vector<double>{850, 850, 800, 800, 750}));
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    EXPECT_EQ(is_runge_kutta(steps, i) && i % 4 == 0, i < 12 && i % 4 == 0);
+  EXPECT_THROW(make_steps(with_runge_kutta(), 3, StepGrid::pndm), std::invalid_argument);
+}
+
+TEST(Steps, ImageToImageLeavesOutStepsOfRungeAndKuttaAsWhole) {
+  const auto steps = make_steps(with_runge_kutta(), 10, StepGrid::pndm);
+  for (const auto& [strength, first, count] : std::vector<std::tuple<double, double, std::size_t>>{
+           {1, 900, 19}, {0.9, 800, 15}, {0.8, 700, 11}, {0.7, 600, 7}, {0.5, 400, 5}, {0.1, 0, 1}}) {
+    const auto some = last_steps(steps, 10, strength);
+    ASSERT_EQ(some.size(), count) << strength;
+    EXPECT_EQ(some.front().from.t, first) << strength;
+    EXPECT_EQ(is_runge_kutta(some, 0), strength > 0.75) << strength;
+  }
+}
+
+TEST(Steps, PndmWithoutThemHasNone) {
+  for (std::int64_t n = 1; n <= 12; ++n) {
+    const auto steps = make_steps(Schedule(stable_diffusion()), n, StepGrid::pndm);
+    for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_FALSE(is_runge_kutta(steps, i)) << n << " " << i;
+  }
 }
 
 TEST(Steps, ConsistencyModelsHaveNoMoreStepsThanTheyWereDistilledWith) {

@@ -13,6 +13,9 @@ BETAS = {
 SPACINGS = ("leading", "linspace", "trailing")
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 FLAGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
+SIGMA_MIN = {"final_sigmas_type": "sigma_min"}
+# Below and from 15 on, where lower_order_final counts for DPM-Solver and DEIS.
+FEW_STEPS = (1, 2, 3, 4, 14, 15)
 
 
 def ddim_cases():
@@ -89,6 +92,21 @@ def euler_cases():
         yield BETAS["scaled_linear"] | {"timestep_spacing": "trailing", "final_sigmas_type": "sigma_min"}, steps, {}
 
 
+def euler_only_cases():
+    """What of EulerDiscreteScheduler's settings no other class has."""
+    yield from euler_cases()
+    for spacing, steps in itertools.product(SPACINGS, (1, 2, 7, 25)):
+        config = BETAS["scaled_linear"] | {"timestep_spacing": spacing}
+        for flag in FLAGS:
+            yield config | {flag: True, "sigma_min": 0.1, "sigma_max": 9.0}, steps, {}
+            yield config | {flag: True, "sigma_max": 80.0}, steps, {}
+            yield config | {flag: True, "interpolation_type": "log_linear"}, steps, {}
+        for prediction, final in itertools.product(PREDICTIONS[:2], ("zero", "sigma_min")):
+            log_linear = {"interpolation_type": "log_linear", "prediction_type": prediction, "final_sigmas_type": final}
+            yield config | log_linear, steps, {}
+        yield config | {"timestep_type": "continuous", "sigma_min": 0.1}, steps, {}
+
+
 def dpm_solver_cases():
     yield from euler_cases()
     for prediction in PREDICTIONS:
@@ -96,8 +114,43 @@ def dpm_solver_cases():
         yield BETAS["scaled_linear"] | {"prediction_type": prediction}, 15, {}
 
 
+def solver_cases(settings, step_counts=FEW_STEPS):
+    """Each of the solver's settings with the model's timesteps and with Karras', from noise and from a noised picture:
+    of 20 steps, the 16 or fewer left are no few. Not Karras' down to sigma_min, where they end themselves: the
+    reference's last step then divides 0 by 0."""
+    for setting, prediction, karras in itertools.product(settings, PREDICTIONS[:2], (False, True)):
+        if karras and setting.get("final_sigmas_type") == "sigma_min":
+            continue
+        config = BETAS["scaled_linear"] | {"prediction_type": prediction, "use_karras_sigmas": karras}
+        for steps in step_counts:
+            yield config | setting, steps, {}
+        for steps, strength in ((20, 0.8), (20, 0.3), (10, 0.5)):
+            yield config | {"timestep_spacing": "leading", "steps_offset": 1} | setting, steps, {"strength": strength}
+
+
+def dpm_orders(**setting):
+    for order, kind in ((1, "midpoint"), (2, "midpoint"), (2, "heun"), (3, "midpoint")):
+        yield setting | {"solver_order": order, "solver_type": kind}
+
+
+def dpm_order_cases():
+    yield from solver_cases(dpm_orders())
+    yield from solver_cases(dpm_orders(lower_order_final=False))
+    yield from solver_cases(dpm_orders(lower_order_final=False, **SIGMA_MIN))
+    yield from solver_cases(dpm_orders(euler_at_final=True, **SIGMA_MIN), (3, 15))
+    for betas, spacing in itertools.product(BETAS.values(), SPACINGS):
+        for setting in dpm_orders(timestep_spacing=spacing):
+            yield betas | setting, 20, {}
+
+
+def dpm_third_order_cases():
+    for betas, spacing, prediction, steps in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS[:2], (3, 14, 20)):
+        yield betas | {"timestep_spacing": spacing, "prediction_type": prediction, "solver_order": 3}, steps, {}
+
+
 def dpm_multistep_cases():
     yield from dpm_solver_cases()
+    yield from dpm_order_cases()
     for steps in (7, 25):
         yield BETAS["scaled_linear"] | {"use_lu_lambdas": True}, steps, {}
 
@@ -105,6 +158,28 @@ def dpm_multistep_cases():
 def sde_cases():
     for config, steps, options in dpm_multistep_cases():
         yield config | {"algorithm_type": "sde-dpmsolver++"}, steps, options
+
+
+def dpm_all_forms_cases():
+    """dpmsolver too: for eps, which does not reach sigma = 0."""
+    yield from dpm_multistep_cases()
+    yield from solver_cases(dpm_orders(algorithm_type="dpmsolver", **SIGMA_MIN))
+    yield from solver_cases(dpm_orders(algorithm_type="dpmsolver", lower_order_final=False, **SIGMA_MIN))
+    thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
+    yield BETAS["linear"] | SIGMA_MIN | {"algorithm_type": "dpmsolver"} | thresholding, 20, {}
+
+
+def unipc_cases():
+    """Without lower_order_final not to sigma = 0, where the reference's weights are infinite."""
+    yield from dpm_solver_cases()
+    for order, kind in itertools.product((1, 2, 3), ("bh1", "bh2")):
+        setting = {"solver_order": order, "solver_type": kind}
+        corrected = setting | {"disable_corrector": [0, 1, 6]}
+        yield from solver_cases((setting, corrected, setting | SIGMA_MIN))
+        yield from solver_cases((corrected | SIGMA_MIN | {"lower_order_final": False},))
+        yield from solver_cases((setting | SIGMA_MIN | {"predict_x0": False},))
+    for betas, spacing in itertools.product(BETAS.values(), SPACINGS):
+        yield betas | {"timestep_spacing": spacing, "solver_order": 3, "solver_type": "bh1"}, 20, {}
 
 
 def heun_cases():
@@ -126,6 +201,12 @@ def deis_cases():
         yield BETAS["scaled_linear"] | {"prediction_type": prediction}, steps, {}
     thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
     yield BETAS["linear"] | thresholding, 20, {}
+    for order, final in itertools.product((1, 2, 3), (True, False)):
+        for config, steps, options in solver_cases(({"solver_order": order, "lower_order_final": final},)):
+            if steps > 1 or not config["use_karras_sigmas"]:
+                yield config, steps, options
+    for betas, spacing in itertools.product(("linear", "scaled_linear"), SPACINGS):
+        yield BETAS[betas] | {"timestep_spacing": spacing, "solver_order": 3}, 20, {}
 
 
 def kdiffusion_cases():
@@ -157,11 +238,19 @@ def lcm_cases():
     yield from consistency_cases()
     for prediction in PREDICTIONS:
         yield {"prediction_type": prediction, "clip_sample": True, "clip_sample_range": 0.7}, 4, {}
+        # So small that x itself is a part of what is denoised.
+        for scaling, steps in itertools.product((0.01, 0.001), (4, 50)):
+            yield {"prediction_type": prediction, "timestep_scaling": scaling}, steps, {}
 
 
 def pndm_cases():
-    """Of the "leading" spacing: with another one the reference's second step does not start where the first one did.
-    Only of eps: the reference extrapolates the raw output, and takes a v for one of the present timestep."""
+    """Only of eps: the reference extrapolates the raw output, and takes a v for one of the present timestep. Without
+    Runge-Kutta steps of the "leading" spacing: with another one the second step does not start where the first one did."""
     for betas, offset, one in itertools.product(BETAS.values(), (0, 1), (False, True)):
         for steps in (2, 3, 7, 50):
             yield betas | {"skip_prk_steps": True, "steps_offset": offset, "set_alpha_to_one": one}, steps, {}
+    for betas, spacing, offset, one in itertools.product(BETAS.values(), SPACINGS, (0, 1), (False, True)):
+        # The strides of 9 and 30 steps are odd: the middle of one then is not where the network is asked.
+        for steps in (4, 5, 9, 20, 30):
+            config = {"skip_prk_steps": False, "timestep_spacing": spacing, "set_alpha_to_one": one}
+            yield betas | config | {"steps_offset": offset}, steps, {}

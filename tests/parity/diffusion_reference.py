@@ -69,7 +69,7 @@ def toy_network(x, t, variance_type):
     return torch.cat([raw, variance**2 if variance_type == "learned" else variance], dim=1)
 
 
-def trajectory(scheduler, steps, variance_type, sigmas=None, **step_options):
+def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, **step_options):
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
     scheduler.set_timesteps(**({"num_inference_steps": steps} if sigmas is None else {"sigmas": sigmas}))
     x = randn_tensor(SHAPE, generator=generators, dtype=torch.float32) * scheduler.init_noise_sigma
@@ -78,14 +78,17 @@ def trajectory(scheduler, steps, variance_type, sigmas=None, **step_options):
     draw = lambda: randn_tensor(SHAPE, generator=generators, dtype=torch.float32)
     if hasattr(scheduler, "noise_sampler"):
         scheduler.noise_sampler = kdiffusion.BrownianPath(draw)
-    latents, timesteps = [], []
-    for i, t in enumerate(scheduler.timesteps):
+    first = (steps - int(steps * strength)) * scheduler.order  # get_timesteps of the image-to-image pipelines
+    if first > 0:
+        scheduler.set_begin_index(first)
+    left, latents, timesteps = scheduler.timesteps[first:], [], []
+    for i, t in enumerate(left):
         raw = toy_network(scheduler.scale_model_input(x, t), float(t), variance_type)
         x = scheduler.step(raw, t, x, **step_options).prev_sample
         # Those of order 2 take two evaluations a step, and step() is called for each.
         if scheduler.order == 1 or i % 2 == 0:
             timesteps.append(float(t))
-        if scheduler.order == 1 or i % 2 == 1 or i + 1 == len(scheduler.timesteps):
+        if scheduler.order == 1 or i % 2 == 1 or i + 1 == len(left):
             latents.append(x)
     return torch.stack(latents), timesteps
 
@@ -131,9 +134,10 @@ def main(out_dir):
         (DDIMScheduler, "ddim", cases_of.ddim_cases()),
         (DDIMInverseScheduler, "ddim_inverse", cases_of.inverse_cases()),
         (DDPMScheduler, "ddpm", cases_of.ddpm_cases()),
-        (EulerDiscreteScheduler, "euler", cases_of.euler_cases()),
+        (EulerDiscreteScheduler, "euler", cases_of.euler_only_cases()),
         (EulerAncestralDiscreteScheduler, "euler_a", cases_of.sigma_cases(zero_snr_too=True)),
-        (DPMSolverMultistepScheduler, "dpm++2m", cases_of.dpm_multistep_cases()),
+        (DPMSolverMultistepScheduler, "dpm++2m", cases_of.dpm_all_forms_cases()),
+        (DPMSolverMultistepScheduler, "dpm++3m", cases_of.dpm_third_order_cases()),
         (DPMSolverMultistepScheduler, "dpm++2m_sde", cases_of.sde_cases()),
         (HeunDiscreteScheduler, "heun", cases_of.heun_cases()),
         (LMSDiscreteScheduler, "lms", cases_of.heun_cases()),
@@ -141,7 +145,7 @@ def main(out_dir):
         (KDPM2AncestralDiscreteScheduler, "dpm2_a", cases_of.heun_cases()),
         (DPMSolverSDEScheduler, "dpm++sde", cases_of.heun_cases()),
         (PNDMScheduler, "pndm", cases_of.pndm_cases()),
-        (UniPCMultistepScheduler, "unipc", cases_of.dpm_solver_cases()),
+        (UniPCMultistepScheduler, "unipc", cases_of.unipc_cases()),
         (DEISMultistepScheduler, "deis", cases_of.deis_cases()),
         (LCMScheduler, "lcm", cases_of.lcm_cases()),
         (TCDScheduler, "tcd", cases_of.consistency_cases(eta=0.3)),
@@ -151,6 +155,8 @@ def main(out_dir):
             case = {"sampler": sampler, "config": json.loads(scheduler.to_json_string()), "steps": steps}
             if sampler == "ddim_inverse":
                 case["config"]["_class_name"] = "DDIMScheduler"  # the folder that it belongs to
+            if sampler == "dpm++3m":
+                del case["config"]["solver_order"]  # it is the sampler's
             if starts_without_signal(scheduler, steps):
                 cases.append(case | {"refused": True})
                 continue

@@ -23,9 +23,9 @@ double trajectory_tolerance(const Json& one) {
   const auto sampler = one.at("sampler").get<std::string>();
   if (one.contains("schedule")) return 3e-4;  // the timesteps too come from sigma in float32
   static const std::map<std::string, double> rounded = {
-      {"euler_a", 5e-4},     {"dpm2_a", 1e-3},    {"dpm2", 2e-4}, {"dpm++sde", 2e-4}, {"lms", 1e-4},
-      {"restart", 1e-4},     {"deis", 1e-4},      {"heun", 5e-5}, {"dpm++2m", 5e-5},  {"dpm++2m_sde", 1e-4},
-      {"dpm++3m_sde", 5e-5}, {"dpm++2s_a", 5e-5}, {"unipc", 5e-5}};
+      {"euler_a", 5e-4}, {"dpm2_a", 1e-3},      {"dpm2", 2e-4},      {"dpm++sde", 2e-4}, {"lms", 1e-4},
+      {"restart", 1e-4}, {"deis", 1e-4},        {"heun", 5e-5},      {"dpm++2m", 5e-5},  {"dpm++2m_sde", 1e-4},
+      {"dpm++3m", 5e-5}, {"dpm++3m_sde", 5e-5}, {"dpm++2s_a", 5e-5}, {"unipc", 5e-5}};
   const auto found = rounded.find(sampler);
   return found == rounded.end() ? 1e-5 : found->second;
 }
@@ -66,8 +66,7 @@ TEST_P(Trajectories, HaveTheReferencesTimesteps) {
     if (GetParam() == "ddim_inverse") std::reverse(expected.begin(), expected.end());
     // Float32's spacing near 999: timesteps between integers are kept in it; or what its rounding of sigma moves them.
     const double rounding = one.contains("schedule") ? 2.5e-4 : 6.2e-5;
-    const auto sampler = sampler_of(one);
-    const auto steps = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
+    const auto steps = steps_of(one, schedule);
     ASSERT_EQ(steps.size(), expected.size());
     for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_NEAR(steps[i].from.t, expected[i], rounding) << "step " << i;
   });
@@ -94,8 +93,8 @@ TEST_P(Trajectories, DifferWithATimestepOffByOne) {
 
 INSTANTIATE_TEST_SUITE_P(Samplers, Trajectories,
                          testing::Values("ddim", "ddim_inverse", "ddpm", "euler", "euler_a", "dpm++2m", "dpm++2m_sde",
-                                         "dpm++3m_sde", "dpm++2s_a", "dpm++sde", "heun", "restart", "lms", "dpm2",
-                                         "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd"),
+                                         "dpm++3m", "dpm++3m_sde", "dpm++2s_a", "dpm++sde", "heun", "restart", "lms",
+                                         "dpm2", "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd"),
                          [](const auto& info) {
                            auto name = info.param;
                            std::replace(name.begin(), name.end(), '+', 'p');

@@ -48,27 +48,39 @@ Sampler sampler_of(const Json& one) {
   return {.name = name, .label = "", .description = "", .grid = StepGrid::ddim, .sample = invert_ddim};
 }
 
+std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
+  const auto count = one.at("steps").get<std::int64_t>();
+  return last_steps(make_steps(schedule, count, sampler_of(one).grid), count, one.value("strength", 1.0));
+}
+
 torch::Tensor trajectory(const Json& one, double t_error) {
   const auto schedule = schedule_of(one);
   const auto sampler = sampler_of(one);
-  const auto steps = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
-  const auto& variance_type = schedule.config().variance_type;
-  const auto denoise = make_denoiser(toy_network(variance_type, t_error), Prediction::of(schedule.config()));
+  const auto steps = steps_of(one, schedule);
+  const auto& config = schedule.config();
+  const auto& variance_type = config.variance_type;
+  const auto denoise = make_denoiser(toy_network(variance_type, t_error), Prediction::of(config));
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
   // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.
   const bool is_solver = sampler.grid == StepGrid::solver || sampler.grid == StepGrid::deis;
   const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver;
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
-  sampler.sample({.denoise = denoise,
-                  .x = initial * initial_noise_scale(schedule, steps, sampler.grid),
-                  .steps = steps,
-                  .noise = noise,
-                  .options = {.eta = one.value("eta", 0.0), .variance_type = variance_type},
-                  .on_step = [&](int step, int, const torch::Tensor& x) {
-                    latents.push_back(keeps_scaled ? x / steps[step].to.alpha : x);
-                    return true;
-                  }});
+  sampler.sample(
+      {.denoise = denoise,
+       .x = initial * initial_noise_scale(schedule, steps, sampler.grid),
+       .steps = steps,
+       .noise = noise,
+       .options = {.eta = one.value("eta", 0.0),
+                   .variance_type = variance_type,
+                   .solver = config.solver,
+                   .timestep_scaling = config.timestep_scaling},
+       .on_step =
+           [&](int step, int, const torch::Tensor& x) {
+             latents.push_back(keeps_scaled ? x / steps[step].to.alpha : x);
+             return true;
+           },
+       .skipped = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid).size() - steps.size()});
   return torch::stack(latents);
 }
 

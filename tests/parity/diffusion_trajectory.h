@@ -31,6 +31,9 @@ Network toy_network(const std::string& variance_type, double t_error = 0);
 /// The schedule of a case's config, with the sigma_schedule that it names beside it.
 Schedule schedule_of(const Json& one);
 
+/// The steps of a case, where it has a `strength` those of image-to-image.
+std::vector<Step> steps_of(const Json& one, const Schedule& schedule);
+
 /// Our latents after each step of a case, [steps, 2, 4, 4, 4].
 torch::Tensor trajectory(const Json& one, double t_error = 0);
 

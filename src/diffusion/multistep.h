@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include "diffusion/samplers.h"
+
+// What the multistep solvers share.
+
+namespace sfumato {
+
+/// lambda: half the logarithm of the signal-to-noise ratio; infinite at sigma = 0.
+double half_log_snr(const Level& level);
+
+/// A step of an exponential integrator: x becomes kept x - gained (e^decay - 1) p for a prediction p that stays the
+/// same on the way. Of x0 (Lu et al. 2022b, eq. 8; DPM-Solver++) or of eps (Lu et al. 2022a, eq. 3.7; DPM-Solver).
+struct ExponentialStep {
+  double kept;
+  double gained;
+  double h;      ///< how far it goes in lambda
+  double decay;  ///< -h of x0, h of eps
+
+  static ExponentialStep of_x0(const Step& step);
+  static ExponentialStep of_eps(const Step& step);
+};
+
+/// Whether a step ends clean, or where it begins, as after Karras' levels with final_sigmas_type sigma_min: infinitely
+/// far in lambda or not at all, so that no order but the first can be told.
+bool is_of_first_order(const Step& step);
+
+/// The order that a step is made at: the config's, but no more than there are predictions by then; and where the whole
+/// schedule has fewer than 15 steps, with lower_order_final, no more than there are steps left.
+std::size_t multistep_order(const SampleArgs& args, std::size_t step);
+
+}  // namespace sfumato
