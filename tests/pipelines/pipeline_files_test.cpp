@@ -117,10 +117,10 @@ TEST(PipelineFolder, LeavesNothingWhereAStopIsRequestedBetweenTwoNetworks) {
   std::filesystem::remove_all(top);
   int asked = 0;
   const ConversionOptions options{.dtype = std::nullopt, .stop_requested = [&] { return ++asked == 3; }};
-  EXPECT_FALSE(write_pipeline_folder(small_xl({}), top / "model", options));
+  EXPECT_FALSE(write_pipeline_folder(small_xl(nlohmann::ordered_json::object()), top / "model", options));
   EXPECT_EQ(asked, 3);
   EXPECT_TRUE(std::filesystem::is_empty(top)) << "neither the folder nor what was written beside it";
-  EXPECT_FALSE(write_single_file(small_xl({}), top / "model.safetensors",
+  EXPECT_FALSE(write_single_file(small_xl(nlohmann::ordered_json::object()), top / "model.safetensors",
                                  {.dtype = std::nullopt, .stop_requested = [] { return true; }}));
   EXPECT_TRUE(std::filesystem::is_empty(top));
   std::filesystem::remove_all(top);
