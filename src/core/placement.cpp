@@ -21,8 +21,8 @@ torch::Device parse_device(const std::string& name) {
 }
 
 torch::Dtype parse_dtype(const std::string& name) {
-  if (name == "float32" || name == "fp32") return torch::kFloat32;
-  if (name == "float16" || name == "fp16") return torch::kFloat16;
+  if (name == "float32" || name == "fp32" || name == "f32") return torch::kFloat32;
+  if (name == "float16" || name == "fp16" || name == "f16") return torch::kFloat16;
   if (name == "bfloat16" || name == "bf16") return torch::kBFloat16;
   throw std::invalid_argument("dtype '" + name + "': expected float32 (fp32), float16 (fp16) or bfloat16 (bf16)");
 }
