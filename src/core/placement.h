@@ -16,7 +16,7 @@ struct Placement {
 /// Throws std::invalid_argument for another name and where that device is not present.
 torch::Device parse_device(const std::string& name);
 
-/// "float32", "float16" or "bfloat16", and the short forms fp32, fp16, bf16. Throws std::invalid_argument.
+/// "float32", "float16" or "bfloat16", and the short forms fp32 (f32), fp16 (f16), bf16. Throws std::invalid_argument.
 torch::Dtype parse_dtype(const std::string& name);
 
 /// The long name of a dtype that parse_dtype knows.
