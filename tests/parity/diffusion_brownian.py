@@ -14,12 +14,13 @@ import diffusion_kdiffusion as kdiffusion
 sampling = kdiffusion.sampling
 SHAPE = (2, 4, 4, 4)
 SEEDS = (5, 6)
-BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "linspace"}
+CONFIG = {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+          "beta_end": 0.012, "timestep_spacing": "linspace"}
 
 
 def every_sigma(dtype):
     """Of Stable Diffusion's timesteps, from tables in `dtype`: float32's are what the web UI has."""
-    betas = np.linspace(BETAS["beta_start"] ** 0.5, BETAS["beta_end"] ** 0.5, 1000) ** 2
+    betas = np.linspace(CONFIG["beta_start"] ** 0.5, CONFIG["beta_end"] ** 0.5, 1000) ** 2
     alphas_cumprod = torch.tensor(np.cumprod(1 - betas)).to(dtype)
     return ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5
 
@@ -115,7 +116,7 @@ def trajectory_cases(network):
         if dtype == torch.float32 and schedule == "discrete":
             continue  # between timesteps k-diffusion's levels are others than diffusers'
         levels = levels_of(schedule, steps, name == "dpm++2m_sde", dtype)
-        case = {"sampler": name, "config": BETAS | {"prediction_type": prediction_type}, "schedule": schedule}
+        case = {"sampler": name, "config": CONFIG | {"prediction_type": prediction_type}, "schedule": schedule}
         case |= {"steps": steps, "skipped": skipped, "precision": str(dtype).removeprefix("torch.")}
         yield case, trajectory(sample, levels, skipped, prediction_type, network)
 
