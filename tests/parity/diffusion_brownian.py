@@ -80,7 +80,7 @@ def levels_of(schedule, n, whole, dtype):
         told = t.round() if whole else t.astype(np.float32)
     else:
         told = np.linspace(0, 999, n + 1).round()[:0:-1] if whole else np.linspace(0, 999, n)[::-1].astype(np.float32)
-        sigmas = torch.tensor(np.interp(told if whole else np.linspace(0, 999, n)[::-1], np.arange(1000), exact))
+        sigmas = torch.tensor(np.interp(told, np.arange(1000), exact))  # of timesteps in float32, as diffusers has them
     return torch.cat([sigmas, sigmas.new_zeros(1)]), told.astype(np.float64)
 
 
@@ -111,7 +111,7 @@ def trajectory_cases(network):
                 "dpm++3m_sde": sampling.sample_dpmpp_3m_sde}
     for (name, sample), schedule, prediction_type, (steps, skipped), dtype in itertools.product(
         samplers.items(), ("discrete", "karras"), ("epsilon", "v_prediction"),
-        ((2, 0), (7, 0), (7, 3), (16, 0), (30, 0), (30, 11)), (torch.float64, torch.float32)
+        ((3, 0), (7, 0), (7, 3), (16, 0), (30, 0), (30, 11)), (torch.float64, torch.float32)
     ):
         if dtype == torch.float32 and schedule == "discrete":
             continue  # between timesteps k-diffusion's levels are others than diffusers'
