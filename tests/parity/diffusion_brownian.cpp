@@ -75,9 +75,11 @@ torch::Tensor noise_of(const Json& one, NoiseError error = {}) {
                         .on_step = {}};
   StepNoise noise(args);
   std::vector<torch::Tensor> drawn;
-  for (const auto& pair : one.at("noise_between"))
-    drawn.push_back(
-        noise.between({.sigma = pair.at(0).get<double>()}, {.sigma = pair.at(1).get<double>() + error.point}));
+  for (const auto& pair : one.at("noise_between")) {
+    const auto above = pair.at(0).get<double>(), below = pair.at(1).get<double>();
+    const double moved = above - below > 1e-5 ? below + error.point : below;
+    drawn.push_back(noise.between({.sigma = above}, {.sigma = moved}));
+  }
   return torch::stack(drawn);
 }
 

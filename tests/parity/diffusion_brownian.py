@@ -14,12 +14,13 @@ import diffusion_kdiffusion as kdiffusion
 sampling = kdiffusion.sampling
 SHAPE = (2, 4, 4, 4)
 SEEDS = (5, 6)
-BETAS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "linspace"}
+CONFIG = {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+          "beta_end": 0.012, "timestep_spacing": "linspace"}
 
 
 def every_sigma(dtype):
     """Of Stable Diffusion's timesteps, from tables in `dtype`: float32's are what the web UI has."""
-    betas = np.linspace(BETAS["beta_start"] ** 0.5, BETAS["beta_end"] ** 0.5, 1000) ** 2
+    betas = np.linspace(CONFIG["beta_start"] ** 0.5, CONFIG["beta_end"] ** 0.5, 1000) ** 2
     alphas_cumprod = torch.tensor(np.cumprod(1 - betas)).to(dtype)
     return ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5
 
@@ -79,7 +80,7 @@ def levels_of(schedule, n, whole, dtype):
         told = t.round() if whole else t.astype(np.float32)
     else:
         told = np.linspace(0, 999, n + 1).round()[:0:-1] if whole else np.linspace(0, 999, n)[::-1].astype(np.float32)
-        sigmas = torch.tensor(np.interp(told if whole else np.linspace(0, 999, n)[::-1], np.arange(1000), exact))
+        sigmas = torch.tensor(np.interp(told, np.arange(1000), exact))  # of timesteps in float32, as diffusers has them
     return torch.cat([sigmas, sigmas.new_zeros(1)]), told.astype(np.float64)
 
 
@@ -110,12 +111,12 @@ def trajectory_cases(network):
                 "dpm++3m_sde": sampling.sample_dpmpp_3m_sde}
     for (name, sample), schedule, prediction_type, (steps, skipped), dtype in itertools.product(
         samplers.items(), ("discrete", "karras"), ("epsilon", "v_prediction"),
-        ((2, 0), (7, 0), (7, 3), (16, 0), (30, 0), (30, 11)), (torch.float64, torch.float32)
+        ((3, 0), (7, 0), (7, 3), (16, 0), (30, 0), (30, 11)), (torch.float64, torch.float32)
     ):
         if dtype == torch.float32 and schedule == "discrete":
             continue  # between timesteps k-diffusion's levels are others than diffusers'
         levels = levels_of(schedule, steps, name == "dpm++2m_sde", dtype)
-        case = {"sampler": name, "config": BETAS | {"prediction_type": prediction_type}, "schedule": schedule}
+        case = {"sampler": name, "config": CONFIG | {"prediction_type": prediction_type}, "schedule": schedule}
         case |= {"steps": steps, "skipped": skipped, "precision": str(dtype).removeprefix("torch.")}
         yield case, trajectory(sample, levels, skipped, prediction_type, network)
 
