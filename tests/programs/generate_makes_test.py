@@ -182,7 +182,7 @@ class Makes(Programs):
             made = {}
             for noise in ("", "generator", "brownian"):
                 name = f"{sampler}_{noise}.png"
-                arguments = ["-s", "5", "--steps", "4", "--sampler", sampler, *(["--noise", noise] if noise else [])]
+                arguments = ["-s", "5", "--sampler", sampler, *(["--noise", noise] if noise else [])]
                 self.makes(TXT2IMG, "a cat", *arguments, "-o", name)
                 self.assertIn(f'"noise":"{noise or usual}"', said(name))
                 self.makes(TXT2IMG, "--from-image", name, "-o", f"again_{name}")
@@ -190,7 +190,7 @@ class Makes(Programs):
                 made[noise] = pixels(self.folder / name)
             self.assertEqual(made[""], made[usual])
             self.assertNotEqual(made["generator"], made["brownian"])
-        self.makes(TXT2IMG, "a cat", "-s", "4", "-b", "2", "--steps", "4", "--sampler", "dpm++sde", "-o", "{index}.png")
+        self.makes(TXT2IMG, "a cat", "-s", "4", "-b", "2", "--sampler", "dpm++sde", "-o", "{index}.png")
         second, alone = decoded(self.folder / "2.png"), decoded(self.folder / "dpm++sde_brownian.png")
         self.assertLessEqual(max(abs(a - b) for row, other in zip(second, alone) for a, b in zip(row, other)), 1)
         self.makes(TXT2IMG, "a cat", "-s", "5", "--sampler", "euler_a", "-o", "euler.png")
