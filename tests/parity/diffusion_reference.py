@@ -165,7 +165,7 @@ def main(out_dir):
             case |= options | {"timesteps": timesteps}
             if not torch.isfinite(latents).all():
                 # From alpha = 0 with eta 1 the direction's length is the root of 0, rounded below 0 in float32.
-                assert config["rescale_betas_zero_snr"] and options == {"eta": 1.0}, case
+                assert config.get("rescale_betas_zero_snr") and options == {"eta": 1.0}, case
                 cases.append(case | {"not_finite": True})
                 continue
             # Where levels fall between timesteps, float32 tables move the timestep that the network is told.

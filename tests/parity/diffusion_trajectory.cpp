@@ -50,7 +50,8 @@ Sampler sampler_of(const Json& one) {
 
 std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
   const auto count = one.at("steps").get<std::int64_t>();
-  return last_steps(make_steps(schedule, count, sampler_of(one).grid), count, one.value("strength", 1.0));
+  const auto all = make_steps(schedule, count, sampler_of(one).grid);
+  return one.contains("strength") ? last_steps(all, count, one.at("strength").get<double>()) : all;
 }
 
 torch::Tensor trajectory(const Json& one, double t_error) {
