@@ -15,8 +15,7 @@ LoraMatrix difference_delta(const LoraParts& parts) {
 }  // namespace
 
 LoraMethod difference_method() {
-  return {"a difference",
-          {{".diff", "diff"}, {".diff_b", "diff", ".bias"}, {".w_norm", "diff"}, {".b_norm", "diff", ".bias"}},
+  return {{{".diff", "diff"}, {".diff_b", "diff", ".bias"}, {".w_norm", "diff"}, {".b_norm", "diff", ".bias"}},
           difference_delta};
 }
 

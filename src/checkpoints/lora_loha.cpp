@@ -22,8 +22,7 @@ LoraMatrix loha_delta(const LoraParts& parts) {
 }  // namespace
 
 LoraMethod loha_method() {
-  return {"LoHa",
-          {{".hada_w1_a", "hada_w1_a"},
+  return {{{".hada_w1_a", "hada_w1_a"},
            {".hada_w1_b", "hada_w1_b"},
            {".hada_w2_a", "hada_w2_a"},
            {".hada_w2_b", "hada_w2_b"},

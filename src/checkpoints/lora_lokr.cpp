@@ -28,8 +28,7 @@ LoraMatrix lokr_delta(const LoraParts& parts) {
 }  // namespace
 
 LoraMethod lokr_method() {
-  return {"LoKr",
-          {{".lokr_w1", "lokr_w1"},
+  return {{{".lokr_w1", "lokr_w1"},
            {".lokr_w1_a", "lokr_w1_a"},
            {".lokr_w1_b", "lokr_w1_b"},
            {".lokr_w2", "lokr_w2"},

@@ -15,8 +15,7 @@ LoraMatrix low_rank_delta(const LoraParts& parts) {
 }  // namespace
 
 LoraMethod low_rank_method() {
-  return {"LoRA",
-          {{".lora_down.weight", "down"},
+  return {{{".lora_down.weight", "down"},
            {".lora_up.weight", "up"},
            {".lora_mid.weight", "mid"},
            {".lora_A.weight", "down"},

@@ -18,7 +18,6 @@ struct LoraEnding {
 
 /// One way of training and writing down what is added to a weight.
 struct LoraMethod {
-  std::string name;
   std::vector<LoraEnding> endings;
   /// From a layer's parts, of which at least one is the method's. Throws std::invalid_argument that says what is
   /// missing or does not fit together.
