@@ -69,14 +69,13 @@ void require_blocks(const Json& config, const std::string& key, const char* type
 }
 
 void validate(const AutoencoderKLConfig& config) {
-  std::vector<std::pair<const char*, std::int64_t>> counts = {{"in_channels", config.in_channels},
-                                                              {"out_channels", config.out_channels},
-                                                              {"latent_channels", config.latent_channels},
-                                                              {"layers_per_block", config.layers_per_block},
-                                                              {"norm_num_groups", config.norm_num_groups}};
-  for (const auto channels : config.block_out_channels) counts.emplace_back("block_out_channels", channels);
-  for (const auto& [key, value] : counts)
-    if (value < 1) refuse_value("AutoencoderKL", key, std::to_string(value), "at least 1");
+  for (const auto& [key, value] : {std::pair{"in_channels", config.in_channels},
+                                   {"out_channels", config.out_channels},
+                                   {"latent_channels", config.latent_channels},
+                                   {"layers_per_block", config.layers_per_block},
+                                   {"norm_num_groups", config.norm_num_groups}})
+    require_positive("AutoencoderKL", key, {value});
+  require_positive("AutoencoderKL", "block_out_channels", config.block_out_channels);
   const auto channels = static_cast<std::size_t>(config.latent_channels);
   for (const auto* values : {&config.latents_mean, &config.latents_std}) {
     if (values->empty() || values->size() == channels) continue;

@@ -61,6 +61,11 @@ void refuse_value(const std::string& class_name, const std::string& key, const s
   throw std::invalid_argument(class_name + ": '" + key + "' is " + value + "; expected " + expected);
 }
 
+void require_positive(const std::string& class_name, const std::string& key, const std::vector<std::int64_t>& values) {
+  for (const auto value : values)
+    if (value < 1) refuse_value(class_name, key, std::to_string(value), "at least 1");
+}
+
 std::string rename_attention_key(const std::string& key) {
   static constexpr std::array<std::pair<const char*, const char*>, 4> kNames{
       {{".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}}};

@@ -41,6 +41,9 @@ void require_types(const std::vector<std::string>& types, const std::string& key
 [[noreturn]] void refuse_value(const std::string& class_name, const std::string& key, const std::string& value,
                                const std::string& expected);
 
+/// Refuses values, as refuse_value does, of which one is less than 1.
+void require_positive(const std::string& class_name, const std::string& key, const std::vector<std::int64_t>& values);
+
 /// A parameter's key as older checkpoints write attention (query, key, value, proj_attn), by its present name.
 std::string rename_attention_key(const std::string& key);
 

@@ -76,11 +76,6 @@ nlohmann::ordered_json bools(const OneOrMany& values) {
   return std::vector<bool>(values.begin(), values.end());
 }
 
-void require_positive(const char* key, const std::vector<std::int64_t>& values) {
-  for (const auto value : values)
-    if (value < 1) refuse_value(kUNet2DConditionModel, key, std::to_string(value), "at least 1");
-}
-
 void require(bool condition, const std::string& what) {
   if (!condition) throw std::invalid_argument(std::string(kUNet2DConditionModel) + ": " + what);
 }
@@ -151,13 +146,13 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
 
 void UNet2DConditionModelConfig::validate() const {
   const auto blocks = block_out_channels.size();
-  require_positive("in_channels", {in_channels});
-  require_positive("out_channels", {out_channels});
-  require_positive("norm_num_groups", {norm_num_groups});
-  require_positive("block_out_channels", block_out_channels);
-  require_positive("layers_per_block", layers_per_block);
-  require_positive("attention_head_dim", attention_head_dim);
-  require_positive("cross_attention_dim", cross_attention_dim);
+  require_positive(kUNet2DConditionModel, "in_channels", {in_channels});
+  require_positive(kUNet2DConditionModel, "out_channels", {out_channels});
+  require_positive(kUNet2DConditionModel, "norm_num_groups", {norm_num_groups});
+  require_positive(kUNet2DConditionModel, "block_out_channels", block_out_channels);
+  require_positive(kUNet2DConditionModel, "layers_per_block", layers_per_block);
+  require_positive(kUNet2DConditionModel, "attention_head_dim", attention_head_dim);
+  require_positive(kUNet2DConditionModel, "cross_attention_dim", cross_attention_dim);
   const auto count = [&](const std::vector<std::string>& types, const std::string& key) {
     require(types.size() == blocks && blocks > 0, "'" + key + "' names " + std::to_string(types.size()) +
                                                       " blocks, 'block_out_channels' " + std::to_string(blocks));
