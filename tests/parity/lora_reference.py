@@ -8,16 +8,14 @@ PROMPT with them and without, and what it makes of PROMPT_XL together with text_
 """
 
 import pathlib
-import sys
-import warnings
 
 import torch
-import transformers
 from diffusers import (AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline,
-                       UNet2DConditionModel, logging)
+                       UNet2DConditionModel)
 from models_reference import randomize, tensor, unit_deviation
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from recording import begin
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -236,13 +234,7 @@ def words_xl(folder):
 
 @torch.no_grad()
 def main():
-    torch.set_num_threads(2)
-    warnings.filterwarnings("ignore")
-    logging.set_verbosity_error()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    out = pathlib.Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin(threads=2)
     sd1, sdxl = networks("sd1"), networks("sdxl")
     for kind, parts in (("sd1", sd1), ("sdxl", sdxl)):
         for part, network in parts.items():

@@ -6,18 +6,14 @@ LoHa, LoKr and DoRA layers; by the formulas below for what peft has not (DoRA of
 LoKr that is whole, differences, files one after the other).
 """
 
-import pathlib
-import sys
-import warnings
-
 import torch
-import transformers
-from diffusers import StableDiffusionPipeline, logging
+from diffusers import StableDiffusionPipeline
 from lora_reference import TEXT, TRANSFORMER, layers, networks, original
 from models_reference import tensor
 from peft import LoHaConfig, LoKrConfig, LoraConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict
+from recording import begin
 from safetensors.torch import save_file
 
 RANK, ALPHA = 3, 5
@@ -215,13 +211,7 @@ def files_by_peft():
 
 
 def main():
-    torch.set_num_threads(2)
-    warnings.filterwarnings("ignore")
-    logging.set_verbosity_error()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    out = pathlib.Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin(threads=2)
     for kind in PREFIXES:
         for part, network in networks(kind).items():
             network.save_pretrained(out / kind / part)

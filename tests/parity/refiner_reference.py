@@ -8,17 +8,14 @@ cases.json (requests) and for each case NAME.safetensors with `latents.I` after 
 
 import json
 import shutil
-import sys
-import warnings
-from pathlib import Path
 
 import torch
-import transformers
 from diffusers import (DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline,
-                       StableDiffusionXLPipeline, logging)
+                       StableDiffusionXLPipeline)
 from safetensors.torch import save_file
 
 from pipelines_reference import PROMPT, build_xl, init_image
+from recording import begin
 
 # Hand-over between timesteps, at one (t >= the cutoff is the base's), early and late.
 CASES = [
@@ -73,13 +70,7 @@ def run(base, refiner, case, image):
 
 
 def main():
-    torch.set_num_threads(1)  # networks this small only wait for each other on more
-    warnings.filterwarnings("ignore")
-    transformers.utils.logging.disable_progress_bar()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    out = Path(sys.argv[1])
-    out.mkdir(parents=True, exist_ok=True)
+    out = begin()
     image = init_image(out / "init.png")
     for suffix in ("", "_refiner"):
         build_xl(out / f"euler{suffix}", is_refiner=bool(suffix))
