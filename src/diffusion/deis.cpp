@@ -41,8 +41,7 @@ torch::Tensor sample_deis(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& step = args.steps[i];
     const auto x0 = args.denoise(x, step.from).x0;
-    // Not the estimate's, which a thresholded x0 would contradict.
-    past.push_front({std::log(step.from.ratio()), (x - step.from.alpha * x0) / step.from.sigma});
+    past.push_front({std::log(step.from.ratio()), eps_beside(x0, x, step.from)});
     past.resize(multistep_order(args, i));
     const auto& eps = past[0].eps;
     // The first order, and since all C_ik add up to its share of eps, what the earlier ones differ.

@@ -19,6 +19,28 @@ ExponentialStep ExponentialStep::of_eps(const Step& step) {
   return {.kept = step.to.alpha / step.from.alpha, .gained = step.to.sigma, .h = h, .decay = h};
 }
 
+SolverWeights solver_weights(double decay, bool midpoint) {
+  const double phi1 = std::expm1(decay);
+  const double phi2 = phi1 / decay - 1;
+  return {phi1, midpoint ? phi1 / 2 : phi2, phi2 / decay - 0.5};
+}
+
+torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const SolverWeights& weights) {
+  const auto [phi1, phi2, phi3] = weights;
+  if (past.size() == 1) return phi1 * past[0].value;
+  const double r0 = (past[0].lambda - past[1].lambda) / h;
+  const auto newer = (past[0].value - past[1].value) / r0;
+  if (past.size() == 2) return phi1 * past[0].value + phi2 * newer;
+  const double r1 = (past[1].lambda - past[2].lambda) / h;
+  const auto older = (past[1].value - past[2].value) / r1;
+  const auto bend = (newer - older) / (r0 + r1);
+  return phi1 * past[0].value + phi2 * (newer + r0 * bend) + phi3 * bend;
+}
+
+torch::Tensor eps_beside(const torch::Tensor& x0, const torch::Tensor& x, const Level& level) {
+  return (x - level.alpha * x0) / level.sigma;
+}
+
 bool is_of_first_order(const Step& step) {
   return step.to.sigma == 0 || step.to.ratio() == step.from.ratio();
 }

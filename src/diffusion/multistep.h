@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <deque>
 
 #include "diffusion/samplers.h"
 
@@ -22,6 +24,26 @@ struct ExponentialStep {
   static ExponentialStep of_x0(const Step& step);
   static ExponentialStep of_eps(const Step& step);
 };
+
+/// An x0, or an eps, that was predicted at a level.
+struct SolverPrediction {
+  double lambda;
+  torch::Tensor value;
+};
+
+/// How much a prediction and its first two derivatives over a step weigh in it.
+using SolverWeights = std::array<double, 3>;
+
+/// `decay` times phi_1 to phi_3 of it, the functions of exponential integrators (Lu et al. 2022a, appendix B). The
+/// second order's midpoint form takes the slope at the step's middle instead; Heun's, and the third order, are exact.
+SolverWeights solver_weights(double decay, bool midpoint);
+
+/// The prediction over a step of h, weighted, by all the `past` ones, the newest first: as many as the step's order, 1
+/// to 3.
+torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const SolverWeights& weights);
+
+/// The eps that goes with x0 at a level. Not the estimate's, which a thresholded x0 would contradict.
+torch::Tensor eps_beside(const torch::Tensor& x0, const torch::Tensor& x, const Level& level);
 
 /// Whether a step ends clean, or where it begins, as after Karras' levels with final_sigmas_type sigma_min: infinitely
 /// far in lambda or not at all, so that no order but the first can be told.

@@ -64,7 +64,7 @@ torch::Tensor sample_pndm(const SampleArgs& args) {
     if (warm_up.is_under_way() || is_runge_kutta(args.steps, i)) {
       if (!warm_up.is_under_way()) past.push_front(eps);
       x = warm_up.moved_by(x, step, eps);
-    } else if (i == 1 && step.from.t == step.to.t && step.from.alpha == step.to.alpha) {
+    } else if (i == 1 && stays(step)) {
       x = moved(start, args.steps[0], (eps + past[0]) / 2);
     } else {
       past.push_front(eps);

@@ -5,8 +5,8 @@
 namespace sfumato {
 
 const std::vector<Sampler>& samplers() {
-  const std::vector<std::string> generator_first = {"generator", "brownian"},
-                                 brownian_first = {"brownian", "generator"};
+  static const std::vector<std::string> generator_first = {"generator", "brownian"},
+                                        brownian_first = {"brownian", "generator"};
   static const std::vector<Sampler> table = {
       {"ddim", "DDIM", "DDIM: deterministic at eta 0; good from 20 steps", StepGrid::ddim, sample_ddim},
       {"ddpm", "DDPM", "DDPM: fresh noise at each step; wants 100 steps and more", StepGrid::ancestral, sample_ddpm},

@@ -150,6 +150,10 @@ std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
 
 }  // namespace
 
+bool stays(const Step& step) {
+  return step.from.t == step.to.t && step.from.alpha == step.to.alpha;
+}
+
 RatioSpan ratio_span(const std::vector<Step>& steps) {
   RatioSpan span;
   for (const auto& step : steps)
@@ -195,11 +199,8 @@ std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid 
 }
 
 bool is_runge_kutta(const std::vector<Step>& steps, std::size_t first) {
-  const auto stays = [&](std::size_t i) {
-    return steps[i].from.t == steps[i].to.t && steps[i].from.alpha == steps[i].to.alpha;
-  };
   // Others follow always, which tells it from the end of a few steps of StepGrid::pndm.
-  return first + 4 < steps.size() && stays(first + 1) && stays(first + 3);
+  return first + 4 < steps.size() && stays(steps[first + 1]) && stays(steps[first + 3]);
 }
 
 std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t skipped) {

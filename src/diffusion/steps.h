@@ -14,6 +14,9 @@ struct Step {
   Level middle{};  ///< where the sampler stops on its way, for the grids that say so, unless `to` is clean
 };
 
+/// Whether a step ends where it begins: an evaluation alone (StepGrid::pndm).
+bool stays(const Step& step);
+
 /// The least sigma / alpha above 0 and the largest of some steps.
 struct RatioSpan {
   double least = 0, largest = 0;

@@ -50,9 +50,8 @@ void set_steps(const StableDiffusion& model, std::int64_t count, SecondPass& pas
   if (strength == 0) return;
   const auto total =
       std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength), model.schedule.num_train_timesteps());
-  const auto all = make_steps(schedule_of(model, pass.request), total, find_sampler(pass.request.sampler).grid);
-  pass.steps = without_first(all, total - count);
-  pass.all = all;
+  pass.all = make_steps(schedule_of(model, pass.request), total, find_sampler(pass.request.sampler).grid);
+  pass.steps = without_first(pass.all, total - count);
 }
 
 }  // namespace
