@@ -26,6 +26,7 @@
 #include "scenes/pack_writer.h"
 #include "scenes/pictures.h"
 #include "scenes/scene_maker.h"
+#include "scenes/style.h"
 #include "scenes/things.h"
 
 namespace {
@@ -42,7 +43,8 @@ struct Options {
   std::string things = "all", list, tokenizer;
   std::int64_t scenes = 200000, held_out = 1000, files = 16, size = 128;
   std::uint64_t seed = 1;
-  double variety = 1;
+  std::string style = "varied";
+  std::optional<double> variety;
   bool list_sheet = false;
 };
 
@@ -83,13 +85,19 @@ std::vector<Thing> chosen_things(const Options& options) {
   return things;
 }
 
+SceneStyle style_of(const Options& options) {
+  auto style = options.style == "plain" ? plain_style() : SceneStyle{};
+  if (options.variety) style.variety = *options.variety;
+  return style;
+}
+
 Studio open_studio(const Options& options) {
   auto things = chosen_things(options);
   PictureSources sources;
   const auto list = options.list.empty() ? shipped("data/things") : fs::path(options.list).parent_path();
   sources.drawings = list / "drawings";
   auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, bar("rendered"));
-  SceneMaker maker(things, cutouts, options.seed, options.variety);
+  SceneMaker maker(things, cutouts, options.seed, style_of(options));
   return {std::move(things), std::move(cutouts), std::move(maker)};
 }
 
@@ -270,12 +278,16 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--held-out", options.held_out, "the last that many are never trained on")
       ->check(CLI::NonNegativeNumber);
   app.add_option("-s,--seed", options.seed, "the same seed, the same scenes");
-  app.add_option("--variety", options.variety, "how much sizes, places, tilts and shades differ")
+  app.add_option("--style", options.style,
+                 "plain: large things, white behind them unless the caption names another backdrop, for small models")
+      ->check(CLI::IsMember({"varied", "plain"}));
+  app.add_option("--variety", options.variety,
+                 "how much sizes, places, tilts and shades differ (1, with --style plain 0.15)")
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--size", options.size, "side in pixels of pictures in --out, --sheet and --folder")
       ->check(CLI::Range(16, 2048));
   app.add_option("--things", options.things,
-                 "common: the things of everyday prompts; basic: a hundred of them in one style")
+                 "common: the things of everyday prompts; basic: a hundred of them, one picture a name and colour")
       ->check(CLI::IsMember({"basic", "common", "all"}));
   app.add_option("--list", options.list, "another list of things (see data/things)");
   app.add_option("--tokenizer", options.tokenizer, "folder of the tokenizer for --pack");

@@ -26,6 +26,7 @@
 #include "training/grid.h"
 #include "training/loss_curve.h"
 #include "training/recipe.h"
+#include "training/replicas.h"
 #include "training/tasks.h"
 #include "training/trainer.h"
 
@@ -93,6 +94,12 @@ void write_picture(const std::filesystem::path& name, const torch::Tensor& pictu
 #endif
 }
 
+std::int64_t replicas_for(const Arguments& arguments, const Recipe& recipe, torch::Device device) {
+  const auto count = arguments.replicas.value_or(default_replicas(recipe, device));
+  check_replicas(count, recipe, device);
+  return count;
+}
+
 TrainerHooks make_hooks(const Arguments& arguments) {
   TrainerHooks hooks;
   if (!arguments.quiet) hooks.on_step = progress_bar();
@@ -140,6 +147,7 @@ int run_training(const Arguments& arguments) {
   const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
   const auto device = device_for(arguments, recipe);
   check_run(arguments, json);
+  const auto replicas = replicas_for(arguments, recipe, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
   warn_of_tokenizer(recipe);
@@ -148,7 +156,7 @@ int run_training(const Arguments& arguments) {
   watch_interrupts();
   try {
     write_json(run.path() / "recipe.json", json);
-    return finish(train(*task, recipe, run, make_hooks(arguments)), recipe, run);
+    return finish(train(*task, recipe, run, {make_hooks(arguments), replicas}), recipe, run);
   } catch (const std::exception& error) {
     return report(error, 1);  // the input was good: the disk or the training failed
   }

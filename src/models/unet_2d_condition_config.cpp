@@ -13,7 +13,7 @@ void require_supported_condition_values(const Json& json) {
   require_supported(json, "reverse_transformer_layers_per_block", {null}, kUNet2DConditionModel);
   require_supported(json, "dual_cross_attention", {null, false}, kUNet2DConditionModel);
   require_supported(json, "encoder_hid_dim_type", {null, "text_proj"}, kUNet2DConditionModel);
-  require_supported(json, "addition_embed_type", {null, "text_time"}, kUNet2DConditionModel);
+  require_supported(json, "addition_embed_type", {null, "text", "text_time"}, kUNet2DConditionModel);
   require_supported(json, "time_embedding_type", {null, "positional"}, kUNet2DConditionModel);
   require_supported(json, "attention_type", {null, "default"}, kUNet2DConditionModel);
   require_supported(json, "mid_block_type", {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kUNet2DConditionModel);
@@ -61,6 +61,8 @@ void read_embeddings(const Json& json, UNet2DConditionModelConfig& config) {
   config.class_embed_type = value_or(json, "class_embed_type", config.class_embed_type);
   config.num_class_embeds = value_or(json, "num_class_embeds", config.num_class_embeds);
   config.addition_embed_type = value_or(json, "addition_embed_type", config.addition_embed_type);
+  config.addition_embed_type_num_heads =
+      value_or(json, "addition_embed_type_num_heads", config.addition_embed_type_num_heads);
   config.addition_time_embed_dim = value_or(json, "addition_time_embed_dim", config.addition_time_embed_dim);
   config.projection_class_embeddings_input_dim =
       value_or(json, "projection_class_embeddings_input_dim", config.projection_class_embeddings_input_dim);
@@ -81,6 +83,10 @@ void require(bool condition, const std::string& what) {
 }
 
 }  // namespace
+
+std::int64_t UNet2DConditionModelConfig::states_width() const {
+  return encoder_hid_dim > 0 ? encoder_hid_dim : cross_attention_dim.front();
+}
 
 UNet2DConditionModelConfig UNet2DConditionModelConfig::from_json(const Json& json) {
   require_supported_condition_values(json);
@@ -105,6 +111,7 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   json["_class_name"] = kUNet2DConditionModel;
   json["act_fn"] = act_fn;
   json["addition_embed_type"] = null_if_empty(addition_embed_type);
+  json["addition_embed_type_num_heads"] = addition_embed_type_num_heads;
   json["addition_time_embed_dim"] = null_if_zero(addition_time_embed_dim);
   json["attention_head_dim"] = to_json_value(attention_head_dim);
   json["block_out_channels"] = block_out_channels;
@@ -173,6 +180,10 @@ void UNet2DConditionModelConfig::validate() const {
           "'projection_class_embeddings_input_dim' is needed for class_embed_type projection and for text_time");
   require(addition_embed_type != "text_time" || addition_time_embed_dim > 0,
           "'addition_time_embed_dim' is needed for addition_embed_type text_time");
+  require(addition_embed_type != "text" ||
+              (addition_embed_type_num_heads > 0 && states_width() % addition_embed_type_num_heads == 0),
+          "'addition_embed_type_num_heads' is " + std::to_string(addition_embed_type_num_heads) +
+              ", expected a divisor of the text's width, " + std::to_string(states_width()));
   require(encoder_hid_dim == 0 || cross_attention_dim.size() == 1,
           "'encoder_hid_dim' needs one 'cross_attention_dim' for all blocks");
 }

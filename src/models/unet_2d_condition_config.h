@@ -45,8 +45,10 @@ struct UNet2DConditionModelConfig {
   std::string class_embed_type;
   /// With class_embed_type "": rows of a table of class embeddings; 0 for none.
   std::int64_t num_class_embeds = 0;
-  /// "" or text_time (SDXL).
+  /// "", text_time (SDXL), or text (pooled states, Imagen and DeepFloyd IF).
   std::string addition_embed_type;
+  /// With addition_embed_type text: heads of the attention pooling.
+  std::int64_t addition_embed_type_num_heads = 64;
   std::int64_t addition_time_embed_dim = 0;
   std::int64_t projection_class_embeddings_input_dim = 0;
   bool class_embeddings_concat = false;
@@ -61,6 +63,9 @@ struct UNet2DConditionModelConfig {
   std::int64_t time_cond_proj_dim = 0;
   std::int64_t conv_in_kernel = 3;
   std::int64_t conv_out_kernel = 3;
+
+  /// Width of encoder_hidden_states.
+  std::int64_t states_width() const;
 
   /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
   static UNet2DConditionModelConfig from_json(const Json& config);

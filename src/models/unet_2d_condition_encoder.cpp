@@ -33,14 +33,21 @@ UNet2DConditionEncoder::UNet2DConditionEncoder(UNet2DConditionModelConfig config
         register_module("encoder_hid_proj", Linear(config_.encoder_hid_dim, config_.cross_attention_dim.front()));
   }
   add_class_embedding(time_embed_dim);
+  add_text_embedding(time_embed_dim);
+  temb_channels_ = config_.class_embeddings_concat ? 2 * time_embed_dim : time_embed_dim;
+  add_down_blocks();
+  add_mid_block();
+}
+
+void UNet2DConditionEncoder::add_text_embedding(std::int64_t time_embed_dim) {
   if (config_.addition_embed_type == "text_time") {
     add_embedding_ = register_module("add_embedding", TimestepEmbedding(TimestepEmbeddingOptions{
                                                           .in_channels = config_.projection_class_embeddings_input_dim,
                                                           .time_embed_dim = time_embed_dim}));
+  } else if (config_.addition_embed_type == "text") {
+    text_embedding_ = register_module("add_embedding", TextTimeEmbedding(config_.states_width(), time_embed_dim,
+                                                                         config_.addition_embed_type_num_heads));
   }
-  temb_channels_ = config_.class_embeddings_concat ? 2 * time_embed_dim : time_embed_dim;
-  add_down_blocks();
-  add_mid_block();
 }
 
 void UNet2DConditionEncoder::add_class_embedding(std::int64_t time_embed_dim) {
@@ -139,6 +146,11 @@ torch::Tensor UNet2DConditionEncoder::time_embedding(const UNet2DConditionInput&
     embedding = config_.class_embeddings_concat ? torch::cat({embedding, classes}, -1) : embedding + classes;
   }
   if (add_embedding_) embedding = embedding + text_time_embedding(input, dtype);
+  if (text_embedding_) {
+    TORCH_CHECK(input.encoder_hidden_states.defined(),
+                "encoder_hidden_states are needed by a network with addition_embed_type text");
+    embedding = embedding + text_embedding_(input.encoder_hidden_states.to(dtype));
+  }
   return config_.time_embedding_act_fn.empty() ? embedding : activation(config_.time_embedding_act_fn)(embedding);
 }
 

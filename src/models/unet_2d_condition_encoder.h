@@ -9,6 +9,7 @@
 #include "models/unet_2d_condition_config.h"
 #include "nn/embeddings.h"
 #include "nn/layers.h"
+#include "nn/text_time_embedding.h"
 #include "nn/unet_blocks.h"
 
 namespace sfumato {
@@ -61,6 +62,7 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   UNetBlocks blocks_;
 
  private:
+  void add_text_embedding(std::int64_t time_embed_dim);
   void add_class_embedding(std::int64_t time_embed_dim);
   void add_down_blocks();
   void add_mid_block();
@@ -72,6 +74,7 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   UNet2DConditionModelConfig config_;
   std::int64_t temb_channels_ = 0;
   TimestepEmbedding time_embedding_{nullptr}, add_embedding_{nullptr};
+  TextTimeEmbedding text_embedding_{nullptr};  // add_embedding too, of addition_embed_type text
   std::function<torch::Tensor(const torch::Tensor&)> embed_class_;
   Linear encoder_hid_proj_{nullptr};
 };

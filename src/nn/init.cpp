@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nn/layers.h"
+#include "nn/text_time_embedding.h"
 
 namespace sfumato {
 namespace {
@@ -31,6 +32,9 @@ void initialize(torch::nn::Module& module, at::Generator generator) {
     } else if (auto* layer_norm = child->as<LayerNormImpl>()) {
       layer_norm->weight.fill_(1.0);
       layer_norm->bias.zero_();
+    } else if (auto* pooling = child->as<AttentionPoolingImpl>()) {
+      auto& vector = pooling->positional_embedding;
+      vector.normal_(0.0, 1.0 / std::sqrt(static_cast<double>(vector.size(1))), generator);
     }
   }
 }

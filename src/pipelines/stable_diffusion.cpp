@@ -23,8 +23,6 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
   const auto refuse = [&](const std::string& why) {
     throw std::runtime_error("model '" + path.string() + "': unet: " + why);
   };
-  if (!unet.addition_embed_type.empty() && unet.addition_embed_type != "text_time")
-    refuse("addition_embed_type '" + unet.addition_embed_type + "' is not supported by this pipeline");
   if (!unet.class_embed_type.empty() || unet.num_class_embeds != 0)
     refuse("class embeddings are not supported by this pipeline");
   const auto channels = vae.latent_channels, with_mask = 2 * channels + 1;

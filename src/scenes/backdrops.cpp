@@ -66,12 +66,12 @@ Colour pastel(Rng& rng) {
   return jittered(rng, {light, light, light}, .06);
 }
 
-Backdrop named_colour(Rng& rng) {
+Backdrop named_colour(Rng& rng, double named) {
   const auto& colour = rng.pick(colours());
   Backdrop backdrop{.top = jittered(rng, colour.rgb, .04)};
   backdrop.bottom = backdrop.top;
   static const std::vector<std::string> forms{" background", " background", " background", " backdrop"};
-  if (rng.chance(.8)) backdrop.phrase = "on " + with_article(colour.name + rng.pick(forms));
+  if (rng.chance(named)) backdrop.phrase = "on " + with_article(colour.name + rng.pick(forms));
   return backdrop;
 }
 
@@ -88,21 +88,27 @@ Backdrop gradient(Rng& rng) {
   return backdrop;
 }
 
-Backdrop scenery(Rng& rng, Place place) {
+Backdrop scenery(Rng& rng, Place place, double named) {
   const auto& chosen = rng.pick(place == Place::sky ? skies() : place == Place::sea ? seas() : grounds());
   Backdrop backdrop{.kind = place == Place::sky ? Backdrop::gradient : Backdrop::landscape,
                     .top = jittered(rng, chosen.above, .04),
                     .bottom = jittered(rng, chosen.below, .04),
                     .horizon = place == Place::sky ? 1.0 : rng.uniform(.42, .68)};
-  if (rng.chance(.85)) backdrop.phrase = rng.pick(chosen.phrases);
+  if (rng.chance(named)) backdrop.phrase = rng.pick(chosen.phrases);
   return backdrop;
 }
 
 Backdrop candidate(Rng& rng, Place place) {
   const double which = rng.uniform();
-  if (place != Place::plain && which < .28) return scenery(rng, place);
-  if (which < .50) return named_colour(rng);
+  if (place != Place::plain && which < .28) return scenery(rng, place, .85);
+  if (which < .50) return named_colour(rng, .8);
   return which < .58 ? gradient(rng) : light(rng);
+}
+
+Backdrop named_or_white(Rng& rng, Place place) {
+  const double which = rng.uniform();
+  if (place != Place::plain && which < .22) return scenery(rng, place, 1);
+  return which < .42 ? named_colour(rng, 1) : Backdrop{};
 }
 
 /// How far the subject stands out from what is behind it.
@@ -112,12 +118,13 @@ double contrast(const Backdrop& backdrop, const Colour& subject) {
 
 }  // namespace
 
-Backdrop draw_backdrop(Rng& rng, Place place, const Colour& subject) {
+Backdrop draw_backdrop(Rng& rng, Place place, const Colour& subject, const SceneStyle& style) {
   constexpr double kEnough = .22;
   Backdrop best;
   double best_contrast = -1;
   for (int attempt = 0; attempt < 4; ++attempt) {
-    auto drawn = candidate(rng, place);
+    auto drawn = style.names_backdrops ? named_or_white(rng, place) : candidate(rng, place);
+    if (style.names_backdrops && drawn.phrase.empty()) return drawn;
     const double reached = contrast(drawn, subject);
     if (reached > best_contrast) {
       best = std::move(drawn);

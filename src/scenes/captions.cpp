@@ -5,11 +5,6 @@
 namespace sfumato {
 namespace {
 
-constexpr double kSynonym = .35;
-constexpr double kTellsColour = .55;
-constexpr double kBare = .18;
-constexpr double kMedium = .28;
-
 bool says(const std::string& phrase, const std::string& word) {
   return (" " + phrase + " ").find(" " + word + " ") != std::string::npos;
 }
@@ -23,39 +18,39 @@ bool tells_a_colour(const std::string& phrase) {
   return false;
 }
 
-const Noun& noun_of(Rng& rng, const Thing& thing, const Picture& picture) {
-  return !picture.synonyms.empty() && rng.chance(kSynonym) ? rng.pick(picture.synonyms) : thing.name;
+const Noun& noun_of(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style) {
+  return !picture.synonyms.empty() && rng.chance(style.synonym) ? rng.pick(picture.synonyms) : thing.name;
 }
 
-std::string colour_of(Rng& rng, const Noun& noun, const Picture& picture) {
-  const bool tell = !picture.colour.empty() && rng.chance(kTellsColour);
+std::string colour_of(Rng& rng, const Noun& noun, const Picture& picture, const SceneStyle& style) {
+  const bool tell = !picture.colour.empty() && rng.chance(style.colour);
   return tell && !tells_a_colour(noun.text) ? picture.colour : "";
 }
 
 }  // namespace
 
-Mention mention(Rng& rng, const Thing& thing, const Picture& picture) {
-  const auto& noun = noun_of(rng, thing, picture);
-  const auto colour = colour_of(rng, noun, picture);
+Mention mention(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style) {
+  const auto& noun = noun_of(rng, thing, picture, style);
+  const auto colour = colour_of(rng, noun, picture, style);
   const auto bare = colour.empty() ? noun.text : colour + " " + noun.text;
   return {one_of(noun, colour), bare, noun.mass ? bare : "the " + bare};
 }
 
-std::string counted(Rng& rng, const Thing& thing, const Picture& picture, std::size_t count, bool same) {
-  const auto* noun = same ? &noun_of(rng, thing, picture) : &thing.name;
+std::string counted(Rng& rng, const Thing& thing, const Picture& picture, Count count, const SceneStyle& style) {
+  const auto* noun = count.same ? &noun_of(rng, thing, picture, style) : &thing.name;
   if (noun->mass) noun = &thing.name;
-  const auto colour = same ? colour_of(rng, *noun, picture) : "";
+  const auto colour = count.same ? colour_of(rng, *noun, picture, style) : "";
   const auto many = (colour.empty() ? "" : colour + " ") + plural_of(*noun);
-  if (count == 2 && rng.chance(.1)) return "a pair of " + many;
-  return (count == 2 ? "two " : "three ") + many;
+  if (count.number == 2 && rng.chance(.1)) return "a pair of " + many;
+  return (count.number == 2 ? "two " : "three ") + many;
 }
 
-Opening draw_opening(Rng& rng, bool photo) {
+Opening draw_opening(Rng& rng, bool photo, const SceneStyle& style) {
   static const std::vector<std::string> photos{"a photo of ", "a photo of ", "a photograph of ", "a picture of "};
   static const std::vector<std::string> drawings{"a picture of ", "a drawing of ", "an image of ",
                                                  "an illustration of ", "a cartoon of "};
-  if (rng.chance(kMedium)) return {rng.pick(photo ? photos : drawings), false};
-  return {"", rng.chance(kBare)};
+  if (rng.chance(style.medium)) return {rng.pick(photo ? photos : drawings), false};
+  return {"", rng.chance(style.bare)};
 }
 
 std::string related(Rng& rng, const Opening& opening, const Mention& first, const std::string& relation,

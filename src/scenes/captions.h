@@ -3,6 +3,7 @@
 #include <string>
 
 #include "scenes/rng.h"
+#include "scenes/style.h"
 #include "scenes/things.h"
 
 namespace sfumato {
@@ -13,17 +14,21 @@ struct Mention {
 };
 
 /// Chooses the name or a synonym, and whether to tell the colour.
-Mention mention(Rng& rng, const Thing& thing, const Picture& picture);
+Mention mention(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style = {});
 
 /// "two red apples"; `same` where one picture is repeated, so that its colour and synonyms hold for all.
-std::string counted(Rng& rng, const Thing& thing, const Picture& picture, std::size_t count, bool same);
+struct Count {
+  std::size_t number = 2;
+  bool same = true;
+};
+std::string counted(Rng& rng, const Thing& thing, const Picture& picture, Count count, const SceneStyle& style = {});
 
 /// How a caption starts: "a photo of ", "a drawing of ", ...; or nothing, and then at times without articles.
 struct Opening {
   std::string medium;
   bool bare = false;
 };
-Opening draw_opening(Rng& rng, bool photo);
+Opening draw_opening(Rng& rng, bool photo, const SceneStyle& style = {});
 
 /// "a cat on a sofa", "cat on sofa", "a cat to the left of the sofa".
 std::string related(Rng& rng, const Opening& opening, const Mention& first, const std::string& relation,

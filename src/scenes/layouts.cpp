@@ -25,8 +25,8 @@ double centre(Rng& rng, double extent) {
 
 }  // namespace
 
-std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop& backdrop) {
-  auto placed = upright(rng, subject, rng.uniform(.6, .92));
+std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop& backdrop, const SceneStyle& style) {
+  auto placed = upright(rng, subject, rng.uniform(style.alone));
   const double width = placed.side * subject.extent.width, height = placed.side * subject.extent.height;
   placed.x = centre(rng, width);
   placed.rotation = tilt(rng, kTilt);
@@ -40,10 +40,11 @@ std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop
   return {placed};
 }
 
-std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& support, double seat) {
+std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& support, double seat,
+                             const SceneStyle& style) {
   constexpr double kSmallest = .3, kSink = .025;
-  auto below = upright(rng, support, rng.uniform(.7, .94));
-  auto above = upright(rng, upper, rng.uniform(.4, .56));
+  auto below = upright(rng, support, rng.uniform(style.support));
+  auto above = upright(rng, upper, rng.uniform(style.upper));
   // The upper one shrinks to fit over the seat, down to a size at which it is still recognised; then the support does.
   const double bottom = rng.uniform(.92, .98);
   const auto room = [&] { return bottom - below.side * support.extent.height * (1 - seat) - kMargin; };

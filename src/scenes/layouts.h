@@ -5,6 +5,7 @@
 #include "scenes/cutouts.h"
 #include "scenes/rng.h"
 #include "scenes/scene.h"
+#include "scenes/style.h"
 
 namespace sfumato {
 
@@ -17,10 +18,12 @@ struct Subject {
 };
 
 /// One thing, large. In a landscape it stands below the horizon.
-std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop& backdrop);
+std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop& backdrop,
+                                const SceneStyle& style = {});
 
 /// `upper` stands on `support` at `seat` (fraction of the support's height from its top). Support first.
-std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& support, double seat);
+std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& support, double seat,
+                             const SceneStyle& style = {});
 
 /// Side by side, the first one on the left, on one line.
 std::vector<Placed> place_in_row(Rng& rng, const std::vector<Subject>& subjects);

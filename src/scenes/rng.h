@@ -4,6 +4,8 @@
 #include <random>
 #include <vector>
 
+#include "scenes/style.h"
+
 namespace sfumato {
 
 /// Random choices that are the same with every standard library: only mt19937_64's own output is used.
@@ -17,6 +19,7 @@ class Rng {
   /// In [0, 1).
   double uniform() { return static_cast<double>(engine_() >> 11) * 0x1p-53; }
   double uniform(double low, double high) { return (low + high) / 2 + variety_ * (high - low) * (uniform() - .5); }
+  double uniform(const Range& range) { return uniform(range.low, range.high); }
   bool chance(double probability) { return uniform() < probability; }
   /// A change that leaves the thing what it is, made half the time at full variety.
   bool varied() { return chance(.5 * variety_); }

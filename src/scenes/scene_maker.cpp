@@ -5,7 +5,6 @@
 #include <set>
 
 #include "scenes/backdrops.h"
-#include "scenes/captions.h"
 
 namespace sfumato {
 namespace {
@@ -50,12 +49,12 @@ std::size_t SceneMaker::Lottery::draw(Rng& rng) const {
   return entries_[std::min<std::size_t>(found - totals_.begin(), entries_.size() - 1)];
 }
 
-SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, double variety)
+SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, SceneStyle style)
     : things_(std::move(things)),
       extents_(cutouts.extents),
       colours_(mean_colours(cutouts.rgba)),
       seed_(seed),
-      variety_(variety) {
+      style_(style) {
   std::size_t next = 0;
   for (std::size_t i = 0; i < things_.size(); ++i) {
     const auto& thing = things_[i];
@@ -101,15 +100,25 @@ Backdrop SceneMaker::backdrop(Rng& rng, const std::vector<Choice>& choices, bool
   if (alone && first.habitat == Habitat::water) place = Place::sea;
   if (alone && first.habitat == Habitat::air) place = Place::sky;
   if (!alone && (first.group == "sky" || choices.back().thing->group == "sky")) place = Place::plain;
-  return draw_backdrop(rng, place, mean);
+  return draw_backdrop(rng, place, mean, style_);
+}
+
+Mention SceneMaker::words_for(Rng& rng, const Choice& choice) const {
+  return mention(rng, *choice.thing, *choice.picture, style_);
+}
+
+std::string SceneMaker::phrase_after_relation(const Backdrop& backdrop) const {
+  // "A cat on a sofa on the grass" reads oddly: unless all must be named, landscapes stay unnamed.
+  const bool named = style_.names_backdrops || backdrop.kind != Backdrop::landscape;
+  return named ? backdrop.phrase : "";
 }
 
 Scene SceneMaker::alone(Rng& rng) const {
   const auto it = choose(rng, all_.draw(rng));
   Scene scene{.backdrop = backdrop(rng, {it}, true)};
-  scene.items = place_alone(rng, it.subject, scene.backdrop);
-  const auto words = mention(rng, *it.thing, *it.picture);
-  const auto opening = draw_opening(rng, it.picture->photo);
+  scene.items = place_alone(rng, it.subject, scene.backdrop, style_);
+  const auto words = words_for(rng, it);
+  const auto opening = draw_opening(rng, it.picture->photo, style_);
   scene.caption = caption_of(opening, opening.bare ? words.bare : words.with_article, scene.backdrop.phrase);
   return scene;
 }
@@ -120,16 +129,14 @@ Scene SceneMaker::one_on_another(Rng& rng) const {
   while (upper.thing == support.thing) upper = choose(rng, tops_.draw(rng));
   static const std::vector<std::string> alive{"on", "on", "on", "on", "sitting on", "standing on", "on top of"};
   static const std::vector<std::string> lifeless{"on", "on", "on", "lying on", "on top of"};
-  Scene scene{.items = place_on(rng, upper.subject, support.subject, *support.picture->seat),
+  Scene scene{.items = place_on(rng, upper.subject, support.subject, *support.picture->seat, style_),
               .backdrop = backdrop(rng, {upper, support}, false)};
   const auto group = upper.thing->group;
   const auto& relation = rng.pick(group == "animal" || group == "person" ? alive : lifeless);
-  const auto first = mention(rng, *upper.thing, *upper.picture),
-             second = mention(rng, *support.thing, *support.picture);
-  // "A cat on a sofa on the grass" reads oddly: landscapes stay, unnamed.
-  const auto phrase = scene.backdrop.kind == Backdrop::landscape ? "" : scene.backdrop.phrase;
-  const auto opening = draw_opening(rng, upper.picture->photo && support.picture->photo);
-  scene.caption = caption_of(opening, related(rng, opening, first, relation, second), phrase);
+  const auto first = words_for(rng, upper), second = words_for(rng, support);
+  const auto opening = draw_opening(rng, upper.picture->photo && support.picture->photo, style_);
+  const auto what = related(rng, opening, first, relation, second);
+  scene.caption = caption_of(opening, what, phrase_after_relation(scene.backdrop));
   return scene;
 }
 
@@ -139,11 +146,11 @@ Scene SceneMaker::beside(Rng& rng) const {
   while (right.thing == left.thing) right = choose(rng, all_.draw(rng));
   Scene scene{.items = place_in_row(rng, {left.subject, right.subject}),
               .backdrop = backdrop(rng, {left, right}, false)};
-  const auto first = mention(rng, *left.thing, *left.picture), second = mention(rng, *right.thing, *right.picture);
+  const auto first = words_for(rng, left), second = words_for(rng, right);
   static const std::vector<std::string> leftward{"to the left of", "to the left of", "left of", "on the left of"};
   static const std::vector<std::string> rightward{"to the right of", "to the right of", "right of", "on the right of"};
   static const std::vector<std::string> either{"next to", "beside", "and", "and", "with", "by"};
-  const auto opening = draw_opening(rng, left.picture->photo && right.picture->photo);
+  const auto opening = draw_opening(rng, left.picture->photo && right.picture->photo, style_);
   std::string what;
   const double form = rng.uniform();
   if (form < .35) {
@@ -164,14 +171,13 @@ Scene SceneMaker::above(Rng& rng) const {
   while (lower.thing == upper.thing) lower = choose(rng, all_.draw(rng));
   Scene scene{.items = place_above(rng, upper.subject, lower.subject),
               .backdrop = backdrop(rng, {upper, lower}, false)};
-  const auto first = mention(rng, *upper.thing, *upper.picture), second = mention(rng, *lower.thing, *lower.picture);
+  const auto first = words_for(rng, upper), second = words_for(rng, lower);
   static const std::vector<std::string> downward{"under", "below", "beneath", "under"};
   static const std::vector<std::string> upward{"above", "above", "over"};
-  const auto opening = draw_opening(rng, upper.picture->photo && lower.picture->photo);
+  const auto opening = draw_opening(rng, upper.picture->photo && lower.picture->photo, style_);
   const auto what = rng.chance(.5) ? related(rng, opening, first, rng.pick(upward), second)
                                    : related(rng, opening, second, rng.pick(downward), first);
-  const auto phrase = scene.backdrop.kind == Backdrop::landscape ? "" : scene.backdrop.phrase;
-  scene.caption = caption_of(opening, what, phrase);
+  scene.caption = caption_of(opening, what, phrase_after_relation(scene.backdrop));
   return scene;
 }
 
@@ -188,18 +194,18 @@ Scene SceneMaker::several(Rng& rng) const {
     photo = photo && choice.picture->photo;
   }
   Scene scene{.items = place_in_row(rng, subjects), .backdrop = backdrop(rng, choices, false)};
-  const auto what = counted(rng, things_[thing], *choices.front().picture, count, same);
-  scene.caption = caption_of(draw_opening(rng, photo), what, scene.backdrop.phrase);
+  const auto what = counted(rng, things_[thing], *choices.front().picture, {count, same}, style_);
+  scene.caption = caption_of(draw_opening(rng, photo, style_), what, scene.backdrop.phrase);
   return scene;
 }
 
 Scene SceneMaker::scene(std::uint64_t index) const {
-  Rng rng(seed_, index, variety_);
-  const double kind = rng.uniform();
-  if (kind < .10) return several(rng);
-  if (kind < .23 && !supports_.empty() && !tops_.empty()) return one_on_another(rng);
-  if (kind < .35 && things_.size() > 1) return beside(rng);
-  if (kind < .40 && things_.size() > 1) return above(rng);
+  Rng rng(seed_, index, style_.variety);
+  double kind = rng.uniform();
+  if ((kind -= style_.several) < 0) return several(rng);
+  if ((kind -= style_.one_on_another) < 0 && !supports_.empty() && !tops_.empty()) return one_on_another(rng);
+  if ((kind -= style_.beside) < 0 && things_.size() > 1) return beside(rng);
+  if ((kind -= style_.above) < 0 && things_.size() > 1) return above(rng);
   return alone(rng);
 }
 

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "scenes/captions.h"
 #include "scenes/cutouts.h"
 #include "scenes/layouts.h"
 #include "scenes/rng.h"
 #include "scenes/scene.h"
+#include "scenes/style.h"
 #include "scenes/things.h"
 
 namespace sfumato {
@@ -17,9 +19,8 @@ std::vector<Picture> pictures_of(const std::vector<Thing>& things);
 /// Invents captioned scenes of things: one thing, one on another, beside or above another, two or three of a kind.
 class SceneMaker {
  public:
-  /// `cutouts` are those of pictures_of(things). `variety`, 0 to 1, is how much sizes, places, tilts and shades differ
-  /// from scene to scene: the less, the fewer scenes a small model needs to learn what things look like.
-  SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, double variety = 1);
+  /// `cutouts` are those of pictures_of(things).
+  SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, SceneStyle style = {});
 
   /// Scene `index` of the seed: the same however many are made, and in whatever order.
   Scene scene(std::uint64_t index) const;
@@ -48,6 +49,10 @@ class SceneMaker {
   Choice choice_of(std::size_t thing, std::size_t picture) const;
   Backdrop backdrop(Rng& rng, const std::vector<Choice>& choices, bool alone) const;
 
+  Mention words_for(Rng& rng, const Choice& choice) const;
+  /// The backdrop's words after a relation between two things.
+  std::string phrase_after_relation(const Backdrop& backdrop) const;
+
   Scene alone(Rng& rng) const;
   Scene one_on_another(Rng& rng) const;
   Scene beside(Rng& rng) const;
@@ -60,7 +65,7 @@ class SceneMaker {
   std::vector<Colour> colours_;  // mean of each cut-out
   Lottery all_, countable_, tops_, supports_;
   std::uint64_t seed_;
-  double variety_;
+  SceneStyle style_;
 };
 
 }  // namespace sfumato

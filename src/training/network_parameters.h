@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// In float32 on `device`, kernels of convolutions channels-last, in training mode.
+/// Moves a network to `device` in float32, kernels of convolutions channels-last, in training mode.
 void place_for_training(torch::nn::Module& network, torch::Device device);
 
 /// A network made ready for training: initialised as its class is, from a `generator` of the CPU, and placed.

@@ -28,14 +28,6 @@ torch::Tensor stratified_timesteps(std::int64_t count, std::int64_t timesteps, d
   return (position * static_cast<double>(timesteps)).to(torch::kInt64).clamp(0, timesteps - 1);
 }
 
-/// Min-SNR (Hang et al. 2023, section 3.4): the weight of a level for the kind of prediction.
-torch::Tensor min_snr_weight(PredictionType type, const torch::Tensor& snr, double gamma) {
-  const auto capped = snr.clamp_max(gamma);
-  if (type == PredictionType::epsilon) return capped / snr.clamp_min(1e-8);
-  if (type == PredictionType::v_prediction) return capped / (snr + 1);
-  return capped;
-}
-
 /// What only the pack and the latents can tell of the networks' sizes.
 void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
   const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
@@ -65,71 +57,61 @@ TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, tor
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
-      schedule_(ScheduleConfig::from_json(recipe.scheduler)),
-      process_(schedule_, device),
-      unet_(UNet2DConditionModelConfig::from_json(recipe.unet)),
-      text_encoder_(T5EncoderModelConfig::from_json(recipe.text_encoder)),
+      objective_(recipe, device),
       order_(recipe.seed, emphasised_examples(pack_, recipe.data.emphasis), recipe.batch_size),
-      cache_((check_ids(pack_, text_encoder_->config()),
-              latents_for(unet_->config(), cache_latents(run, recipe, pack_, device, on_encoded)))) {
+      cache_((check_ids(pack_, objective_.text_encoder->config()),
+              latents_for(objective_.unet->config(), cache_latents(run, recipe, pack_, device, on_encoded)))) {
   const torch::NoGradGuard no_grad;
   // For the export: what the model has words for.
   if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
-  prepare_for_training(*unet_, generator_for(recipe.seed, Stream::kInitialisation, 0), device);
-  unet_->conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
-  unet_->conv_out->bias.zero_();
-  prepare_for_training(*text_encoder_, generator_for(recipe.seed, Stream::kInitialisation, 1), device);
+  auto& unet = *objective_.unet;
+  initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
+  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
+  unet.conv_out->bias.zero_();
+  initialize(*objective_.text_encoder, generator_for(recipe.seed, Stream::kInitialisation, 1));
+  objective_.place();
 }
 
-NamedTensors TextToImageTask::parameters() {
-  auto parameters = named_parameters_of(*unet_, "unet");
-  for (auto& parameter : named_parameters_of(*text_encoder_, "text_encoder")) parameters.push_back(parameter);
-  return parameters;
+std::unique_ptr<Objective> TextToImageTask::new_objective() const {
+  auto objective = std::make_unique<TextToImageObjective>(recipe_, device_);
+  objective->place();
+  return objective;
 }
 
 void TextToImageTask::init_from(const std::filesystem::path& folder) {
-  copy_weights(*unet_, folder / "unet", UNet2DConditionModelImpl::rename_key);
-  copy_weights(*text_encoder_, folder / "text_encoder", T5EncoderModelImpl::rename_key);
+  copy_weights(*objective_.unet, folder / "unet", UNet2DConditionModelImpl::rename_key);
+  copy_weights(*objective_.text_encoder, folder / "text_encoder", T5EncoderModelImpl::rename_key);
 }
 
-TextToImageTask::Batch TextToImageTask::batch(const torch::Tensor& indices) const {
+Batch TextToImageTask::examples(const torch::Tensor& indices) const {
   const auto latents = cache_.latents.index_select(0, indices).to(device_, torch::kFloat32);
-  return {latents.contiguous(torch::MemoryFormat::ChannelsLast), pack_.ids(indices).to(device_)};
+  return {{"latents", latents.contiguous(torch::MemoryFormat::ChannelsLast)}, {"ids", pack_.ids(indices).to(device_)}};
 }
 
 void TextToImageTask::drop_captions(Batch& batch, at::Generator& generator) const {
-  const auto dropped = torch::rand({batch.ids.size(0), 1}, generator, torch::kFloat32) < recipe_.data.caption_dropout;
-  batch.ids = torch::where(dropped.to(device_), pack_.empty_ids().to(device_), batch.ids);
+  auto& ids = batch.at("ids");
+  const auto dropped = torch::rand({ids.size(0), 1}, generator, torch::kFloat32) < recipe_.data.caption_dropout;
+  ids = torch::where(dropped.to(device_), pack_.empty_ids().to(device_), ids);
 }
 
-torch::Tensor TextToImageTask::denoising_loss(const Batch& batch, double shift, at::Generator& generator) {
-  const auto type = parse_prediction_type(schedule_.config().prediction_type);
-  const auto noise = torch::randn(batch.latents.sizes(), generator, torch::kFloat32).to(device_);
-  const auto count = batch.latents.size(0);
-  const auto t = stratified_timesteps(count, schedule_.num_train_timesteps(), shift, generator).to(device_);  // [N]
-  const AutocastScope autocast(device_.type(), computes_in_bfloat16(recipe_.precision, device_.type()));
-  UNet2DConditionInput input;
-  input.sample = process_.add_noise(batch.latents, noise, t);
-  input.timestep = t;
-  input.encoder_hidden_states = text_encoder_->forward(batch.ids);  // [N, L, d_model]
-  const auto raw = unet_->forward(input).to(torch::kFloat32);       // [N, C, h, w]
-  const auto target = process_.target(type, batch.latents, noise, t);
-  if (recipe_.loss.min_snr_gamma <= 0) return (raw - target).square().mean();
-  const auto weight = min_snr_weight(type, process_.snr(t), recipe_.loss.min_snr_gamma);  // [N]
-  return ((raw - target).square().mean({1, 2, 3}) * weight).mean();
+void TextToImageTask::add_noise_to(Batch& batch, double shift, at::Generator& generator) const {
+  const auto sizes = batch.at("latents").sizes();
+  batch["noise"] = torch::randn(sizes, generator, torch::kFloat32).to(device_);
+  batch["t"] = stratified_timesteps(sizes[0], objective_.schedule.num_train_timesteps(), shift, generator).to(device_);
 }
 
-torch::Tensor TextToImageTask::loss(std::int64_t step) {
+Batch TextToImageTask::batch(std::int64_t step) {
   auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
   seed_dropout(recipe_.seed, static_cast<std::uint64_t>(step));
-  auto examples = batch(order_.batch(step));
-  drop_captions(examples, generator);
-  return denoising_loss(examples, recipe_.loss.timestep_shift, generator);
+  auto batch = examples(order_.batch(step));
+  drop_captions(batch, generator);
+  add_noise_to(batch, recipe_.loss.timestep_shift, generator);
+  return batch;
 }
 
 Json TextToImageTask::evaluate() {
   const torch::NoGradGuard no_grad;
-  const EvaluationScope evaluation(*unet_);
+  const EvaluationScope evaluation(*objective_.unet);
   // With nothing held out the last pictures stand in.
   const auto count = std::min({kHeldOutLatents, std::max(pack_.held_out(), kLatentBatch), pack_.size()});
   double sum = 0;
@@ -137,30 +119,32 @@ Json TextToImageTask::evaluate() {
     const auto length = std::min(kLatentBatch, count - first);
     const auto start = pack_.size() - count + first;
     auto generator = generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(first));
-    sum += denoising_loss(batch(torch::arange(start, start + length)), /*shift=*/1, generator).item<double>() *
-           static_cast<double>(length);
+    auto batch = examples(torch::arange(start, start + length));
+    add_noise_to(batch, /*shift=*/1, generator);
+    sum += objective_.loss(batch).item<double>() * static_cast<double>(length);
   }
   return {{"held_out_loss", sum / static_cast<double>(count)}};
 }
 
 torch::Tensor TextToImageTask::sample_grid() {
   const torch::NoGradGuard no_grad;
-  const EvaluationScope evaluation(*unet_);
+  const EvaluationScope evaluation(*objective_.unet);
+  auto& unet = *objective_.unet;
+  auto& text_encoder = *objective_.text_encoder;
+  const auto& schedule = objective_.schedule;
   const auto ids = pack_.probe_ids().to(device_);  // [P, L]
   const auto count = std::min(recipe_.sample.count, ids.size(0));
-  const auto prompts = text_encoder_->forward(ids.narrow(0, 0, count));
-  const auto empty = text_encoder_->forward(pack_.empty_ids().to(device_).unsqueeze(0)).expand_as(prompts);
+  const auto prompts = text_encoder.forward(ids.narrow(0, 0, count));
+  const auto empty = text_encoder.forward(pack_.empty_ids().to(device_).unsqueeze(0)).expand_as(prompts);
   const GuidanceOptions guidance{.scale = recipe_.sample.guidance_scale};
   const auto states = is_guided(guidance) ? torch::cat({empty, prompts}) : prompts;
-  const Network network = [&](const torch::Tensor& x, const Level& level) {
-    return unet_->forward(x, level.t, states);
-  };
-  const auto denoise = make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(schedule_.config()));
-  const auto steps = make_steps(schedule_, recipe_.sample.steps, StepGrid::ddim);
+  const Network network = [&](const torch::Tensor& x, const Level& level) { return unet.forward(x, level.t, states); };
+  const auto denoise = make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(schedule.config()));
+  const auto steps = make_steps(schedule, recipe_.sample.steps, StepGrid::ddim);
   NoiseSource noise(probe_seeds(recipe_.seed, count));
   const auto start = noise.draw(cache_.latents.sizes().slice(1)).to(device_);
   const auto latents = sample_ddim({.denoise = denoise,
-                                    .x = start * initial_noise_scale(schedule_, steps, StepGrid::ddim),
+                                    .x = start * initial_noise_scale(schedule, steps, StepGrid::ddim),
                                     .steps = steps,
                                     .noise = noise,
                                     .options = {},

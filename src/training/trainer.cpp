@@ -6,6 +6,7 @@
 
 #include "training/ema.h"
 #include "training/learning_rate.h"
+#include "training/replicas.h"
 
 namespace sfumato {
 namespace {
@@ -15,10 +16,11 @@ using Clock = std::chrono::steady_clock;
 /// A task with all that an update changes: weights, optimizer, averages.
 class Learner {
  public:
-  Learner(Task& task, const Recipe& recipe)
+  Learner(Task& task, const Recipe& recipe, std::int64_t replicas)
       : task_(task),
         recipe_(recipe),
-        parameters_(task.parameters()),
+        parameters_(task.objective().parameters()),
+        replicas_(task, replicas),
         optimizer_(parameters_, recipe.optimizer),
         ema_(parameters_, recipe.ema_decay),
         learning_rate_{recipe.optimizer.lr, recipe.warmup_steps, recipe.steps, recipe.final_lr} {}
@@ -28,9 +30,8 @@ class Learner {
   };
 
   Update update(std::int64_t step) {
-    const auto loss = task_.loss(step);
-    loss.backward();
-    Update update{loss.item<double>(), learning_rate_.at(step), clip_grad_norm(parameters_, recipe_.clip_grad_norm)};
+    const double loss = replicas_.backward(task_.batch(step));
+    Update update{loss, learning_rate_.at(step), clip_grad_norm(parameters_, recipe_.clip_grad_norm)};
     if (!std::isfinite(update.loss) || !std::isfinite(update.grad_norm)) {
       throw std::runtime_error("the loss is not finite at step " + std::to_string(step) +
                                "; a smaller optimizer.lr or precision fp32 may help");
@@ -69,6 +70,7 @@ class Learner {
   Task& task_;
   const Recipe& recipe_;
   NamedTensors parameters_;
+  Replicas replicas_;
   AdamW optimizer_;
   Ema ema_;
   LearningRate learning_rate_;
@@ -104,8 +106,9 @@ Json look(Task& task, Learner& learner, const RunFolder& run, const TrainerHooks
 
 }  // namespace
 
-std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerHooks& hooks) {
-  Learner learner(task, recipe);
+std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerOptions& options) {
+  const auto& hooks = options.hooks;
+  Learner learner(task, recipe, options.replicas);
   Json metrics = Json::object();
   std::int64_t step = 0;
   if (const auto checkpoint = run.newest()) {

@@ -24,9 +24,15 @@ struct TrainerHooks {
   std::function<bool()> stop_requested;
 };
 
+struct TrainerOptions {
+  TrainerHooks hooks;
+  /// See Replicas. What check_replicas accepts.
+  std::int64_t replicas = 1;
+};
+
 /// Trains from the folder's newest checkpoint, or from the start where it has none, until the recipe's steps are done
 /// or a stop is requested. Returns the count of updates done. A run that was killed and continues from its checkpoint
-/// gives, on the same CPU with as many threads, the very weights of a run that was not.
-std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerHooks& hooks);
+/// gives, on the same CPU with as many threads and replicas, the very weights of a run that was not.
+std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerOptions& options);
 
 }  // namespace sfumato

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "training/autocast.h"
 #include "training/grid.h"
 #include "training/network_parameters.h"
 
@@ -35,18 +34,21 @@ VaeTask::VaeTask(const Recipe& recipe, torch::Device device)
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
-      vae_(AutoencoderKLConfig::from_json(recipe.vae)),
+      objective_(recipe, device),
       order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size) {
-  prepare_for_training(*vae_, generator_for(recipe.seed, Stream::kInitialisation, 0), device);
-  narrow_posterior(*vae_);
+  initialize(*objective_.vae, generator_for(recipe.seed, Stream::kInitialisation, 0));
+  narrow_posterior(*objective_.vae);
+  objective_.place();
 }
 
-NamedTensors VaeTask::parameters() {
-  return named_parameters_of(*vae_, "vae");
+std::unique_ptr<Objective> VaeTask::new_objective() const {
+  auto objective = std::make_unique<VaeObjective>(recipe_, device_);
+  objective->place();
+  return objective;
 }
 
 void VaeTask::init_from(const std::filesystem::path& folder) {
-  copy_weights(*vae_, folder, AutoencoderKLImpl::rename_key);
+  copy_weights(*objective_.vae, folder, AutoencoderKLImpl::rename_key);
 }
 
 torch::Tensor VaeTask::crops(std::int64_t step, at::Generator& generator) {
@@ -63,20 +65,15 @@ torch::Tensor VaeTask::crops(std::int64_t step, at::Generator& generator) {
   return channels_last(torch::stack(crops));
 }
 
-torch::Tensor VaeTask::loss(std::int64_t step) {
+Batch VaeTask::batch(std::int64_t step) {
   auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
-  const auto x = crops(step, generator);
-  const AutocastScope autocast(device_.type(), computes_in_bfloat16(recipe_.precision, device_.type()));
-  const auto posterior = vae_->encode(x);
-  const auto noise = torch::randn(posterior.mean.sizes(), generator, torch::kFloat32).to(device_);
-  const auto error = vae_->decode(posterior.sample(noise)).to(torch::kFloat32) - x;
-  auto loss = recipe_.loss.l2_weight * error.square().mean();
-  if (recipe_.loss.l1_weight > 0) loss = loss + recipe_.loss.l1_weight * error.abs().mean();
-  if (recipe_.loss.kl_weight > 0) {
-    const auto values_an_image = static_cast<double>(posterior.mean[0].numel());
-    loss = loss + recipe_.loss.kl_weight / values_an_image * posterior.kl().mean();
-  }
-  return loss;
+  const auto images = crops(step, generator);
+  const auto& config = objective_.vae->config();
+  const auto factor = config.downscale_factor();
+  const auto noise =
+      torch::randn({images.size(0), config.latent_channels, images.size(2) / factor, images.size(3) / factor},
+                   generator, torch::kFloat32);
+  return {{"images", images}, {"noise", noise.to(device_)}};
 }
 
 torch::Tensor VaeTask::held_out_images(std::int64_t first, std::int64_t count) {
@@ -87,13 +84,14 @@ torch::Tensor VaeTask::held_out_images(std::int64_t first, std::int64_t count) {
 
 Json VaeTask::evaluate() {
   const torch::NoGradGuard no_grad;
+  auto& vae = *objective_.vae;
   const auto count = std::min({kHeldOutLookedAt, std::max<std::int64_t>(pack_.held_out(), 1), pack_.size()});
   double squares = 0;
   std::vector<torch::Tensor> means;
   for (std::int64_t first = 0; first < count; first += kEvaluationBatch) {
     const auto x = held_out_images(first, std::min(kEvaluationBatch, count - first));
-    const auto mean = vae_->encode(x).mode();
-    const auto error = (vae_->decode(mean).clamp(-1, 1) - x) / 2;
+    const auto mean = vae.encode(x).mode();
+    const auto error = (vae.decode(mean).clamp(-1, 1) - x) / 2;
     squares += error.square().mean().item<double>() * static_cast<double>(x.size(0));
     means.push_back(mean.flatten());
   }
@@ -103,10 +101,11 @@ Json VaeTask::evaluate() {
 
 torch::Tensor VaeTask::sample_grid() {
   const torch::NoGradGuard no_grad;
+  auto& vae = *objective_.vae;
   constexpr std::int64_t kColumns = 8;
   const auto count = std::min({recipe_.sample.count, kHeldOutLookedAt, pack_.size()});
   const auto x = held_out_images(0, count);
-  const auto rebuilt = vae_->decode(vae_->encode(x).mode());
+  const auto rebuilt = vae.decode(vae.encode(x).mode());
   std::vector<torch::Tensor> rows;
   for (std::int64_t first = 0; first < count; first += kColumns) {
     const auto length = std::min(kColumns, count - first);

@@ -1,22 +1,22 @@
 #pragma once
 
 #include "data/pack.h"
-#include "models/autoencoder_kl.h"
 #include "training/randomness.h"
 #include "training/recipe.h"
 #include "training/task.h"
+#include "training/vae_objective.h"
 
 namespace sfumato {
 
-/// Trains an AutoencoderKL to give back pictures: pixels' mean square (and absolute) error on random crops, plus a
-/// small KL divergence (Kingma & Welling 2014; Rombach et al. 2022, appendix G, without the adversarial part).
+/// A VaeObjective on pictures of a pack or random crops of them.
 class VaeTask : public Task {
  public:
   VaeTask(const Recipe& recipe, torch::Device device);
 
-  NamedTensors parameters() override;
+  Objective& objective() override { return objective_; }
+  std::unique_ptr<Objective> new_objective() const override;
   void init_from(const std::filesystem::path& folder) override;
-  torch::Tensor loss(std::int64_t step) override;
+  Batch batch(std::int64_t step) override;
   /// {"held_out_psnr": decibels over all held-out pixels looked at, "latent_std": deviation of their latents' means}.
   Json evaluate() override;
   /// Held-out pictures in the odd rows, and below each what the autoencoder makes of it.
@@ -29,7 +29,7 @@ class VaeTask : public Task {
   Recipe recipe_;
   torch::Device device_;
   Pack pack_;
-  AutoencoderKL vae_;
+  VaeObjective objective_;
   ShuffledOrder order_;
 };
 

@@ -93,6 +93,21 @@ CONDITION = {
              layers_per_block=1, class_embed_type="timestep", mid_block_type="UNetMidBlock2D"),
         dict(size=(8, 8), timestep=torch.tensor(100), class_labels=torch.tensor([7, 300]), states=10),
     ),
+    # Pooled text in the time embedding, which scales and shifts: the model that ships.
+    "pooled": (
+        dict(block_out_channels=(16, 24), norm_num_groups=8, cross_attention_dim=24, attention_head_dim=(2, 3),
+             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+             layers_per_block=1, use_linear_projection=True, resnet_time_scale_shift="scale_shift",
+             addition_embed_type="text", addition_embed_type_num_heads=4),
+        dict(size=(8, 8), timestep=torch.tensor([400, 20])),
+    ),
+    # The same before a projection of the text, as DeepFloyd IF has it.
+    "pooled_projected": (
+        dict(block_out_channels=(16, 32), norm_num_groups=4, cross_attention_dim=24, encoder_hid_dim=12, attention_head_dim=4,
+             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+             layers_per_block=1, addition_embed_type="text", addition_embed_type_num_heads=2),
+        dict(size=(8, 8), timestep=torch.tensor(900), states=12),
+    ),
     # The smaller distilled models: no middle block.
     "no_mid": (
         dict(block_out_channels=(16, 32), norm_num_groups=4, cross_attention_dim=8, attention_head_dim=2,

@@ -112,6 +112,33 @@ TEST(SceneMaker, CountedThingsAreAsManyAsSaid) {
   }
 }
 
+// What no caption decides a model must average.
+TEST(SceneMaker, ThePlainStyleNamesEveryBackdropButWhite) {
+  const SceneMaker scenes(four_things(), grey_squares(4), 1, plain_style());
+  int white = 0;
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    const auto scene = scenes.scene(i);
+    const auto& backdrop = scene.backdrop;
+    const bool plain = backdrop.kind == Backdrop::flat && backdrop.top == Colour{1, 1, 1};
+    white += plain && backdrop.phrase.empty();
+    if (plain) continue;
+    EXPECT_FALSE(backdrop.phrase.empty()) << scene.caption;
+    EXPECT_TRUE(says(scene.caption, backdrop.phrase)) << scene.caption;
+  }
+  EXPECT_NEAR(white / 2000., .58, .06);  // 1 - .42, more for what has no landscape
+}
+
+TEST(SceneMaker, ThePlainStyleShowsThingsLarge) {
+  const auto style = plain_style();
+  const SceneMaker scenes(four_things(), grey_squares(4), 1, style);
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    const auto scene = scenes.scene(i);
+    if (scene.items.size() != 1) continue;
+    EXPECT_GE(scene.items[0].side, style.alone.low);
+    EXPECT_LE(scene.items[0].side, style.alone.high);
+  }
+}
+
 TEST(Layouts, TheUpperOneStandsOnTheSeat) {
   Rng rng(7, 0);
   for (int i = 0; i < 200; ++i) {

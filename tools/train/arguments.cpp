@@ -24,6 +24,9 @@ const char* const kUsage = R"(Trains a model from a recipe, or exports what a ru
   --device NAME           auto, cpu, cuda or cuda:N
   --tf32                  on CUDA: what is computed in float32 may round factors
                           to TF32, which is faster
+  --replicas N            copies of the networks that compute parts of a batch
+                          at the same time, on a CPU (default: auto, one a
+                          thread, at most 8)
   --quiet                 no progress bars
 
   --export RUN FOLDER     write a run's averaged weights as a diffusers folder
@@ -101,6 +104,11 @@ class ArgumentParser {
       {"--dtype", into(result_.dtype)},
       {"--max-shard-size", into(result_.max_shard_size)},
       {"--steps", [this](const std::string& value) { result_.steps = parse_count(value, "--steps"); }},
+      {"--replicas",
+       [this](const std::string& value) {
+         result_.replicas.reset();
+         if (value != "auto") result_.replicas = parse_count(value, "--replicas");
+       }},
       {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
 };
 

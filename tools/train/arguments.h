@@ -11,7 +11,7 @@ namespace sfumato {
 /// What `train --help` prints.
 extern const char* const kUsage;
 
-/// What `train` is told.
+/// The command line of `train`.
 struct Arguments {
   std::vector<std::string> positional;
   std::vector<std::string> settings;
@@ -19,6 +19,7 @@ struct Arguments {
   std::string out, init_from;
   std::string device = "auto", dtype = "fp16", max_shard_size = "0";
   std::optional<std::int64_t> steps;
+  std::optional<std::int64_t> replicas;
   bool resume = false, exports = false, curve = false, tf32 = false, quiet = false, help = false;
 };
 

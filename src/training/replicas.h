@@ -1,0 +1,43 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "training/recipe.h"
+#include "training/task.h"
+
+namespace sfumato {
+
+/// Replicas that `device` trains a recipe with where the user names no number: on a CPU one for each thread, at most
+/// 8, each with at least 4 rows of a batch; else 1. Two threads that share each operator finish 1.3 times the pictures
+/// of one; two replicas of one thread each, 1.75 times.
+std::int64_t default_replicas(const Recipe& recipe, torch::Device device);
+
+/// Throws std::invalid_argument where `count` replicas cannot train the recipe: on a GPU, with fewer rows in a batch
+/// than replicas, or with dropout, whose draws would depend on the threads' order.
+void check_replicas(std::int64_t count, const Recipe& recipe, torch::Device device);
+
+/// Data parallelism within a process: copies of an objective that share the memory of its weights, each with gradients
+/// of its own and a share of the threads.
+class Replicas {
+ public:
+  /// `count` of them, the task's own objective included.
+  Replicas(Task& task, std::int64_t count);
+
+  /// Computes a batch's gradients, part by part at the same time, and leaves their sum in the gradients of the task's
+  /// own parameters. Returns the loss of the whole batch.
+  double backward(const Batch& batch);
+
+ private:
+  void share_weights();
+  void reduce_gradients();
+
+  std::vector<Objective*> objectives_;  // the task's own first
+  std::vector<std::unique_ptr<Objective>> copies_;
+  std::vector<NamedTensors> parameters_;
+};
+
+}  // namespace sfumato

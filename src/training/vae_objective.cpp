@@ -1,0 +1,36 @@
+#include "training/vae_objective.h"
+
+#include "training/autocast.h"
+#include "training/network_parameters.h"
+
+namespace sfumato {
+
+VaeObjective::VaeObjective(const Recipe& recipe, torch::Device device)
+    : vae(AutoencoderKLConfig::from_json(recipe.vae)),
+      weights_(recipe.loss),
+      device_(device),
+      bfloat16_(computes_in_bfloat16(recipe.precision, device.type())) {}
+
+void VaeObjective::place() {
+  place_for_training(*vae, device_);
+}
+
+NamedTensors VaeObjective::parameters() {
+  return named_parameters_of(*vae, "vae");
+}
+
+torch::Tensor VaeObjective::loss(const Batch& batch) {
+  const auto& x = batch.at("images");
+  const AutocastScope autocast(device_.type(), bfloat16_);
+  const auto posterior = vae->encode(x);
+  const auto error = vae->decode(posterior.sample(batch.at("noise"))).to(torch::kFloat32) - x;
+  auto loss = weights_.l2_weight * error.square().mean();
+  if (weights_.l1_weight > 0) loss = loss + weights_.l1_weight * error.abs().mean();
+  if (weights_.kl_weight > 0) {
+    const auto values_an_image = static_cast<double>(posterior.mean[0].numel());
+    loss = loss + weights_.kl_weight / values_an_image * posterior.kl().mean();
+  }
+  return loss;
+}
+
+}  // namespace sfumato

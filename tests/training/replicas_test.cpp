@@ -1,0 +1,64 @@
+#include "training/replicas.h"
+
+#include "training/small_task.h"
+
+namespace sfumato {
+namespace {
+
+class Replication : public SmallTask {
+ protected:
+  /// The gradients of the first batch by parameter's name, and its loss.
+  std::map<std::string, torch::Tensor> gradients(std::int64_t replicas) {
+    const auto task = this->task(0);
+    Replicas all(*task, replicas);
+    std::map<std::string, torch::Tensor> found{{"loss", torch::tensor(all.backward(task->batch(0)))}};
+    for (const auto& [name, parameter] : task->objective().parameters())
+      if (parameter.grad().defined()) found[name] = parameter.grad().clone();
+    return found;
+  }
+};
+
+// Sums in another order: 1e-5 of a gradient's own size, as for a layer in float32, or 1e-7 of the loss where a gradient
+// is nothing but rounding.
+TEST_F(Replication, GivesTheGradientsOfTheWholeBatch) {
+  const auto whole = gradients(1);
+  for (const std::int64_t replicas : {2, 3}) {  // 3 divide a batch of 4 unevenly
+    const auto parts = gradients(replicas);
+    ASSERT_EQ(parts.size(), whole.size());
+    for (const auto& [name, value] : whole) {
+      const auto error = (parts.at(name) - value).norm().item<double>();
+      EXPECT_LE(error, 1e-5 * value.norm().item<double>() + 1e-7 * whole.at("loss").item<double>())
+          << name << " with " << replicas;
+    }
+  }
+}
+
+TEST_F(Replication, TrainsOneSetOfWeights) {
+  const auto task = this->task(0);
+  Replicas all(*task, 2);
+  const double before = all.backward(task->batch(0));
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, parameter] : task->objective().parameters()) parameter.mul_(1.5);
+  }
+  EXPECT_NE(all.backward(task->batch(0)), before);
+  const auto own = task->objective().loss(task->batch(0)).item<double>();
+  EXPECT_NEAR(all.backward(task->batch(0)), own, 1e-5 * own);
+}
+
+TEST_F(Replication, LeavesTheThreadsOfOperatorsAsTheyWere) {
+  const auto threads = at::get_num_threads();
+  gradients(2);
+  EXPECT_EQ(at::get_num_threads(), threads);
+}
+
+TEST_F(Replication, RefusesWhatItCannotDivide) {
+  EXPECT_THROW(check_replicas(5, recipe(0), torch::kCPU), std::invalid_argument) << "a batch of 4";
+  EXPECT_THROW(check_replicas(2, recipe(.1), torch::kCPU), std::invalid_argument) << "dropout";
+  EXPECT_THROW(check_replicas(2, recipe(0), torch::Device(torch::kCUDA, 0)), std::invalid_argument);
+  EXPECT_NO_THROW(check_replicas(4, recipe(0), torch::kCPU));
+  EXPECT_EQ(default_replicas(recipe(.1), torch::kCPU), 1);
+}
+
+}  // namespace
+}  // namespace sfumato
