@@ -156,6 +156,13 @@ std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thi
   return words;
 }
 
+/// The thing of each picture, in the order of pictures_of.
+std::vector<std::string> names_of_cutouts(const std::vector<Thing>& things) {
+  std::vector<std::string> names;
+  for (const auto& thing : things) names.insert(names.end(), thing.pictures.size(), thing.name.text);
+  return names;
+}
+
 std::set<std::string> all_names(const std::vector<Thing>& things) {
   std::set<std::string> names;
   for (const auto& thing : things) {
@@ -180,6 +187,7 @@ void pack_scenes(const Options& options) {
                         .captions = captions_of(scenes),
                         .probes = probes(),
                         .things = vocabulary(studio.things),
+                        .cutout_things = names_of_cutouts(studio.things),
                         .held_out = options.held_out};
   write_pack(options.pack, contents, *tokenizer);
   std::fprintf(stderr, "%s: %zu scenes of %zu things in %zu pictures, %lld held out\n", options.pack.c_str(),

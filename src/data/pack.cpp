@@ -91,6 +91,7 @@ struct Pack::Impl {
   std::int64_t size = 0;    // of a composed image, in pixels
   torch::Tensor pictures;   // uint8 [M, 3, H, W], or undefined
   torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
+  torch::Tensor thing_of;   // int32 [K], the number of each cut-out's thing, or undefined
   SceneBatch scenes;        // of cutouts
   torch::Tensor ids;        // int32 [M, L]
   torch::Tensor empty;      // int32 [L]
@@ -114,6 +115,8 @@ void Pack::Impl::read_pictures(const Reader& reader) {
   scenes.items = reader.tensor("scenes.items", torch::kFloat32, {-1, -1, 6});
   scenes.background = reader.tensor("scenes.background", torch::kFloat32, {scenes.items.size(0), 8});
   check_scenes(reader, scenes, cutouts.size(0));
+  if (reader.file.contains("cutouts.things"))
+    thing_of = reader.tensor("cutouts.things", torch::kInt32, {cutouts.size(0)});
 }
 
 void Pack::Impl::read_captions(const Reader& reader) {
@@ -143,6 +146,10 @@ Pack::Pack(const std::filesystem::path& path, std::int64_t size) : impl_(std::ma
       reader.fail("its metadata's \"things\" is no JSON object of lists of words");
     }
   }
+  const auto& thing_of = impl_->thing_of;
+  const auto count = static_cast<std::int64_t>(impl_->things.size());
+  if (thing_of.defined() && ((thing_of < 0) | (thing_of >= count)).any().item<bool>())
+    reader.fail("'cutouts.things' goes beyond the " + std::to_string(count) + " things of its metadata");
 }
 
 Pack::~Pack() = default;
@@ -196,6 +203,25 @@ std::vector<std::string> Pack::probes() const {
 
 std::map<std::string, std::vector<std::string>> Pack::things() const {
   return impl_->things;
+}
+
+std::vector<std::string> Pack::thing_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, words] : impl_->things) names.push_back(name);
+  return names;
+}
+
+torch::Tensor Pack::thing_labels(const torch::Tensor& indices) const {
+  if (!impl_->thing_of.defined())
+    throw std::runtime_error(
+        "the pack does not name the things of its cut-outs (no tensor 'cutouts.things'): expected "
+        "one of composed scenes, written by compose --pack");
+  const auto items = impl_->scenes.items.index_select(0, indices).select(2, 0).to(torch::kInt64);  // [N, 3]
+  const auto things = impl_->thing_of.to(torch::kInt64).index_select(0, items.clamp_min(0).flatten()).view_as(items);
+  const auto count = static_cast<std::int64_t>(impl_->things.size());
+  auto labels = torch::zeros({items.size(0), count + 1});  // the last column takes what is not there
+  labels.scatter_(1, torch::where(items >= 0, things, torch::full_like(things, count)), 1);
+  return labels.narrow(1, 0, count).contiguous();
 }
 
 }  // namespace sfumato

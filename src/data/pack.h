@@ -47,6 +47,11 @@ class Pack {
   /// The names of the things in composed scenes, each with its synonyms and plurals; empty for pictures and for packs
   /// that do not tell.
   std::map<std::string, std::vector<std::string>> things() const;
+  /// The keys of things(), in order.
+  std::vector<std::string> thing_names() const;
+  /// Which of thing_names() are in these scenes: float32 [N, T] of 0 and 1 on the CPU. Throws std::runtime_error where
+  /// the pack does not name the things of its cut-outs.
+  torch::Tensor thing_labels(const torch::Tensor& indices) const;
 
  private:
   struct Impl;

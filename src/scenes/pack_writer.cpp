@@ -50,6 +50,20 @@ void add_captions(Tensors& tensors, const PackContents& contents, const Tokenize
   tensors["empty.ids"] = ids_of({""}, tokenizer)[0];
 }
 
+/// int32 [K]: each cut-out's thing by its place among the keys of `things`.
+torch::Tensor cutout_things_of(const PackContents& contents) {
+  if (static_cast<std::int64_t>(contents.cutout_things.size()) != contents.cutouts.size(0))
+    throw std::invalid_argument(std::to_string(contents.cutout_things.size()) + " names of things for " +
+                                std::to_string(contents.cutouts.size(0)) + " cut-outs");
+  std::vector<std::int32_t> numbers;
+  for (const auto& name : contents.cutout_things) {
+    const auto found = contents.things.find(name);
+    if (found == contents.things.end()) throw std::invalid_argument("a cut-out of '" + name + "', which is no thing");
+    numbers.push_back(static_cast<std::int32_t>(std::distance(contents.things.begin(), found)));
+  }
+  return torch::tensor(numbers, torch::kInt32);
+}
+
 }  // namespace
 
 SceneTensors to_tensors(const std::vector<Scene>& scenes) {
@@ -96,6 +110,7 @@ void write_pack(const std::filesystem::path& path, const PackContents& contents,
   Tensors tensors;
   if (composed) {
     tensors["cutouts"] = contents.cutouts;
+    if (!contents.cutout_things.empty()) tensors["cutouts.things"] = cutout_things_of(contents);
     tensors["scenes.items"] = contents.scenes.items;
     tensors["scenes.background"] = contents.scenes.background;
   } else {

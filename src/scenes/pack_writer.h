@@ -30,6 +30,8 @@ struct PackContents {
   std::vector<std::string> probes{};
   /// Names of the things with their synonyms and plurals: what a model trained on this has words for.
   std::map<std::string, std::vector<std::string>> things{};
+  /// The thing of each cut-out, a key of `things`.
+  std::vector<std::string> cutout_things{};
   std::int64_t held_out = 0;
 };
 

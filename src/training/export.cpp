@@ -4,8 +4,10 @@
 
 #include "checkpoints/safetensors.h"
 #include "core/json.h"
+#include "data/pack.h"
 #include "diffusion/schedule_config.h"
 #include "models/autoencoder_kl.h"
+#include "models/image_classifier.h"
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
 #include "training/recipe.h"
@@ -21,6 +23,16 @@ void export_vae(const Checkpoint& checkpoint, const Recipe& recipe, const fs::pa
   config.sample_size = recipe.data.image_size;
   config.scaling_factor = 1.0 / value_or(checkpoint.metrics, "latent_std", 1.0);
   save_weights(checkpoint.part("ema.vae."), folder, options);
+  write_json(folder / "config.json", config.to_json());
+}
+
+void export_classifier(const Checkpoint& checkpoint, const Recipe& recipe, const fs::path& folder,
+                       SaveOptions options) {
+  auto config = ImageClassifierConfig::from_json(recipe.classifier);
+  config.image_size = recipe.data.image_size;
+  config.labels = Pack(recipe.data.pack).thing_names();
+  options.basename = "model";
+  save_weights(checkpoint.part("ema.classifier."), folder, options);
   write_json(folder / "config.json", config.to_json());
 }
 
@@ -99,6 +111,8 @@ void export_run(const RunFolder& run, const fs::path& folder, const SaveOptions&
   if (!checkpoint) throw std::runtime_error("'" + run.path().string() + "' holds no checkpoint yet");
   if (recipe.kind == "vae") {
     export_vae(*checkpoint, recipe, folder, options);
+  } else if (recipe.kind == "classifier") {
+    export_classifier(*checkpoint, recipe, folder, options);
   } else {
     export_pipeline(run, *checkpoint, recipe, folder, options);
   }

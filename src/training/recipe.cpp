@@ -117,6 +117,11 @@ void parse_networks(const Json& json, const std::string& where, Recipe& recipe) 
   recipe.text_encoder = object_at(json, "text_encoder");
   recipe.scheduler = object_at(json, "scheduler");
   recipe.tokenizer = value_or(json, "tokenizer", recipe.tokenizer);
+  recipe.classifier = object_at(json, "classifier");
+  if (recipe.kind == "classifier") {
+    expect(recipe.classifier.is_object(), where, "'classifier' must be a config", recipe.classifier);
+    return;
+  }
   if (recipe.kind == "vae") {
     expect(recipe.vae.is_object(), where, "'vae' must be the AutoencoderKL's config", recipe.vae);
     return;
@@ -130,8 +135,8 @@ void parse_networks(const Json& json, const std::string& where, Recipe& recipe) 
 std::vector<std::string> known_keys(const std::string& kind) {
   std::vector<std::string> keys{"kind",      "seed",     "steps",          "batch_size",   "data",
                                 "optimizer", "schedule", "clip_grad_norm", "ema_decay",    "precision",
-                                "loss",      "sample",   "log_every",      "sample_every", "checkpoint_every",
-                                "vae"};
+                                "loss",      "sample",   "log_every",      "sample_every", "checkpoint_every"};
+  keys.push_back(kind == "classifier" ? "classifier" : "vae");
   if (kind == "text_to_image") keys.insert(keys.end(), {"unet", "text_encoder", "scheduler", "tokenizer"});
   return keys;
 }
@@ -143,8 +148,9 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
   expect(json.is_object(), where, "expected an object", json);
   recipe.kind = value_or(json, "kind", recipe.kind);
   refuse_unknown_keys(json, known_keys(recipe.kind), where);
-  if (recipe.kind != "vae" && recipe.kind != "text_to_image") {
-    throw std::invalid_argument(where + ": 'kind' is '" + recipe.kind + "'; expected 'vae' or 'text_to_image'");
+  if (recipe.kind != "vae" && recipe.kind != "text_to_image" && recipe.kind != "classifier") {
+    throw std::invalid_argument(where + ": 'kind' is '" + recipe.kind +
+                                "'; expected 'vae', 'text_to_image' or 'classifier'");
   }
   recipe.seed = value_or(json, "seed", recipe.seed);
   recipe.steps = value_or(json, "steps", recipe.steps);
@@ -169,7 +175,7 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
 }
 
 void check_continues(const Json& recipe, const Json& begun, const std::string& where) {
-  for (const auto* key : {"kind", "vae", "unet", "text_encoder", "scheduler"}) {
+  for (const auto* key : {"kind", "vae", "classifier", "unet", "text_encoder", "scheduler"}) {
     const auto own = recipe.value(key, Json()), first = begun.value(key, Json());
     const bool moved = own.is_string() && first.is_string() && std::string(key) == "vae";  // a folder: its place alone
     if (own != first && !moved)

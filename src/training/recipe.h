@@ -59,6 +59,8 @@ struct Recipe {
   DataRecipe data;
   /// kind vae: the AutoencoderKL's config. kind text_to_image: the folder of a trained one.
   Json vae;
+  /// kind classifier: the ImageClassifier's config, without labels.
+  Json classifier;
   /// kind text_to_image: configs of UNet2DConditionModel, T5EncoderModel and the scheduler, and the tokenizer's folder.
   Json unet, text_encoder, scheduler;
   std::string tokenizer;

@@ -4,6 +4,7 @@
 
 #include "diffusion/schedule_config.h"
 #include "models/autoencoder_kl.h"
+#include "models/image_classifier.h"
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
 
@@ -63,6 +64,9 @@ void check_text_to_image(const Recipe& recipe) {
 void check_networks(const Recipe& recipe) {
   if (recipe.kind == "vae") {
     check_vae(recipe);
+  } else if (recipe.kind == "classifier") {
+    refuse_other_keys(recipe.classifier, ImageClassifierConfig::from_json(recipe.classifier).to_json(), {},
+                      "classifier");
   } else {
     check_text_to_image(recipe);
   }

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A file may include its own folder and those of the rows below; of its own row only what ALLOWED names.
 STRATA = [
     ["tools"],
-    ["pipelines", "server", "training", "scenes"],
+    ["pipelines", "server", "training", "scenes", "evaluation"],
     ["data", "diffusion", "models", "tokenizer", "checkpoints", "images"],
     ["nn"],
     ["kernels"],

@@ -1,0 +1,29 @@
+#include "evaluation/judge.h"
+
+#include "checkpoints/load.h"
+
+namespace sfumato {
+
+Judge::Judge(const std::filesystem::path& folder)
+    : classifier_(from_pretrained<ImageClassifierImpl>(folder, {torch::kCPU, torch::kFloat32})) {}
+
+torch::Tensor Judge::scores(const torch::Tensor& images) {
+  const torch::NoGradGuard no_grad;
+  const auto size = classifier_->config().image_size;
+  return classifier_->forward(at::_upsample_bilinear2d_aa(images.to(torch::kFloat32), {size, size}, false));
+}
+
+void NamingCounts::add(const torch::Tensor& scores, const torch::Tensor& labels) {
+  const auto things = labels.sum(1);  // [N]
+  const auto rank = scores.argsort(1, /*descending=*/true).argsort(std::int64_t{1});
+  const auto worst = (rank * labels).amax(1);  // the rank of the least likely thing that is there
+  const auto count = [](const torch::Tensor& rows) { return rows.sum().item<std::int64_t>(); };
+  const auto single = things == 1, pair = things == 2;
+  singles += count(single);
+  top1 += count(single & (worst == 0));
+  top5 += count(single & (worst < 5));
+  pairs += count(pair);
+  both += count(pair & (worst == 1));
+}
+
+}  // namespace sfumato

@@ -1,0 +1,75 @@
+"""evaluate with a classifier that `train` trains here on two coloured things: it names the pack's own pictures, and finds
+nothing in those of a random model."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from generate_programs import BUILD, ENVIRONMENT, write_model
+
+LIST = """cat\t\tanimal\tcommon\t\tdrawing:cat.svg\t
+sofa\t\tfurniture\tcommon,seat=0.5\t\tdrawing:sofa.svg\t
+tree\t\tplant\tcommon\t\tdrawing:tree.svg\t
+"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}"><rect width="100" height="100" fill="{}"/></svg>'
+RECIPE = {"kind": "classifier", "steps": 80, "batch_size": 32, "data": {"image_size": 16},
+          "classifier": {"block_out_channels": [16, 32], "norm_num_groups": 4}, "optimizer": {"lr": 0.01},
+          "schedule": {"warmup_steps": 5}, "ema_decay": 0.9, "sample_every": 80, "checkpoint_every": 80}
+
+
+def run(program, *arguments):
+    return subprocess.run([BUILD / "tools" / program, *map(str, arguments)], text=True, capture_output=True,
+                          timeout=300, env=ENVIRONMENT)
+
+
+class Evaluate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        drawings = cls.folder / "drawings"
+        drawings.mkdir()
+        for name, size, colour in (("cat", (40, 40), "#e80"), ("sofa", (60, 30), "#d22"), ("tree", (30, 60), "#2a2")):
+            (drawings / f"{name}.svg").write_text(SVG.format(*size, colour))
+        (cls.folder / "list.tsv").write_text(LIST)
+        cls.pack, cls.judge, cls.model = (cls.folder / name for name in ("pack.safetensors", "judge", "model"))
+        recipe = {**RECIPE, "data": {**RECIPE["data"], "pack": str(cls.pack)}}
+        (cls.folder / "judge.json").write_text(json.dumps(recipe))
+        write_model(cls.model)
+        for command in (["compose", "--list", cls.folder / "list.tsv", "--style", "plain", "--pack", cls.pack, "--scenes",
+                         "600", "--held-out", "40"],
+                        ["train", cls.folder / "judge.json", "--out", cls.folder / "run", "--quiet"],
+                        ["train", "--export", cls.folder / "run", cls.judge]):
+            result = run(*command)
+            assert result.returncode == 0, result.stderr
+
+    def evaluate(self, *arguments, model=None):
+        return run("evaluate", "-m", model or self.model, "--judge", self.judge, "--pack", self.pack, "--steps", "1",
+                   *arguments)
+
+    def test_the_ceiling_is_high_and_a_random_model_is_not(self):
+        result = self.evaluate("-n", "24", "--json", self.folder / "result.json", "--sheet", self.folder / "sheet.png")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        found = json.loads((self.folder / "result.json").read_text())
+        self.assertGreater(found["real"]["one_thing"]["top1"], 0.9)
+        self.assertGreater(found["real"]["one_thing"]["top1"], found["generated"]["one_thing"]["top1"])
+        self.assertEqual(found["generated"]["one_thing"]["images"] + found["generated"]["two_things"]["images"], 24)
+        self.assertIn(f"{100 * found['real']['one_thing']['top1']:.1f}%", result.stdout)
+        self.assertTrue((self.folder / "sheet.png").read_bytes().startswith(b"\x89PNG"))
+
+    def test_what_it_cannot_do_is_one_line(self):
+        for arguments, said in (((), "--judge"),
+                                (("--judge", self.folder / "none", "--pack", self.pack), "none"),
+                                (("--judge", self.judge, "--pack", self.folder / "list.tsv"), "list.tsv"),
+                                (("--judge", self.judge, "--pack", self.pack, "--sheet", "sheet.jpg"), "sheet.jpg")):
+            result = run("evaluate", "-m", self.model, *arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(said, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
