@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/config.h"
+#include "nn/scaled_dot_product.h"
 
 namespace sfumato {
 namespace {
@@ -62,8 +63,7 @@ class T5AttentionImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) {
     const auto query = heads(q(x)), key = heads(k(x)), value = heads(v(x));  // [N, heads, L, d_kv]
     // The scores are not scaled: the initialisation of q sees to that.
-    const auto mixed = torch::scaled_dot_product_attention(query, key, value, bias.to(query.scalar_type()),
-                                                           /*dropout_p=*/0.0, /*is_causal=*/false, /*scale=*/1.0);
+    const auto mixed = scaled_dot_product(query, key, value, bias.to(query.scalar_type()), /*scale=*/1.0);
     return o(mixed.transpose(1, 2).flatten(2));
   }
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "nn/scaled_dot_product.h"
+
 namespace sfumato {
 
 torch::Tensor image_to_tokens(const torch::Tensor& x) {
@@ -40,7 +42,7 @@ torch::Tensor AttentionImpl::attend(const torch::Tensor& x, const torch::Tensor&
   const auto& attended = states.defined() ? states : x;
   const auto query = heads(to_q_(x));
   const auto mask = bias.defined() ? std::optional(bias.to(query.dtype())) : std::nullopt;
-  const auto out = at::scaled_dot_product_attention(query, heads(to_k_(attended)), heads(to_v_(attended)), mask);
+  const auto out = scaled_dot_product(query, heads(to_k_(attended)), heads(to_v_(attended)), mask);
   return to_out_->at<LinearImpl>(0).forward(out.transpose(1, 2).flatten(2));  // [N, L, query_dim]
 }
 

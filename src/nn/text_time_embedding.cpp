@@ -1,5 +1,7 @@
 #include "nn/text_time_embedding.h"
 
+#include "nn/scaled_dot_product.h"
+
 namespace sfumato {
 
 AttentionPoolingImpl::AttentionPoolingImpl(std::int64_t num_heads, std::int64_t embed_dim) : num_heads_(num_heads) {
@@ -17,8 +19,7 @@ torch::Tensor AttentionPoolingImpl::heads(const torch::Tensor& y) const {
 torch::Tensor AttentionPoolingImpl::forward(const torch::Tensor& states) {
   const auto query = states.mean(1, /*keepdim=*/true) + positional_embedding;  // [N, 1, C]
   const auto attended = torch::cat({query, states}, 1);                        // [N, 1 + L, C]
-  const auto pooled =
-      at::scaled_dot_product_attention(heads(q_proj_(query)), heads(k_proj_(attended)), heads(v_proj_(attended)));
+  const auto pooled = scaled_dot_product(heads(q_proj_(query)), heads(k_proj_(attended)), heads(v_proj_(attended)));
   return pooled.flatten(1);  // [N, C]
 }
 
