@@ -26,4 +26,8 @@ std::string dtype_name(torch::Dtype dtype);
 /// Throws std::invalid_argument.
 Placement parse_placement(const std::string& device, const std::string& dtype);
 
+/// True where convolutions are fastest with weights and images in channels-last: on CUDA, and in bfloat16 on a CPU. (In
+/// float32 on a CPU the networks see to it themselves, see kernels/plain_inference.h.)
+bool prefers_channels_last(const Placement& placement);
+
 }  // namespace sfumato

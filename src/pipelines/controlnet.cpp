@@ -54,7 +54,7 @@ std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const Pl
   if (!std::filesystem::exists(where)) refuse_controlnet(where, "no such folder or file");
   try {
     auto network = read_network(where, placement);
-    if (placement.device.is_cuda()) make_channels_last(*network);
+    if (prefers_channels_last(placement)) make_channels_last(*network);
     return network;
   } catch (const std::exception& error) {
     const std::string why = error.what();

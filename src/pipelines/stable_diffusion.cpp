@@ -106,7 +106,7 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
   auto model = std::filesystem::is_regular_file(path) ? load_single_file(path, placement, tokenizers)
                                                       : load_diffusers_folder(path, placement);
   check_unet(path, model.unet->config(), model.vae->config());
-  if (placement.device.is_cuda()) {
+  if (prefers_channels_last(placement)) {
     make_channels_last(*model.unet);
     make_channels_last(*model.vae);
   }
@@ -130,7 +130,7 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
   if (model.vae->config().latent_channels != channels)
     throw std::runtime_error("VAE '" + path.string() + "' has " + std::to_string(model.vae->config().latent_channels) +
                              " latent channels, expected the model's " + std::to_string(channels));
-  if (model.vae_placement.device.is_cuda()) make_channels_last(*model.vae);
+  if (prefers_channels_last(model.vae_placement)) make_channels_last(*model.vae);
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {
