@@ -19,6 +19,7 @@
 #include "core/placement.h"
 #include "core/progress.h"
 #include "data/pack.h"
+#include "evaluation/distances.h"
 #include "evaluation/judge.h"
 #include "pipelines/find_model.h"
 #include "pipelines/generate.h"
@@ -46,6 +47,9 @@ struct Cases {
 
 struct Result {
   NamingCounts real, through_vae, generated;
+  /// Of the generated pictures to the pack's own, by the judge's features.
+  double frechet = 0, kernel = 0;
+  PrecisionRecall overlap;
 };
 
 std::vector<std::int64_t> order_of(const std::vector<std::string>& from, const std::vector<std::string>& to) {
@@ -78,8 +82,9 @@ torch::Tensor through_vae(const StableDiffusion& model, const torch::Tensor& ima
   return model.vae->decode(model.vae->encode(x).mode()).to(torch::kCPU, torch::kFloat32).clamp(-1, 1);
 }
 
-/// Names the pack's pictures, as they are and through the VAE.
-void judge_real(const StableDiffusion& model, Pack& pack, Judge& judge, const Cases& cases, Result& result) {
+/// Names the pack's pictures, as they are and through the VAE. Returns the features of the former, [N, D].
+torch::Tensor judge_real(const StableDiffusion& model, Pack& pack, Judge& judge, const Cases& cases, Result& result) {
+  std::vector<torch::Tensor> features;
   const auto count = cases.indices.size(0);
   for (std::int64_t first = 0; first < count; first += kVaeBatch) {
     const auto length = std::min(kVaeBatch, count - first);
@@ -87,7 +92,20 @@ void judge_real(const StableDiffusion& model, Pack& pack, Judge& judge, const Ca
     const auto labels = cases.labels.narrow(0, first, length);
     result.real.add(judge.scores(images), labels);
     result.through_vae.add(judge.scores(through_vae(model, images)), labels);
+    features.push_back(judge.features(images));
   }
+  return torch::cat(features);
+}
+
+/// Names the generated pictures. Returns their features, [N, D].
+torch::Tensor judge_generated(const torch::Tensor& images, Judge& judge, const Cases& cases, Result& result) {
+  std::vector<torch::Tensor> features;
+  for (const auto& part : torch::arange(images.size(0)).split(kVaeBatch)) {
+    const auto shown = images.index_select(0, part);
+    result.generated.add(judge.scores(shown), cases.labels.index_select(0, part));
+    features.push_back(judge.features(shown));
+  }
+  return torch::cat(features);
 }
 
 /// A picture of each caption, [N, 3, H, W]; fewer where Ctrl-C ended it.
@@ -132,6 +150,8 @@ void print_table(const Result& result) {
       "one thing, top 5", [](const NamingCounts& c) { return share(c.top5, c.singles); }, result);
   row(
       "two things, both", [](const NamingCounts& c) { return share(c.both, c.pairs); }, result);
+  std::printf("by the judge's features: Frechet distance %.3f, kernel distance %.5f, precision %.3f, recall %.3f\n",
+              result.frechet, result.kernel, result.overlap.precision, result.overlap.recall);
   std::printf("%lld images of one thing, %lld of two\n", static_cast<long long>(result.generated.singles),
               static_cast<long long>(result.generated.pairs));
 }
@@ -176,16 +196,22 @@ int run(const Options& options) {
   Result result;
   const auto images = generate(model, cases, options);
   if (!images.defined() || images.size(0) < cases.indices.size(0)) return kInterrupted;
-  judge_real(model, pack, judge, cases, result);
-  for (const auto& part : torch::arange(images.size(0)).split(kVaeBatch))
-    result.generated.add(judge.scores(images.index_select(0, part)), cases.labels.index_select(0, part));
+  const auto real = judge_real(model, pack, judge, cases, result);
+  const auto made = judge_generated(images, judge, cases, result);
+  result.frechet = frechet_distance(real, made);
+  result.kernel = kernel_distance(real, made);
+  result.overlap = precision_recall(real, made);
   print_table(result);
   if (!options.sheet.empty()) write_sheet(options.sheet, images, cases);
   if (!options.json.empty())
     write_json(options.json, {{"model", path.string()},
                               {"real", to_json(result.real)},
                               {"through_vae", to_json(result.through_vae)},
-                              {"generated", to_json(result.generated)}});
+                              {"generated", to_json(result.generated)},
+                              {"frechet_distance", result.frechet},
+                              {"kernel_distance", result.kernel},
+                              {"precision", result.overlap.precision},
+                              {"recall", result.overlap.recall}});
   return 0;
 }
 

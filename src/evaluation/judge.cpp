@@ -7,10 +7,19 @@ namespace sfumato {
 Judge::Judge(const std::filesystem::path& folder)
     : classifier_(from_pretrained<ImageClassifierImpl>(folder, {torch::kCPU, torch::kFloat32})) {}
 
+torch::Tensor Judge::resized(const torch::Tensor& images) const {
+  const auto size = classifier_->config().image_size;
+  return at::_upsample_bilinear2d_aa(images.to(torch::kFloat32), {size, size}, /*align_corners=*/false);
+}
+
 torch::Tensor Judge::scores(const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
-  const auto size = classifier_->config().image_size;
-  return classifier_->forward(at::_upsample_bilinear2d_aa(images.to(torch::kFloat32), {size, size}, false));
+  return classifier_->forward(resized(images));
+}
+
+torch::Tensor Judge::features(const torch::Tensor& images) {
+  const torch::NoGradGuard no_grad;
+  return classifier_->features(resized(images));
 }
 
 void NamingCounts::add(const torch::Tensor& scores, const torch::Tensor& labels) {

@@ -20,9 +20,13 @@ class Judge {
 
   /// Scores of all labels, float32 [N, K], for images [N, 3, H, W] in [-1, 1] of any size.
   torch::Tensor scores(const torch::Tensor& images);
+  /// Features to measure distances with (evaluation/distances.h), float32 [N, D].
+  torch::Tensor features(const torch::Tensor& images);
   const std::vector<std::string>& labels() const { return classifier_->config().labels; }
 
  private:
+  torch::Tensor resized(const torch::Tensor& images) const;
+
   ImageClassifier classifier_;
 };
 

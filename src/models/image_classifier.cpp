@@ -72,7 +72,7 @@ ImageClassifierImpl::ImageClassifierImpl(Config config) : config_(std::move(conf
   classifier_ = register_module("classifier", Linear(width, static_cast<std::int64_t>(config_.labels.size())));
 }
 
-torch::Tensor ImageClassifierImpl::forward(const torch::Tensor& images) {
+torch::Tensor ImageClassifierImpl::features(const torch::Tensor& images) {
   auto x = conv_in_(images);  // [N, C, H, W]
   const auto layers = static_cast<std::size_t>(config_.layers_per_block);
   for (std::size_t i = 0; i < down_blocks_->size(); ++i) {
@@ -81,7 +81,11 @@ torch::Tensor ImageClassifierImpl::forward(const torch::Tensor& images) {
     if ((i + 1) % layers == 0 && block < downsamplers_->size())
       x = downsamplers_->at<Downsample2DImpl>(block).forward(x);
   }
-  return classifier_(torch::silu(norm_out_(x)).mean({2, 3}));
+  return torch::silu(norm_out_(x)).mean({2, 3});
+}
+
+torch::Tensor ImageClassifierImpl::forward(const torch::Tensor& images) {
+  return classifier_(features(images));
 }
 
 torch::Tensor names_exactly(const torch::Tensor& scores, const torch::Tensor& labels) {

@@ -37,6 +37,8 @@ class ImageClassifierImpl : public torch::nn::Module {
 
   /// Images [N, in_channels, H, W] in [-1, 1]: logits [N, labels].
   torch::Tensor forward(const torch::Tensor& images);
+  /// What the classes are decided by: the mean over all positions of the last block's output, [N, width].
+  torch::Tensor features(const torch::Tensor& images);
   const Config& config() const { return config_; }
   static std::string rename_key(const std::string& key) { return key; }
 

@@ -58,6 +58,8 @@ class Evaluate(unittest.TestCase):
         self.assertGreater(found["real"]["one_thing"]["top1"], found["generated"]["one_thing"]["top1"])
         self.assertEqual(found["generated"]["one_thing"]["images"] + found["generated"]["two_things"]["images"], 24)
         self.assertIn(f"{100 * found['real']['one_thing']['top1']:.1f}%", result.stdout)
+        self.assertGreater(found["frechet_distance"], 1e-3)
+        self.assertLess(found["recall"], 0.5)
         self.assertTrue((self.folder / "sheet.png").read_bytes().startswith(b"\x89PNG"))
 
     def test_what_it_cannot_do_is_one_line(self):
