@@ -150,6 +150,8 @@ int run_training(const Arguments& arguments) {
   const auto replicas = replicas_for(arguments, recipe, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
+  if (recipe.freeze_encoder && arguments.init_from.empty() && !run.has_checkpoints())
+    throw std::invalid_argument("'freeze_encoder' keeps an encoder as it is: name its folder with --init-from");
   warn_of_tokenizer(recipe);
   const auto task = make_task(recipe, run, device, encoding_bar(arguments.quiet));
   if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);

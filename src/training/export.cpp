@@ -21,7 +21,8 @@ void export_vae(const Checkpoint& checkpoint, const Recipe& recipe, const fs::pa
                 const SaveOptions& options) {
   auto config = AutoencoderKLConfig::from_json(recipe.vae);
   config.sample_size = recipe.data.image_size;
-  config.scaling_factor = 1.0 / value_or(checkpoint.metrics, "latent_std", 1.0);
+  // A frozen encoder's latents, and their scale, are those of the autoencoder that the run began with.
+  if (!recipe.freeze_encoder) config.scaling_factor = 1.0 / value_or(checkpoint.metrics, "latent_std", 1.0);
   save_weights(checkpoint.part("ema.vae."), folder, options);
   write_json(folder / "config.json", config.to_json());
 }

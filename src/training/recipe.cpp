@@ -123,6 +123,7 @@ void parse_networks(const Json& json, const std::string& where, Recipe& recipe) 
     return;
   }
   if (recipe.kind == "vae") {
+    recipe.freeze_encoder = value_or(json, "freeze_encoder", recipe.freeze_encoder);
     expect(recipe.vae.is_object(), where, "'vae' must be the AutoencoderKL's config", recipe.vae);
     return;
   }
@@ -133,10 +134,24 @@ void parse_networks(const Json& json, const std::string& where, Recipe& recipe) 
 }
 
 std::vector<std::string> known_keys(const std::string& kind) {
-  std::vector<std::string> keys{"kind",      "seed",     "steps",          "batch_size",   "data",
-                                "optimizer", "schedule", "clip_grad_norm", "ema_decay",    "precision",
-                                "loss",      "sample",   "log_every",      "sample_every", "checkpoint_every"};
+  std::vector<std::string> keys{"kind",
+                                "seed",
+                                "steps",
+                                "batch_size",
+                                "data",
+                                "optimizer",
+                                "schedule",
+                                "clip_grad_norm",
+                                "ema_decay",
+                                "precision",
+                                "loss",
+                                "sample",
+                                "log_every",
+                                "sample_every",
+                                "checkpoint_every",
+                                "gradient_accumulation_steps"};
   keys.push_back(kind == "classifier" ? "classifier" : "vae");
+  if (kind == "vae") keys.push_back("freeze_encoder");
   if (kind == "text_to_image") keys.insert(keys.end(), {"unet", "text_encoder", "scheduler", "tokenizer"});
   return keys;
 }
@@ -155,6 +170,10 @@ Recipe parse_recipe(const Json& json, const std::string& where) {
   recipe.seed = value_or(json, "seed", recipe.seed);
   recipe.steps = value_or(json, "steps", recipe.steps);
   recipe.batch_size = value_or(json, "batch_size", recipe.batch_size);
+  recipe.gradient_accumulation_steps =
+      value_or(json, "gradient_accumulation_steps", recipe.gradient_accumulation_steps);
+  expect_within(static_cast<double>(recipe.gradient_accumulation_steps), 1, kNoLimit, where,
+                "gradient_accumulation_steps");
   expect_within(static_cast<double>(recipe.steps), 1, kNoLimit, where, "steps");
   expect_within(static_cast<double>(recipe.batch_size), 1, kNoLimit, where, "batch_size");
   recipe.data = parse_data(object_at(json, "data"), where + ": data");

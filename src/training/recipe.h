@@ -55,10 +55,13 @@ struct Recipe {
   std::string kind;
   std::uint64_t seed = 0;
   std::int64_t steps = 1000;
-  std::int64_t batch_size = 16;
+  /// Rows of a batch, and batches whose gradients make one update.
+  std::int64_t batch_size = 16, gradient_accumulation_steps = 1;
   DataRecipe data;
   /// kind vae: the AutoencoderKL's config. kind text_to_image: the folder of a trained one.
   Json vae;
+  /// kind vae: trains the decoder and post_quant_conv alone, so that latents, and what was trained on them, stay valid.
+  bool freeze_encoder = false;
   /// kind classifier: the ImageClassifier's config, without labels.
   Json classifier;
   /// kind text_to_image: configs of UNet2DConditionModel, T5EncoderModel and the scheduler, and the tokenizer's folder.

@@ -83,16 +83,16 @@ void Replicas::reduce_gradients() {
   }
 }
 
-double Replicas::backward(const Batch& batch) {
+double Replicas::backward(const Batch& batch, double weight) {
   const auto rows = rows_of(batch), count = static_cast<std::int64_t>(objectives_.size());
-  if (count == 1) return backward_of(*objectives_[0], batch, 1);
+  if (count == 1) return backward_of(*objectives_[0], batch, weight);
   share_weights();
   const int threads = std::max(1, at::get_num_threads() / static_cast<int>(count));
   const auto run = [&](std::int64_t k) {
     const ThreadShare share(threads);
     const auto first = rows * k / count, length = rows * (k + 1) / count - first;
     return backward_of(*objectives_[static_cast<std::size_t>(k)], slice_rows(batch, first, length),
-                       static_cast<double>(length) / static_cast<double>(rows));
+                       weight * static_cast<double>(length) / static_cast<double>(rows));
   };
   std::vector<std::future<double>> others;
   for (std::int64_t k = 1; k < count; ++k) others.push_back(std::async(std::launch::async, run, k));

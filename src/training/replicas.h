@@ -27,9 +27,9 @@ class Replicas {
   /// `count` of them, the task's own objective included.
   Replicas(Task& task, std::int64_t count);
 
-  /// Computes a batch's gradients, part by part at the same time, and leaves their sum in the gradients of the task's
-  /// own parameters. Returns the loss of the whole batch.
-  double backward(const Batch& batch);
+  /// Computes a batch's gradients, part by part at the same time, and adds `weight` times their sum to the gradients of
+  /// the task's own parameters. Returns `weight` times the loss of the whole batch.
+  double backward(const Batch& batch, double weight = 1);
 
  private:
   void share_weights();

@@ -30,7 +30,10 @@ class Learner {
   };
 
   Update update(std::int64_t step) {
-    const double loss = replicas_.backward(task_.batch(step));
+    const auto batches = recipe_.gradient_accumulation_steps;
+    double loss = 0;
+    for (std::int64_t i = 0; i < batches; ++i)
+      loss += replicas_.backward(task_.batch(step * batches + i), 1 / static_cast<double>(batches));
     Update update{loss, learning_rate_.at(step), clip_grad_norm(parameters_, recipe_.clip_grad_norm)};
     if (!std::isfinite(update.loss) || !std::isfinite(update.grad_norm)) {
       throw std::runtime_error("the loss is not finite at step " + std::to_string(step) +
@@ -121,7 +124,7 @@ std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const
   while (step < recipe.steps) {
     const auto update = learner.update(step);
     ++step;
-    speed.count(recipe.batch_size);
+    speed.count(recipe.batch_size * recipe.gradient_accumulation_steps);
     if (hooks.on_step) hooks.on_step({step, recipe.steps, update.loss, speed.rate()});
     const bool last = step == recipe.steps;
     const bool stop = hooks.stop_requested && hooks.stop_requested();

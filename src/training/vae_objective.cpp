@@ -8,11 +8,15 @@ namespace sfumato {
 VaeObjective::VaeObjective(const Recipe& recipe, torch::Device device)
     : vae(AutoencoderKLConfig::from_json(recipe.vae)),
       weights_(recipe.loss),
+      freeze_encoder_(recipe.freeze_encoder),
       device_(device),
       bfloat16_(computes_in_bfloat16(recipe.precision, device.type())) {}
 
 void VaeObjective::place() {
   place_for_training(*vae, device_);
+  if (!freeze_encoder_) return;
+  for (auto& item : vae->named_parameters())
+    if (item.key().starts_with("encoder.") || item.key().starts_with("quant_conv.")) item.value().requires_grad_(false);
 }
 
 NamedTensors VaeObjective::parameters() {

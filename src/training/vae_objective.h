@@ -23,6 +23,7 @@ class VaeObjective : public Objective {
 
  private:
   LossRecipe weights_;
+  bool freeze_encoder_;
   torch::Device device_;
   bool bfloat16_;
 };

@@ -125,6 +125,16 @@ def states(folder):
     return sorted((folder / "checkpoints").glob("step-*/state.safetensors"))
 
 
+def weights(path):
+    """The bytes of a safetensors file's tensors by name."""
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header.pop("__metadata__", None)
+    return {name: data[start + entry["data_offsets"][0]:start + entry["data_offsets"][1]]
+            for name, entry in header.items()}
+
+
 class Train(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -263,6 +273,19 @@ class Train(unittest.TestCase):
         self.assertEqual(run("--export", self.folder / "whole", exported, "--dtype", "fp32").returncode, 0)
         result = run(self.text_to_image, "--out", self.folder / "tuned", "--init-from", exported, "--steps", 1, "--quiet")
         self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_frozen_encoder_stays_as_it_was_given(self):
+        start, tuned, again = self.folder / "vae", self.folder / "decoder", self.folder / "decoder-vae"
+        freeze = ("--set", "freeze_encoder=true", "--set", "vae.scaling_factor=0.5")
+        self.refused(self.vae, "--out", tuned, *freeze, says="--init-from")
+        result = run(self.vae, "--out", tuned, *freeze, "--init-from", start, "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(run("--export", tuned, again, "--dtype", "fp32").returncode, 0)
+        before, after = (weights(folder / "diffusion_pytorch_model.safetensors") for folder in (start, again))
+        kept = {name for name in before if name.startswith(("encoder.", "quant_conv."))}
+        self.assertEqual({name for name in before if before[name] == after[name]} & kept, kept)
+        self.assertNotEqual(before["decoder.conv_in.weight"], after["decoder.conv_in.weight"])
+        self.assertEqual(json.loads((again / "config.json").read_text())["scaling_factor"], 0.5)
 
     def refused(self, *arguments, says, code=2, **options):
         result = run(*arguments, **options)

@@ -46,6 +46,22 @@ TEST_F(Replication, TrainsOneSetOfWeights) {
   EXPECT_NEAR(all.backward(task->batch(0)), own, 1e-5 * own);
 }
 
+TEST_F(Replication, AddsWeightedGradientsOfSeveralBatches) {
+  const auto task = this->task(0);
+  Replicas all(*task, 2);
+  const auto& weight = task->objective().parameters().front().second;
+  all.backward(task->batch(0));
+  const auto first = weight.grad().clone();
+  weight.mutable_grad().reset();
+  all.backward(task->batch(1));
+  const auto second = weight.grad().clone();
+  weight.mutable_grad().reset();
+  all.backward(task->batch(0), .5);
+  all.backward(task->batch(1), .5);
+  EXPECT_TRUE(torch::allclose(weight.grad(), (first + second) / 2, 1e-5, 1e-7));
+  EXPECT_FALSE(torch::allclose(first, second, 1e-2, 1e-7)) << "the batches differ";
+}
+
 TEST_F(Replication, LeavesTheThreadsOfOperatorsAsTheyWere) {
   const auto threads = at::get_num_threads();
   gradients(2);
