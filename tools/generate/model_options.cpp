@@ -27,7 +27,8 @@ void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
                  "A LoRA, LoHa or LoKr: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
-  app.add_option("--lora-dir", arguments.lora_dir, "Where <lora:NAME:WEIGHT> in a prompt finds NAME.safetensors")
+  app.add_option("--lora-dir", arguments.lora_dir,
+                 "Where <lora:NAME:WEIGHT> or <lora:NAME:TEXT_ENCODERS:UNET:DYN> in a prompt finds NAME.safetensors")
       ->capture_default_str();
   app.add_option("--embedding", arguments.embeddings,
                  "A textual inversion; its file's name is the word for it in prompts; may be given several times")

@@ -35,6 +35,8 @@ struct GenerateOptions {
   bool quiet = false;
 };
 
+  /// What of the command line was left aside, one line each.
+  std::vector<std::string> warnings{};
 /// What distinguishes the programs.
 struct GenerateProgram {
   std::string name;

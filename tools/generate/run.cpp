@@ -121,6 +121,8 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options) return std::nullopt;
   const auto placement = placement_of(program, *options);
   auto batches = plan(*options);
+  if (!options->quiet)
+    for (const auto& warning : options->warnings) std::cerr << program.name << ": warning: " << warning << '\n';
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
