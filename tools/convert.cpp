@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "command_line/command_line.h"
+#include "core/error_text.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/placement.h"
@@ -100,7 +101,7 @@ int convert(const Options& options) {
 }
 
 int complain(const std::string& message, int code) {
-  std::cerr << "convert: " << message.substr(0, message.find('\n')) << '\n';
+  std::cerr << "convert: " << message << '\n';
   return code;
 }
 
@@ -114,8 +115,8 @@ int main(int argc, char** argv) {
   try {
     return parse_command_line(app, argc, argv, kOtherNames) ? convert(options) : 0;
   } catch (const std::system_error& error) {
-    return complain(error.what(), kFailure);
+    return complain(error_text(error), kFailure);
   } catch (const std::exception& error) {
-    return complain(error.what(), kMistake);
+    return complain(error_text(error), kMistake);
   }
 }

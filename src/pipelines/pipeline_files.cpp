@@ -4,6 +4,8 @@
 
 #include "checkpoints/weight_files.h"
 #include "pipelines/single_file.h"
+#include "core/error_text.h"
+#include "pipelines/pipeline_classes.h"
 
 namespace sfumato {
 namespace {
@@ -148,7 +150,7 @@ PipelineFiles read_pipeline_files(const path& path, const std::vector<std::files
   try {
     return read_single_file(path, tokenizers);
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const auto why = error_text(error);
     if (why.find(path.string()) != std::string::npos) throw;
     refuse_files(path, why);
   }

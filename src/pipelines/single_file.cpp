@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "core/error_text.h"
 #include "models/original_layout.h"
 
 namespace sfumato {
@@ -49,7 +50,7 @@ OriginalLayout read_layout_of(const path& file) {
   try {
     return read_original_layout(*open_tensors(file));
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const auto why = error_text(error);
     if (why.find(file.string()) != std::string::npos) throw;
     throw std::runtime_error("model '" + file.string() + "': " + why);
   }

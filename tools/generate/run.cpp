@@ -9,6 +9,7 @@
 
 #include "checkpoints/safetensors.h"
 #include "core/cuda.h"
+#include "core/error_text.h"
 #include "core/interrupt.h"
 #include "core/memory_pool.h"
 #include "core/processor.h"
@@ -226,9 +227,7 @@ int compute(const GenerateProgram& program, const Run& run) {
   return 0;
 }
 
-int complain(const GenerateProgram& program, std::string message, int code) {
-  message = message.substr(0, message.find_last_not_of(" \n") + 1);
-  std::replace(message.begin(), message.end(), '\n', ' ');
+int complain(const GenerateProgram& program, const std::string& message, int code) {
   std::cerr << program.name << ": " << message << '\n';
   return code;
 }
@@ -237,6 +236,15 @@ int complain(const GenerateProgram& program, std::string message, int code) {
 
 int run_generate(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   int code = kMistake;
+/// With --verbose, where in LibTorch it happened, too.
+int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
+  const bool verbose =
+      std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });
+  complain(program, error_text(error), kFailure);
+  if (verbose) std::cerr << error.what() << '\n';
+  return kFailure;
+}
+
   pool_cpu_memory();
   try {
     const auto run = prepared(program, prepare, argc, argv);
@@ -244,13 +252,13 @@ int run_generate(const GenerateProgram& program, const Prepare& prepare, int arg
     code = kFailure;
     return compute(program, *run);
   } catch (const c10::Error& error) {
-    return complain(program, error.what_without_backtrace(), kFailure);
+    return complain_of_torch(program, error, argc, argv);
   } catch (const std::bad_alloc&) {
     return complain(program, "out of memory", kFailure);
   } catch (const std::invalid_argument& error) {
-    return complain(program, error.what(), kMistake);
+    return complain(program, error_text(error), kMistake);
   } catch (const std::exception& error) {
-    return complain(program, error.what(), code);
+    return complain(program, error_text(error), code);
   }
 }
 
