@@ -49,6 +49,12 @@ KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const TensorFile& file);
 
+/// Channels of a head of every transformer but Stable Diffusion 1's UNet.
+inline constexpr std::int64_t kOriginalHeadWidth = 64;
+
+/// A UNet's config from its keys and shapes. Throws std::runtime_error where no config has such blocks.
+UNet2DConditionModelConfig read_original_unet(const FilePart& part);
+
 /// A UNet's config but for its way up, from the keys and shapes of its way down: a ControlNet has no more.
 UNet2DConditionModelConfig read_original_way_down(const FilePart& part);
 
