@@ -32,6 +32,10 @@ struct Options {
   bool force = false;
 };
 
+void warn(const std::string& what) {
+  std::cerr << "convert: warning: " << what << '\n';
+}
+
 bool is_single_file(const fs::path& output) {
   return output.extension() == ".safetensors";
 }
@@ -90,7 +94,9 @@ void check_output(const Options& options) {
 int convert(const Options& options) {
   const auto conversion = conversion_of(options);
   check_output(options);
-  const auto files = read_pipeline_files(options.input, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
+  auto files = read_pipeline_files(options.input, conversion.tokenizers);
+  if (!options.prediction.empty()) files.scheduler["prediction_type"] = options.prediction;
+  for (const auto& note : files.notes) warn(note);
   watch_interrupts();
   const bool written = is_single_file(options.output)
                            ? write_single_file(files, options.output, conversion)

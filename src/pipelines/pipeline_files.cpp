@@ -1,5 +1,6 @@
 #include "pipelines/pipeline_files.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "checkpoints/weight_files.h"
@@ -11,7 +12,7 @@ namespace sfumato {
 namespace {
 
 using std::filesystem::path;
-using Weights = std::map<std::string, torch::Tensor>;
+using Names = std::vector<std::string>;
 
 [[noreturn]] void refuse_files(const path& folder, const std::string& why) {
   throw std::runtime_error("model '" + folder.string() + "': " + why);
@@ -43,6 +44,24 @@ std::string class_named(const nlohmann::ordered_json& index, const std::string& 
   return (*entry)[1].get<std::string>();
 }
 
+/// Parts of the folder that are not read, safety_checker and controlnet among them, leave model_index.json; a class
+/// that cannot do without them becomes the plain one.
+void leave_out_other_parts(const path& folder, PipelineFiles& files) {
+  const Names kept = {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"};
+  Names parts;
+  for (const auto& [part, entry] : files.index.items())
+    if (std::find(kept.begin(), kept.end(), part) == kept.end()) parts.push_back(part);
+  for (const auto& part : parts) {
+    if (class_named(files.index, part).empty() || !std::filesystem::is_directory(folder / part)) continue;
+    files.notes.push_back("'" + (folder / part).string() + "' is left out");
+    files.index[part] = {nullptr, nullptr};
+    if (part == "safety_checker") files.index["requires_safety_checker"] = false;
+    const auto* row = find_pipeline_class(files.index.value("_class_name", ""));
+    if (row != nullptr && !row->note.empty() && (part == "controlnet" || part == "adapter"))
+      files.index["_class_name"] = row->is_xl ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline";
+  }
+}
+
 PipelineFiles read_folder(const path& folder) {
   if (!std::filesystem::exists(folder / "model_index.json"))
     refuse_files(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
@@ -56,6 +75,7 @@ PipelineFiles read_folder(const path& folder) {
   for (const auto* part : {"tokenizer", "tokenizer_2"})
     if (std::filesystem::is_directory(folder / part)) files.tokenizers[part] = folder / part;
   files.scheduler = read_json(folder / "scheduler" / "scheduler_config.json");
+  leave_out_other_parts(folder, files);
   return files;
 }
 

@@ -24,6 +24,7 @@ struct PipelineFiles {
   std::map<std::string, Network> networks;                  ///< unet, vae, text_encoder, text_encoder_2
   nlohmann::ordered_json scheduler;                         ///< scheduler_config.json
   std::map<std::string, std::filesystem::path> tokenizers;  ///< folders of tokenizer and tokenizer_2
+  std::vector<std::string> notes = {};                      ///< what was left out of a folder, one line each
 };
 
 /// Reads a folder, or a single file in the original layout, to which the CLIP vocabularies of the first of `tokenizers`

@@ -37,6 +37,8 @@ struct StableDiffusion {
   bool zeros_without_negative_prompt = false;
   /// The refiner's: a score takes the place of the picture's target size.
   bool requires_aesthetics_score = false;
+  /// What of its folder takes no part unasked, one line each.
+  std::vector<std::string> notes = {};
   /// Those of a request's controls (load_controlnets), in their order.
   std::vector<ControlNet> controlnets = {};
   /// That of a request's refiner (load_refiner).

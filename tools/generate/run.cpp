@@ -128,6 +128,8 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  if (!options->quiet)
+    for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
   if (!options->vae.empty()) use_vae(run.model, options->vae);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
