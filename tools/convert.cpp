@@ -28,7 +28,7 @@ const std::vector<OtherName> kOtherNames = {
 };
 
 struct Options {
-  std::string input, output, dtype = "keep", max_shard_size = "0";
+  std::string input, output, dtype = "keep", max_shard_size = "0", prediction;
   bool force = false;
 };
 
@@ -47,6 +47,9 @@ void add_options(CLI::App& app, Options& options) {
       ->required();
   app.add_option("--dtype", options.dtype, "float32, float16, bfloat16, or keep as it is")->capture_default_str();
   app.add_option("--max-shard-size", options.max_shard_size, "Of a folder: cut files above this size, such as 2GB");
+  app.add_option("--prediction", options.prediction,
+                 "What the model predicts, where the input does not say it: epsilon, v_prediction or sample")
+      ->check(CLI::IsMember({"epsilon", "v_prediction", "sample"}));
   app.add_flag("--force", options.force, "Overwrite what is there");
 }
 

@@ -136,7 +136,7 @@ OriginalLayout read_original_layout(const TensorFile& file) {
   layout.unet = read_original_unet(Part(file, kUnet));
   layout.vae = read_vae(Part(file, kVae), layout.unet);
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
-  layout.has_v_pred = layout.is_xl() && file.contains("v_pred");
+  layout.has_v_pred = file.contains("v_pred");
   layout.has_ztsnr = layout.has_v_pred && file.contains("ztsnr");
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });

@@ -34,8 +34,8 @@ struct OriginalLayout {
   /// One; of XL two, of its refiner the second alone. That of Stable Diffusion 2, whose UNet takes the last but one
   /// layer's states, is without the last layer.
   std::vector<OriginalTextEncoder> text_encoders;
-  /// Of XL: whether it predicts v, and whether its last timestep is pure noise, as the keys v_pred and ztsnr say, which
-  /// hold nothing (ComfyUI's supported_models). Of the others no key tells.
+  /// Whether it predicts v, and whether its last timestep is pure noise, as the keys v_pred and ztsnr say, which hold
+  /// nothing (ComfyUI's supported_models). A file without them may still predict v.
   bool has_v_pred = false, has_ztsnr = false;
   bool is_xl() const { return !unet.addition_embed_type.empty(); }
   bool is_refiner() const { return is_xl() && text_encoders.size() == 1; }

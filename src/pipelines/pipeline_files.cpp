@@ -134,19 +134,13 @@ PipelineFiles::Network text_network(const TensorFile& file, const OriginalTextEn
           .weights = read_original_weights(file, CLIPTextModelImpl(encoder.config), encoder.names)};
 }
 
-ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeights& unet_weights) {
-  UNet2DConditionModelImpl unet(layout.unet);
-  // Only Stable Diffusion 2 has to be asked, and so to be filled.
-  if (!layout.is_xl() && layout.text_encoders.front().is_open_clip)
-    for (auto& item : unet.named_parameters()) item.value().set_data(unet_weights.at(item.key()).to(torch::kFloat32));
-  return schedule_of_single_file(layout, unet, {}).config();
-}
-
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
   const auto file = open_tensors(path);
-  const auto layout = read_original_layout(*file);
+  auto layout = read_original_layout(*file);
+  const auto yaml = read_checkpoint_yaml(path);
+  if (yaml.scaling_factor) layout.vae.scaling_factor = *yaml.scaling_factor;
   const auto unet = read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);
-  const auto schedule = schedule_config_of(layout, unet);
+  const auto schedule = schedule_config_of(layout, unet, yaml);
   PipelineFiles files{.index = index_json(layout, schedule.class_name),
                       .networks = {},
                       .scheduler = scheduler_json(schedule),

@@ -134,6 +134,13 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {
+void use_prediction(StableDiffusion& model, const std::string& prediction_type) {
+  auto config = model.schedule.config();
+  config.prediction_type = prediction_type;
+  config.validate();
+  model.schedule = Schedule(config);
+}
+
   auto vae_placement = placement;
   if (placement.dtype == torch::kFloat16 && force_upcast) vae_placement.dtype = torch::kFloat32;
   return vae_placement;

@@ -70,6 +70,9 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
 /// own config's force_upcast says; a file counts as saying so. Throws std::runtime_error naming the path.
 void use_vae(StableDiffusion& model, const std::filesystem::path& path);
 
+/// Replaces what the UNet is taken to predict: epsilon, v_prediction or sample. Throws std::invalid_argument.
+void use_prediction(StableDiffusion& model, const std::string& prediction_type);
+
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);
 

@@ -12,6 +12,10 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
           "name of a folder under models/ (") +
           kDefaultModel + ")");
   app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
+  app.add_option("--prediction", options.prediction,
+                 "What the model predicts: epsilon, v_prediction or sample; by default as its folder, its keys or a "
+                 ".yaml beside the file say")
+      ->check(CLI::IsMember({"epsilon", "v_prediction", "sample"}));
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--tf32,!--no-tf32", options.tf32, "With float32 on CUDA: round factors to TF32, which is faster");

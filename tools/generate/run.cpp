@@ -131,6 +131,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options->quiet)
     for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
   if (!options->vae.empty()) use_vae(run.model, options->vae);
+  if (!options->prediction.empty()) use_prediction(run.model, options->prediction);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   run.model.refiner = refiner_of(*options, run.model);
@@ -146,6 +147,7 @@ PictureRecord record_of(const Run& run, const Request& request) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .vae = run.options.vae,
+          .prediction = run.options.prediction,
           .device = run.model.placement.device.str(),
           .dtype = dtype_name(run.model.placement.dtype),
           .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
