@@ -56,7 +56,9 @@ void add_options(CLI::App& app, Options& options) {
 ConversionOptions conversion_of(const Options& options) {
   ConversionOptions conversion{.dtype = std::nullopt,
                                .max_shard_size = parse_byte_size("--max-shard-size", options.max_shard_size),
-                               .stop_requested = interrupted};
+                               .stop_requested = interrupted,
+                               .tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR),
+                               .warn = warn};
   if (options.dtype != "keep") conversion.dtype = parse_dtype(options.dtype);
   if (is_single_file(options.output) && conversion.max_shard_size > 0)
     throw std::invalid_argument("--max-shard-size " + options.max_shard_size + ": a single file is not cut");
