@@ -4,9 +4,9 @@
 #include <stdexcept>
 
 #include "checkpoints/weight_files.h"
-#include "pipelines/single_file.h"
 #include "core/error_text.h"
 #include "pipelines/pipeline_classes.h"
+#include "pipelines/single_file.h"
 
 namespace sfumato {
 namespace {
@@ -101,6 +101,7 @@ nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
 
 std::string pipeline_class(const OriginalLayout& layout) {
   const std::string family = layout.is_xl() ? "StableDiffusionXL" : "StableDiffusion";
+  if (layout.unet.in_channels == 2 * layout.vae.latent_channels) return family + "InstructPix2PixPipeline";
   if (layout.unet.in_channels != layout.vae.latent_channels) return family + "InpaintPipeline";
   return family + (layout.is_refiner() ? "Img2ImgPipeline" : "Pipeline");
 }

@@ -121,9 +121,9 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
   const auto placement = placement_of(program, *options);
-  auto batches = plan(*options);
   if (!options->quiet)
     for (const auto& warning : options->warnings) std::cerr << program.name << ": warning: " << warning << '\n';
+  auto batches = plan(*options);
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
@@ -236,10 +236,6 @@ int complain(const GenerateProgram& program, const std::string& message, int cod
   return code;
 }
 
-}  // namespace
-
-int run_generate(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
-  int code = kMistake;
 /// With --verbose, where in LibTorch it happened, too.
 int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
   const bool verbose =
@@ -249,6 +245,10 @@ int complain_of_torch(const GenerateProgram& program, const c10::Error& error, i
   return kFailure;
 }
 
+}  // namespace
+
+int run_generate(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
+  int code = kMistake;
   pool_cpu_memory();
   try {
     const auto run = prepared(program, prepare, argc, argv);
