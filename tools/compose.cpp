@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "command_line/command_line.h"
+#include "core/error_text.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/progress.h"
@@ -330,10 +331,10 @@ int main(int argc, char** argv) {
     if (parse_command_line(app, argc, argv)) run(options);
     return 0;
   } catch (const std::system_error& error) {
-    std::cerr << "compose: " << error.what() << "\n";
+    std::cerr << "compose: " << error_text(error) << "\n";
     return 1;
   } catch (const std::exception& error) {
-    std::cerr << "compose: " << error.what() << "\n";
+    std::cerr << "compose: " << error_text(error) << "\n";
     return 2;
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "command_line/command_line.h"
+#include "core/error_text.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/placement.h"
@@ -27,9 +28,13 @@ const std::vector<OtherName> kOtherNames = {
 };
 
 struct Options {
-  std::string input, output, dtype = "keep", max_shard_size = "0";
+  std::string input, output, dtype = "keep", max_shard_size = "0", prediction;
   bool force = false;
 };
+
+void warn(const std::string& what) {
+  std::cerr << "convert: warning: " << what << '\n';
+}
 
 bool is_single_file(const fs::path& output) {
   return output.extension() == ".safetensors";
@@ -42,13 +47,18 @@ void add_options(CLI::App& app, Options& options) {
       ->required();
   app.add_option("--dtype", options.dtype, "float32, float16, bfloat16, or keep as it is")->capture_default_str();
   app.add_option("--max-shard-size", options.max_shard_size, "Of a folder: cut files above this size, such as 2GB");
+  app.add_option("--prediction", options.prediction,
+                 "What the model predicts, where the input does not say it: epsilon, v_prediction or sample")
+      ->check(CLI::IsMember({"epsilon", "v_prediction", "sample"}));
   app.add_flag("--force", options.force, "Overwrite what is there");
 }
 
 ConversionOptions conversion_of(const Options& options) {
   ConversionOptions conversion{.dtype = std::nullopt,
                                .max_shard_size = parse_byte_size("--max-shard-size", options.max_shard_size),
-                               .stop_requested = interrupted};
+                               .stop_requested = interrupted,
+                               .tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR),
+                               .warn = warn};
   if (options.dtype != "keep") conversion.dtype = parse_dtype(options.dtype);
   if (is_single_file(options.output) && conversion.max_shard_size > 0)
     throw std::invalid_argument("--max-shard-size " + options.max_shard_size + ": a single file is not cut");
@@ -89,7 +99,9 @@ void check_output(const Options& options) {
 int convert(const Options& options) {
   const auto conversion = conversion_of(options);
   check_output(options);
-  const auto files = read_pipeline_files(options.input, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
+  auto files = read_pipeline_files(options.input, conversion.tokenizers);
+  if (!options.prediction.empty()) files.scheduler["prediction_type"] = options.prediction;
+  for (const auto& note : files.notes) warn(note);
   watch_interrupts();
   const bool written = is_single_file(options.output)
                            ? write_single_file(files, options.output, conversion)
@@ -100,7 +112,7 @@ int convert(const Options& options) {
 }
 
 int complain(const std::string& message, int code) {
-  std::cerr << "convert: " << message.substr(0, message.find('\n')) << '\n';
+  std::cerr << "convert: " << message << '\n';
   return code;
 }
 
@@ -114,8 +126,8 @@ int main(int argc, char** argv) {
   try {
     return parse_command_line(app, argc, argv, kOtherNames) ? convert(options) : 0;
   } catch (const std::system_error& error) {
-    return complain(error.what(), kFailure);
+    return complain(error_text(error), kFailure);
   } catch (const std::exception& error) {
-    return complain(error.what(), kMistake);
+    return complain(error_text(error), kMistake);
   }
 }

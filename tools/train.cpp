@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/cuda.h"
+#include "core/error_text.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/json.h"
@@ -37,10 +38,9 @@
 namespace sfumato {
 namespace {
 
-/// The first line of what went wrong, and the exit status.
+/// Prints what went wrong; the exit status.
 int report(const std::exception& error, int status) {
-  const std::string what = error.what();
-  std::cerr << "train: " << what.substr(0, what.find('\n')) << '\n';
+  std::cerr << "train: " << error_text(error) << '\n';
   return status;
 }
 

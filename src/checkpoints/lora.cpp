@@ -70,7 +70,7 @@ double weight_of(const Lora& lora, const std::string& layer) {
 void add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
   std::vector<std::string> unexpected, misfits;
   std::unordered_set<const void*> met;
-  for (const auto& layer : read_lora(lora.path)) {
+  for (const auto& layer : read_lora(lora.path, lora.dyn)) {
     const auto found = weights.find(layer.name);
     if (found == weights.end())
       unexpected.push_back(in_quotes(layer.name));

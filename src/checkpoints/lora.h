@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ struct Lora {
   double weight = 1;
   /// In the text encoders, where that is not `weight`.
   std::optional<double> text_encoder_weight = {};
+  /// Rank that its layers are cut to, as AUTOMATIC1111's web UI does (dyn_dim): the first rows of `down` and columns of
+  /// `up`, with the scale of the whole.
+  std::optional<std::int64_t> dyn = {};
 };
 
 /// The weights that LoRA files may change, linear layers' [out, in], convolutions' [out, in, k, k] and norms' [size],

@@ -105,8 +105,20 @@ void check_numbers(const LoraParts& parts) {
     throw std::invalid_argument("an alpha that is no number");
 }
 
+/// A low-rank layer's delta of its first `rank` ranks. Throws std::invalid_argument for another layer's.
+LoraMatrix first_ranks(LoraParts parts, std::int64_t rank) {
+  if (!parts.contains("up") || !parts.contains("down") || parts.contains("mid"))
+    throw std::invalid_argument("dyn " + std::to_string(rank) + " expects a LoRA of up and down");
+  auto &up = parts.at("up"), &down = parts.at("down");
+  const auto kept = std::min(rank, down.size(0));
+  down = down.narrow(0, 0, kept);
+  up = up.narrow(1, 0, kept);
+  return low_rank_method().delta(parts);
+}
+
 /// Throws std::invalid_argument that says why the parts are no layer.
-LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const LoraAlphas& alphas) {
+LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const LoraAlphas& alphas,
+                   std::optional<std::int64_t> dyn) {
   if (layer.method == nullptr) throw std::invalid_argument("nothing beside " + layer.parts.begin()->first);
   check_numbers(layer.parts);
   LoraLayer result{.name = name,
@@ -114,6 +126,7 @@ LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const Lo
                    .magnitude = magnitude_of(layer.parts),
                    .parts = parts_text(layer.parts)};
   const auto rank = static_cast<double>(result.delta.rank);
+  if (dyn) result.delta = first_ranks(layer.parts, *dyn);
   if (rank == 0) return result;
   const auto alpha = find_part(layer.parts, "alpha");
   result.scale = alpha.defined() ? alpha.to(torch::kFloat64).item<double>() / rank : alphas.scale(name, rank);
@@ -122,7 +135,7 @@ LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const Lo
 
 }  // namespace
 
-std::vector<LoraLayer> read_lora(const std::filesystem::path& path) {
+std::vector<LoraLayer> read_lora(const std::filesystem::path& path, std::optional<std::int64_t> dyn) {
   const auto file = open_tensors(path);
   refuse_other_methods(*file, path);
   const LoraFileLayers found(*file);
@@ -131,7 +144,7 @@ std::vector<LoraLayer> read_lora(const std::filesystem::path& path) {
   std::vector<std::string> incomplete;
   for (const auto& [name, layer] : found.layers()) {
     try {
-      layers.push_back(layer_of(name, layer, alphas));
+      layers.push_back(layer_of(name, layer, alphas, dyn));
     } catch (const std::invalid_argument& fault) {
       incomplete.push_back(in_quotes(name) + " (" + fault.what() + ")");
     }

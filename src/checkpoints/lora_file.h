@@ -2,7 +2,9 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,7 @@ struct LoraLayer {
 /// dora_scale and lora_magnitude_vector. Throws std::runtime_error that names the file, and OFT, GLoRA, IA3 and other
 /// methods by their names; else it lists the keys that are no part of a layer, and the layers of which a part is
 /// missing or does not fit the others.
-std::vector<LoraLayer> read_lora(const std::filesystem::path& path);
+/// With `dyn`, layers are cut to that rank (Lora::dyn); those of another method than up and down are refused.
+std::vector<LoraLayer> read_lora(const std::filesystem::path& path, std::optional<std::int64_t> dyn = {});
 
 }  // namespace sfumato

@@ -36,6 +36,16 @@ Network classifier_free_guidance(Network network, const GuidanceOptions& options
   };
 }
 
+Network text_and_image_guidance(Network network, const GuidanceOptions& options, double image_scale) {
+  return [network = std::move(network), options, image_scale](const torch::Tensor& x, const Level& level) {
+    const auto raw = network(torch::cat({x, x, x}), level).to(torch::kFloat32);
+    const auto parts = raw.chunk(3);  // each [N, C, H, W]
+    const auto &none = parts[0], &pictured = parts[1], &prompted = parts[2];
+    const auto guided = none + image_scale * (pictured - none) + options.scale * (prompted - pictured);
+    return options.rescale > 0 ? rescale_guidance(guided, prompted, options.rescale) : guided;
+  };
+}
+
 Denoiser cfg_plus_plus(Network network, const GuidanceOptions& options, const Prediction& prediction) {
   return [network = std::move(network), options, prediction](const torch::Tensor& x, const Level& level) {
     const auto raw = network(torch::cat({x, x}), level).to(torch::kFloat32);

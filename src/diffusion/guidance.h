@@ -27,6 +27,13 @@ Network classifier_free_guidance(Network network, const GuidanceOptions& options
 /// rescaling that sum at scale 1 is the positive half, and a learned variance is the first prompt's.
 Network composed_guidance(Network network, std::vector<double> weights, const GuidanceOptions& options);
 
+/// Guidance by a text and a picture (Brooks et al. 2023, eq. 3): `network` takes [3N, ...], first N pictures with the
+/// negative prompt and without the given picture, then with both the negative prompt and the picture, then with the
+/// prompt and the picture. The result takes [N, ...] and gives none + image_scale * (pictured - none) + options.scale *
+/// (prompted - pictured) in float32, as diffusers' StableDiffusionInstructPix2PixPipeline; for the rescaling the last N
+/// are the positive half.
+Network text_and_image_guidance(Network network, const GuidanceOptions& options, double image_scale);
+
 /// CFG++ (Chung et al. 2024, algorithm 2) with `network` as classifier_free_guidance takes it: x0 is guided, with a
 /// scale in [0, 1], and the noise that is added again is what the negative half predicts. It acts where a sampler makes
 /// its next x of x0 and eps, as DDIM and Euler do.

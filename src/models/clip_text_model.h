@@ -64,6 +64,8 @@ class CLIPTextModelImpl : public torch::nn::Module {
   /// Gives `rows` [n, hidden_size] the n ids after the last that has an embedding, and returns the first of them. The
   /// config stays the folder's. Throws std::invalid_argument for rows of another width.
   std::int64_t add_token_embeddings(const torch::Tensor& rows);
+  /// Number of token embeddings: ids are less.
+  std::int64_t token_embeddings() const { return token_embedding_->weight.size(0); }
 
   /// Strips the older prefix; "" for position_ids.
   static std::string rename_key(const std::string& key);
@@ -92,6 +94,7 @@ class CLIPTextModelWithProjectionImpl : public torch::nn::Module {
 
   torch::Tensor normalize(const torch::Tensor& hidden_state) { return text_model_->normalize(hidden_state); }
   std::int64_t add_token_embeddings(const torch::Tensor& rows) { return text_model_->add_token_embeddings(rows); }
+  std::int64_t token_embeddings() const { return text_model_->token_embeddings(); }
 
   /// "" for position_ids.
   static std::string rename_key(const std::string& key);

@@ -19,6 +19,33 @@ nlohmann::ordered_json to_json_value(const OneOrMany& values) {
   return values;
 }
 
+LayersOfBlocks layers_of_blocks(const Json& config, const std::string& key, LayersOfBlocks fallback) {
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return fallback;
+  if (!found->is_array()) return {one_or_many(config, key, {})};
+  LayersOfBlocks blocks;
+  for (const auto& block : *found) {
+    blocks.push_back(one_or_many({{key, block}}, key, {}));
+    if (blocks.back().empty()) detail::refuse_value(key, *found, "expected numbers or lists of numbers");
+    auto& layers = blocks.back();
+    if (std::equal(layers.begin() + 1, layers.end(), layers.begin())) layers.resize(1);
+  }
+  if (blocks.empty()) detail::refuse_value(key, *found, "expected a number for each block");
+  return blocks;
+}
+
+nlohmann::ordered_json to_json_value(const LayersOfBlocks& values) {
+  if (values.empty()) return nullptr;
+  if (values.size() == 1) return to_json_value(values.front());
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const auto& block : values) json.push_back(to_json_value(block));
+  return json;
+}
+
+const OneOrMany& at_block(const LayersOfBlocks& values, std::size_t index) {
+  return values.size() == 1 ? values.front() : values.at(index);
+}
+
 nlohmann::ordered_json null_if_empty(const std::string& text) {
   return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
 }

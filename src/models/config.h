@@ -18,6 +18,17 @@ OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fall
 /// A single value as a number, several as a list, none as null.
 nlohmann::ordered_json to_json_value(const OneOrMany& values);
 
+/// A config's value for each layer of each block: one number for all, one for each block, or a list of one for each
+/// layer in the place of a block's. Lists of equal numbers are read as one number.
+using LayersOfBlocks = std::vector<OneOrMany>;
+
+/// `config[key]` likewise; `fallback` where missing or null. Throws std::invalid_argument.
+LayersOfBlocks layers_of_blocks(const Json& config, const std::string& key, LayersOfBlocks fallback);
+nlohmann::ordered_json to_json_value(const LayersOfBlocks& values);
+
+/// The layers of block `index`.
+const OneOrMany& at_block(const LayersOfBlocks& values, std::size_t index);
+
 /// Null for "" and for 0: how configs write what is not set.
 nlohmann::ordered_json null_if_empty(const std::string& text);
 nlohmann::ordered_json null_if_zero(std::int64_t value);

@@ -36,7 +36,10 @@ void set_depths(std::vector<std::int64_t> depths, UNet2DConditionModelConfig& co
   const bool same =
       std::all_of(depths.begin(), depths.end(), [&](auto depth) { return depth == 0 || depth == deepest; });
   std::replace(depths.begin(), depths.end(), std::int64_t{0}, std::int64_t{1});
-  config.transformer_layers_per_block = same ? OneOrMany{deepest} : depths;
+  config.transformer_layers_per_block = LayersOfBlocks{{deepest}};
+  if (same) return;
+  config.transformer_layers_per_block.clear();
+  for (const auto depth : depths) config.transformer_layers_per_block.push_back({depth});
 }
 
 void read_attention(const FilePart& part, const std::string& attention, UNet2DConditionModelConfig& config) {

@@ -16,71 +16,6 @@ constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
 // Where text encoders stand: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
 constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
-constexpr std::int64_t kHeadWidth = 64;  // of every transformer but Stable Diffusion 1's UNet
-
-std::int64_t transformer_depth(const Part& part, const std::string& attention) {
-  return part.count(attention + "transformer_blocks.", ".norm1.weight");
-}
-
-/// `depths` has 0 for a block without attention. One number where all agree, as the configs have it.
-void read_transformer_depths(const Part& part, std::vector<std::int64_t> depths, UNet2DConditionModelConfig& config) {
-  const auto middle = transformer_depth(part, "middle_block.1.");
-  const bool same =
-      std::all_of(depths.begin(), depths.end(), [&](auto depth) { return depth == 0 || depth == middle; });
-  std::replace(depths.begin(), depths.end(), std::int64_t{0}, std::int64_t{1});
-  config.transformer_layers_per_block = same ? std::vector<std::int64_t>{middle} : depths;
-}
-
-/// Blocks of the UNet's way down: resnets and their attention, each but the last ended by a downsampling.
-void read_unet_blocks(const Part& part, UNet2DConditionModelConfig& config) {
-  config.block_out_channels.clear();
-  config.down_block_types.clear();
-  std::int64_t resnets = 0;
-  std::string attention;
-  std::vector<std::int64_t> depths;
-  const auto end_block = [&] {
-    config.down_block_types.push_back(attention.empty() ? "DownBlock2D" : "CrossAttnDownBlock2D");
-    depths.push_back(attention.empty() ? 0 : transformer_depth(part, attention));
-    attention.clear();
-  };
-  for (std::int64_t i = 1;; ++i) {
-    const auto place = "input_blocks." + std::to_string(i);
-    if (part.has(place + ".0.op.weight")) {
-      end_block();
-      resnets = 0;
-      continue;
-    }
-    if (!part.has(place + ".0.out_layers.3.weight")) break;
-    if (++resnets == 1) config.block_out_channels.push_back(part.size(place + ".0.out_layers.3.weight", 0));
-    config.layers_per_block = {resnets};
-    if (!part.has(place + ".1.norm.weight")) continue;
-    attention = place + ".1.";
-    config.use_linear_projection = part.shape(attention + "proj_in.weight").size() == 2;
-    config.cross_attention_dim = {part.size(attention + "transformer_blocks.0.attn2.to_k.weight", 1)};
-  }
-  end_block();
-  read_transformer_depths(part, depths, config);
-  config.up_block_types.clear();
-  for (auto type = config.down_block_types.rbegin(); type != config.down_block_types.rend(); ++type)
-    config.up_block_types.push_back(*type == "DownBlock2D" ? "UpBlock2D" : "CrossAttnUpBlock2D");
-}
-
-/// What Stable Diffusion XL is told besides: the pooled text, and sizes of which each is embedded in 256 channels.
-void read_additions(const Part& part, UNet2DConditionModelConfig& config) {
-  if (!part.has("label_emb.0.0.weight")) return;
-  config.addition_embed_type = "text_time";
-  config.addition_time_embed_dim = 256;
-  config.projection_class_embeddings_input_dim = part.size("label_emb.0.0.weight", 1);
-}
-
-UNet2DConditionModelConfig read_unet(const Part& part) {
-  auto config = read_original_way_down(part);
-  config.out_channels = part.size("out.2.weight", 0);
-  config.sample_size = {!config.addition_embed_type.empty() ? 128 : config.use_linear_projection ? 96 : 64};
-  config.validate();
-  return config;
-}
-
 AutoencoderKLConfig read_vae(const Part& part, const UNet2DConditionModelConfig& unet) {
   AutoencoderKLConfig config;
   config.block_out_channels.clear();
@@ -101,7 +36,7 @@ CLIPTextModelConfig read_clip(const Part& part) {
   config.max_position_embeddings = part.size("embeddings.position_embedding.weight", 0);
   config.intermediate_size = part.size("encoder.layers.0.mlp.fc1.weight", 0);
   config.num_hidden_layers = part.count("encoder.layers.", ".mlp.fc1.weight");
-  config.num_attention_heads = config.hidden_size / kHeadWidth;
+  config.num_attention_heads = config.hidden_size / kOriginalHeadWidth;
   config.projection_dim = config.hidden_size;
   return config;
 }
@@ -113,7 +48,7 @@ CLIPTextModelConfig read_open_clip(const Part& part, bool projects) {
   config.max_position_embeddings = part.size("positional_embedding", 0);
   config.intermediate_size = part.size("transformer.resblocks.0.mlp.c_fc.weight", 0);
   config.num_hidden_layers = part.count("transformer.resblocks.", ".mlp.c_fc.weight") - (projects ? 0 : 1);
-  config.num_attention_heads = config.hidden_size / kHeadWidth;
+  config.num_attention_heads = config.hidden_size / kOriginalHeadWidth;
   config.projection_dim = projects ? part.size("text_projection", 1) : config.hidden_size;
   config.hidden_act = "gelu";
   return config;
@@ -179,22 +114,6 @@ void refuse_others(const TensorFile& file) {
 
 }  // namespace
 
-UNet2DConditionModelConfig read_original_way_down(const FilePart& part) {
-  UNet2DConditionModelConfig config;
-  config.in_channels = part.size("input_blocks.0.0.weight", 1);
-  read_unet_blocks(part, config);
-  set_heads(config);
-  read_additions(part, config);
-  return config;
-}
-
-void set_heads(UNet2DConditionModelConfig& config) {
-  config.attention_head_dim = {8};
-  if (!config.use_linear_projection) return;
-  config.attention_head_dim.clear();
-  for (const auto channels : config.block_out_channels) config.attention_head_dim.push_back(channels / kHeadWidth);
-}
-
 KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
                       const std::function<std::string(const std::string&)>& key_of) {
   auto names = std::make_shared<std::unordered_map<std::string, std::string>>();
@@ -214,10 +133,10 @@ KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string
 OriginalLayout read_original_layout(const TensorFile& file) {
   refuse_others(file);
   OriginalLayout layout;
-  layout.unet = read_unet(Part(file, kUnet));
+  layout.unet = read_original_unet(Part(file, kUnet));
   layout.vae = read_vae(Part(file, kVae), layout.unet);
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
-  layout.has_v_pred = layout.is_xl() && file.contains("v_pred");
+  layout.has_v_pred = file.contains("v_pred");
   layout.has_ztsnr = layout.has_v_pred && file.contains("ztsnr");
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });

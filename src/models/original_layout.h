@@ -34,8 +34,8 @@ struct OriginalLayout {
   /// One; of XL two, of its refiner the second alone. That of Stable Diffusion 2, whose UNet takes the last but one
   /// layer's states, is without the last layer.
   std::vector<OriginalTextEncoder> text_encoders;
-  /// Of XL: whether it predicts v, and whether its last timestep is pure noise, as the keys v_pred and ztsnr say, which
-  /// hold nothing (ComfyUI's supported_models). Of the others no key tells.
+  /// Whether it predicts v, and whether its last timestep is pure noise, as the keys v_pred and ztsnr say, which hold
+  /// nothing (ComfyUI's supported_models). A file without them may still predict v.
   bool has_v_pred = false, has_ztsnr = false;
   bool is_xl() const { return !unet.addition_embed_type.empty(); }
   bool is_refiner() const { return is_xl() && text_encoders.size() == 1; }
@@ -48,6 +48,12 @@ KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const TensorFile& file);
+
+/// Channels of a head of every transformer but Stable Diffusion 1's UNet.
+inline constexpr std::int64_t kOriginalHeadWidth = 64;
+
+/// A UNet's config from its keys and shapes. Throws std::runtime_error where no config has such blocks.
+UNet2DConditionModelConfig read_original_unet(const FilePart& part);
 
 /// A UNet's config but for its way up, from the keys and shapes of its way down: a ControlNet has no more.
 UNet2DConditionModelConfig read_original_way_down(const FilePart& part);

@@ -48,6 +48,10 @@ std::string inside_vae_attention(const std::string& rest) {
   return name;
 }
 
+std::int64_t down_layers(const UNet2DConditionModelConfig& config, std::int64_t block) {
+  return at_block(config.layers_per_block, static_cast<std::size_t>(block));
+}
+
 /// words: resnets, J, conv1, weight or attentions, J, norm, weight; `first` is that of resnets.
 std::string unet_member(const std::string& place, const Words& words, std::size_t first) {
   if (words[first] == "attentions") return place + ".1" + join(words, first + 2);
@@ -63,7 +67,6 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
   static const std::map<std::string, std::string> additions = {{"linear_1", "label_emb.0.0"},
                                                                {"linear_2", "label_emb.0.2"}};
   const auto words = split(name);
-  const auto layers = config.layers_per_block.front();
   if (words[0] == "time_embedding") return replace_start(join(words, 1).substr(1), times);
   if (words[0] == "add_embedding") return replace_start(join(words, 1).substr(1), additions);
   if (words[0] == "mid_block") {
@@ -74,14 +77,22 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
   if (words[0] != "down_blocks" && words[0] != "up_blocks") return replace_start(name, ends);
   const auto block = std::stoll(words[1]), index = std::stoll(words[3]);
   if (words[0] == "down_blocks") {
-    const auto first = 1 + block * (layers + 1);
-    if (words[2] == "downsamplers") return "input_blocks." + std::to_string(first + layers) + ".0.op" + join(words, 5);
+    auto first = std::int64_t{1};
+    for (std::int64_t i = 0; i < block; ++i) first += down_layers(config, i) + 1;
+    if (words[2] == "downsamplers") {
+      const auto layers = down_layers(config, block);
+      return "input_blocks." + std::to_string(first + layers) + ".0.op" + join(words, 5);
+    }
     return unet_member("input_blocks." + std::to_string(first + index), words, 2);
   }
-  const auto place = "output_blocks." + std::to_string(block * (layers + 1) + index);
+  const auto last = static_cast<std::int64_t>(config.block_out_channels.size()) - 1;
+  std::int64_t first = 0;
+  for (std::int64_t i = 0; i < block; ++i) first += down_layers(config, last - i) + 1;
+  const auto place = "output_blocks." + std::to_string(first + index);
   if (words[2] != "upsamplers") return unet_member(place, words, 2);
   const bool attends = config.up_block_types[static_cast<std::size_t>(block)] == "CrossAttnUpBlock2D";
-  return "output_blocks." + std::to_string(block * (layers + 1) + layers) + (attends ? ".2" : ".1") + join(words, 4);
+  return "output_blocks." + std::to_string(first + down_layers(config, last - block)) + (attends ? ".2" : ".1") +
+         join(words, 4);
 }
 
 std::string original_controlnet_key(const std::string& name, const ControlNetModelConfig& config) {

@@ -10,7 +10,6 @@ constexpr const char* kUNet2DConditionModel = "UNet2DConditionModel";
 void require_supported_condition_values(const Json& json) {
   const Json null = nullptr;
   require_supported(json, "num_attention_heads", {null}, kUNet2DConditionModel);
-  require_supported(json, "reverse_transformer_layers_per_block", {null}, kUNet2DConditionModel);
   require_supported(json, "dual_cross_attention", {null, false}, kUNet2DConditionModel);
   require_supported(json, "encoder_hid_dim_type", {null, "text_proj"}, kUNet2DConditionModel);
   require_supported(json, "addition_embed_type", {null, "text", "text_time"}, kUNet2DConditionModel);
@@ -50,7 +49,8 @@ void read_blocks(const Json& json, UNet2DConditionModelConfig& config) {
 void read_attention(const Json& json, UNet2DConditionModelConfig& config) {
   config.cross_attention_dim = one_or_many(json, "cross_attention_dim", config.cross_attention_dim);
   config.transformer_layers_per_block =
-      one_or_many(json, "transformer_layers_per_block", config.transformer_layers_per_block);
+      layers_of_blocks(json, "transformer_layers_per_block", config.transformer_layers_per_block);
+  config.reverse_transformer_layers_per_block = layers_of_blocks(json, "reverse_transformer_layers_per_block", {});
   config.encoder_hid_dim = value_or(json, "encoder_hid_dim", config.encoder_hid_dim);
   config.attention_head_dim = one_or_many(json, "attention_head_dim", config.attention_head_dim);
   config.use_linear_projection = value_or(json, "use_linear_projection", config.use_linear_projection);
@@ -78,11 +78,43 @@ nlohmann::ordered_json bools(const OneOrMany& values) {
   return std::vector<bool>(values.begin(), values.end());
 }
 
+/// One number for a block, or one for each of its layers.
+void validate_transformer_layers(const UNet2DConditionModelConfig& config) {
+  const auto blocks = config.block_out_channels.size();
+  const auto check = [&](const LayersOfBlocks& values, const std::string& key, bool up) {
+    if (values.empty()) return;
+    if (values.size() != 1 && values.size() != blocks)
+      refuse_value(kUNet2DConditionModel, key, std::to_string(values.size()) + " values",
+                   "one, or one for each of " + std::to_string(blocks) + " blocks");
+    for (std::size_t i = 0; i < blocks; ++i) {
+      require_positive(kUNet2DConditionModel, key, at_block(values, i));
+      const auto layers = at_block(config.layers_per_block, up ? blocks - 1 - i : i) + (up ? 1 : 0);
+      const auto count = static_cast<std::int64_t>(at_block(values, i).size());
+      if (count != 1 && count != layers)
+        refuse_value(kUNet2DConditionModel, key,
+                     "a list of " + std::to_string(count) + " for block " + std::to_string(i),
+                     "one for each of its " + std::to_string(layers) + " layers");
+    }
+  };
+  check(config.transformer_layers_per_block, "transformer_layers_per_block", false);
+  check(config.reverse_transformer_layers_per_block, "reverse_transformer_layers_per_block", true);
+  // As diffusers: lists for the layers of the way down do not tell those of the way up.
+  for (const auto& layers : config.transformer_layers_per_block)
+    if (layers.size() > 1 && config.reverse_transformer_layers_per_block.empty())
+      refuse_value(kUNet2DConditionModel, "reverse_transformer_layers_per_block", "null",
+                   "a list, since 'transformer_layers_per_block' has lists");
+}
+
 void require(bool condition, const std::string& what) {
   if (!condition) throw std::invalid_argument(std::string(kUNet2DConditionModel) + ": " + what);
 }
 
 }  // namespace
+
+const OneOrMany& UNet2DConditionModelConfig::up_transformer_layers(std::size_t index) const {
+  if (!reverse_transformer_layers_per_block.empty()) return at_block(reverse_transformer_layers_per_block, index);
+  return at_block(transformer_layers_per_block, block_out_channels.size() - 1 - index);
+}
 
 std::int64_t UNet2DConditionModelConfig::states_width() const {
   return encoder_hid_dim > 0 ? encoder_hid_dim : cross_attention_dim.front();
@@ -139,6 +171,8 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   json["out_channels"] = out_channels;
   json["projection_class_embeddings_input_dim"] = null_if_zero(projection_class_embeddings_input_dim);
   json["resnet_time_scale_shift"] = resnet_time_scale_shift;
+  if (!reverse_transformer_layers_per_block.empty())
+    json["reverse_transformer_layers_per_block"] = to_json_value(reverse_transformer_layers_per_block);
   json["sample_size"] = to_json_value(sample_size);
   json["time_cond_proj_dim"] = null_if_zero(time_cond_proj_dim);
   json["time_embedding_act_fn"] = null_if_empty(time_embedding_act_fn);
@@ -172,7 +206,7 @@ void UNet2DConditionModelConfig::validate() const {
   require_per_block(attention_head_dim, blocks, where + "'attention_head_dim'");
   require_per_block(layers_per_block, blocks, where + "'layers_per_block'");
   require_per_block(cross_attention_dim, blocks, where + "'cross_attention_dim'");
-  require_per_block(transformer_layers_per_block, blocks, where + "'transformer_layers_per_block'");
+  validate_transformer_layers(*this);
   require_per_block(only_cross_attention, blocks, where + "'only_cross_attention'");
   const bool needs_width =
       addition_embed_type == "text_time" || class_embed_type == "projection" || class_embed_type == "simple_projection";

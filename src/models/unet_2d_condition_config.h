@@ -35,7 +35,9 @@ struct UNet2DConditionModelConfig {
   std::int64_t norm_num_groups = 32;
   double norm_eps = 1e-5;
   OneOrMany cross_attention_dim{1280};
-  OneOrMany transformer_layers_per_block{1};
+  LayersOfBlocks transformer_layers_per_block{{1}};
+  /// The same of the way up, from its first block; empty (null) for that of the way down reversed.
+  LayersOfBlocks reverse_transformer_layers_per_block{};
   /// Width of encoder_hidden_states where a linear layer brings them to cross_attention_dim; 0 for none.
   std::int64_t encoder_hid_dim = 0;
   /// The number of heads, despite its name (diffusers issue 2011).
@@ -64,6 +66,8 @@ struct UNet2DConditionModelConfig {
   std::int64_t conv_in_kernel = 3;
   std::int64_t conv_out_kernel = 3;
 
+  /// transformer_layers_per_block of up block `index`.
+  const OneOrMany& up_transformer_layers(std::size_t index) const;
   /// Width of encoder_hidden_states.
   std::int64_t states_width() const;
 

@@ -82,11 +82,11 @@ UNetBlockOptions UNet2DConditionEncoder::block_options(std::size_t block) const 
                     .dropout = config_.dropout};
   options.transformer = {.num_attention_heads = heads,
                          .attention_head_dim = channels / heads,
-                         .num_layers = at_block(config_.transformer_layers_per_block, block),
                          .cross_attention_dim = at_block(config_.cross_attention_dim, block),
                          .norm_num_groups = config_.norm_num_groups,
                          .use_linear_projection = config_.use_linear_projection,
                          .only_cross_attention = at_block(config_.only_cross_attention, block) != 0};
+  options.transformer_layers = at_block(config_.transformer_layers_per_block, block);
   options.downsample_padding = config_.downsample_padding;
   return options;
 }

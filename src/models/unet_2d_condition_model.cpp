@@ -38,6 +38,7 @@ void UNet2DConditionModelImpl::add_up_blocks() {
     place_up_block(options, channels, i, BlockResample::kConv);
     options.num_layers = at_block(config().layers_per_block, last - i) + 1;
     options.attention = attention_of(config().up_block_types[i]);
+    options.transformer_layers = config().up_transformer_layers(i);
     blocks_.up_blocks->push_back(UNetUpBlock(options));
   }
 }

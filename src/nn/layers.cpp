@@ -1,5 +1,8 @@
 #include "nn/layers.h"
 
+#include <stdexcept>
+#include <string>
+
 #include "kernels/linear.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd.h"
@@ -31,7 +34,9 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
 }
 
 GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps) : groups_(groups), eps_(eps) {
-  TORCH_CHECK(channels % groups == 0, channels, " channels do not divide into ", groups, " groups");
+  if (groups < 1 || channels % groups != 0)
+    throw std::invalid_argument(std::to_string(channels) + " channels do not divide into " + std::to_string(groups) +
+                                " groups (norm_num_groups)");
   weight = register_parameter("weight", torch::empty({channels}));
   bias = register_parameter("bias", torch::empty({channels}));
 }

@@ -8,7 +8,10 @@ namespace {
 void add_attention(torch::nn::ModuleList& attentions, const UNetBlockOptions& options) {
   const auto channels = options.out_channels;
   if (options.attention == BlockAttention::kCross) {
-    attentions->push_back(Transformer2DModel(channels, options.transformer));
+    auto transformer = options.transformer;
+    const auto& layers = options.transformer_layers;
+    transformer.num_layers = layers.size() == 1 ? layers.front() : layers.at(attentions->size());
+    attentions->push_back(Transformer2DModel(channels, transformer));
   } else if (options.attention == BlockAttention::kSelf) {
     attentions->push_back(Attention(AttentionOptions{.query_dim = channels,
                                                      .heads = channels / options.attention_head_dim,

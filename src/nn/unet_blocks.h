@@ -32,6 +32,8 @@ struct UNetBlockOptions {
   /// Groups of the norm before self-attention; 0 for no norm.
   std::int64_t attention_groups = 32;
   TransformerOptions transformer;
+  /// transformer.num_layers of each transformer, or one for all.
+  std::vector<std::int64_t> transformer_layers{1};
   BlockResample resample = BlockResample::kNone;
   std::int64_t downsample_padding = 1;
 };

@@ -72,12 +72,14 @@ std::optional<double> take_weight(std::string& text) {
 nlohmann::ordered_json to_json(const Lora& lora) {
   nlohmann::ordered_json json = {{"path", lora.path.string()}, {"weight", lora.weight}};
   if (lora.text_encoder_weight) json["text_encoder_weight"] = *lora.text_encoder_weight;
+  if (lora.dyn) json["dyn"] = *lora.dyn;
   return json;
 }
 
 Lora lora_from_json(const Json& json) {
   Lora lora{.path = json.at("path").get<std::string>(), .weight = json.at("weight").get<double>()};
   if (json.contains("text_encoder_weight")) lora.text_encoder_weight = json.at("text_encoder_weight").get<double>();
+  if (json.contains("dyn")) lora.dyn = value_or<std::int64_t>(json, "dyn", 0);
   return lora;
 }
 

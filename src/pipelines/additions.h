@@ -25,8 +25,8 @@ void add_to(StableDiffusion& model, const Additions& additions);
 /// has it. Throws std::invalid_argument where no file is named or a weight is not finite.
 Lora parse_lora(const std::string& text);
 
-/// {"loras": [{"path", "weight", "text_encoder_weight"}], "embeddings": [path]}: lists that are empty, and weights that
-/// a text encoder has not of its own, are left out.
+/// {"loras": [{"path", "weight", "text_encoder_weight", "dyn"}], "embeddings": [path]}: lists that are empty, and
+/// weights that a text encoder has not of its own, are left out.
 nlohmann::ordered_json to_json(const Additions& additions);
 /// Throws std::invalid_argument or Json::exception for values of another type.
 Additions additions_from_json(const Json& json);

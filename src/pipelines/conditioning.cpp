@@ -65,6 +65,7 @@ Conditioning told(const StableDiffusion& model, const Request& request, const st
     scales.push_back(guidance_embedding(model, request));
   };
   if (negative) add(*negative, kNegativeAestheticScore);
+  if (negative && edits_pictures(model)) add(*negative, kNegativeAestheticScore);
   for (const auto& positive : positives) add(positive, kAestheticScore);
   const auto count = request.batch_count;
   return {.states = repeated(states, count),
@@ -96,6 +97,10 @@ Conditioning for_rows(const Conditioning& told, std::int64_t rows) {
 Conditioning first_rows(const Conditioning& told, std::int64_t rows) {
   const auto cut = [&](const torch::Tensor& all) { return all.defined() ? all.narrow(0, 0, rows) : all; };
   return {cut(told.states), cut(told.text_embeds), cut(told.time_ids), cut(told.timestep_cond)};
+}
+
+bool edits_pictures(const StableDiffusion& model) {
+  return model.unet->config().in_channels == 2 * model.vae->config().latent_channels;
 }
 
 bool is_guided(const StableDiffusion& model, const Request& request) {

@@ -14,6 +14,7 @@ namespace sfumato {
 
 /// What the UNet is told of a request beside latents and timestep, on the model's device. Its rows are those of the
 /// UNet's batch: N = batch_count with the prompt or, with guidance, first N with the negative prompt, then N with it.
+/// Of a model that edits pictures with guidance, first 2N with the negative prompt, then N with the prompt.
 /// Where AND joins K prompts, N with the negative prompt and then N with each of them.
 struct Conditioning {
   torch::Tensor states;         ///< the text encoders' [N, 2N or (1 + K) N, L, D]
@@ -38,6 +39,10 @@ Conditioning for_rows(const Conditioning& told, std::int64_t rows);
 
 /// `told` for its first `rows` alone.
 Conditioning first_rows(const Conditioning& told, std::int64_t rows);
+
+/// Whether the UNet was trained to edit pictures by instructions (instruct-pix2pix): it takes a picture's latents as
+/// channels after the latents' own.
+bool edits_pictures(const StableDiffusion& model);
 
 /// Whether a request runs with a negative half. A network distilled with guidance (LCM) is told its scale instead.
 bool is_guided(const StableDiffusion& model, const Request& request);

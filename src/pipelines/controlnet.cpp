@@ -3,6 +3,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "core/error_text.h"
 #include "images/canny.h"
 #include "images/pixels.h"
 #include "images/read.h"
@@ -57,7 +58,7 @@ std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const Pl
     if (prefers_channels_last(placement)) make_channels_last(*network);
     return network;
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const auto why = error_text(error);
     if (why.find(where.string()) != std::string::npos) throw;
     refuse_controlnet(where, why);
   }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/cuda.h"
+#include "core/number_text.h"
 #include "diffusion/guidance.h"
 #include "diffusion/prediction.h"
 #include "diffusion/self_attention_guidance.h"
@@ -72,6 +73,17 @@ Network with_channels(const Network& network, const torch::Tensor& beside) {
   };
 }
 
+/// `network` of a model that edits pictures: `picture` [N, C, h, w] after the latents' own channels, zeros in place of
+/// it for the first N rows of several.
+Network with_picture(const Network& network, const torch::Tensor& picture) {
+  return [network, picture](const torch::Tensor& x, const Level& level) {
+    const auto count = picture.size(0);
+    auto beside = picture.repeat({x.size(0) / count, 1, 1, 1});
+    if (x.size(0) > count) beside.narrow(0, 0, count).zero_();
+    return network(torch::cat({x, beside}, 1), level);
+  };
+}
+
 Prediction prediction_of(const StableDiffusion& model, const Request& request) {
   auto prediction = Prediction::of(model.schedule.config());
   if (request.dynamic_threshold > 0) {
@@ -107,8 +119,9 @@ Networks conditioned_networks(const StableDiffusion& model, const Request& reque
                     .first = network_of_first(model, telling, control),
                     .received = [received = layers.watched.received] { return *received; }};
   if (!beside.defined()) return networks;
+  const auto extended = edits_pictures(model) ? with_picture : with_channels;
   for (auto* network : {&networks.all, &networks.first})
-    *network = with_channels(*network, beside.to(model.placement.device));
+    *network = extended(*network, beside.to(model.placement.device));
   return networks;
 }
 
@@ -129,8 +142,12 @@ Denoiser guided_denoiser(const StableDiffusion& model, const Request& request, c
         inner, {.scale = request.pag_scale, .adaptive_scale = request.pag_adaptive_scale}, request.batch_count);
   const GuidanceOptions options{.scale = guided ? request.guidance_scale : 1, .rescale = request.guidance_rescale};
   const bool cfg_pp = request.guidance == "cfg++";
+  if (composed && edits_pictures(model))
+    throw std::invalid_argument("prompts that AND joins: expected one prompt with a model that edits pictures");
   if (cfg_pp && composed) throw std::invalid_argument("guidance 'cfg++': expected cfg with prompts that AND joins");
-  if (composed)
+  if (edits_pictures(model) && guided)
+    inner = text_and_image_guidance(inner, options, request.image_guidance_scale);
+  else if (composed)
     inner = composed_guidance(inner, weights, options);
   else if (guided && !cfg_pp)
     inner = classifier_free_guidance(inner, options);
@@ -260,6 +277,15 @@ torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents)
 
 bool takes_mask(const StableDiffusion& model) {
   return model.unet->config().in_channels == 2 * model.vae->config().latent_channels + 1;
+}
+
+void refuse_edits(const StableDiffusion& model, const Request& request) {
+  if (edits_pictures(model))
+    throw std::invalid_argument("the model edits pictures by instructions (its UNet has " +
+                                std::to_string(model.unet->config().in_channels) + " in_channels): expected img2img");
+  if (request.image_guidance_scale != Request().image_guidance_scale)
+    throw std::invalid_argument("image guidance scale " + number_text(request.image_guidance_scale) +
+                                ": expected a model that edits pictures (instruct-pix2pix)");
 }
 
 torch::Tensor beside_without_mask(const StableDiffusion& model, const torch::Tensor& latents) {

@@ -50,6 +50,10 @@ torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents)
 /// Whether the UNet was trained for inpainting: it takes a mask and the masked picture's latents beside the latents.
 bool takes_mask(const StableDiffusion& model);
 
+/// Throws std::invalid_argument for a model that edits pictures: only image to image gives it one. And for a request of
+/// another model with an image_guidance_scale.
+void refuse_edits(const StableDiffusion& model, const Request& request);
+
 /// What such a UNet is told where all is to be made anew (a mask of ones, and the latents of a grey picture, as
 /// AUTOMATIC1111's web UI does it): [N, C + 1, h, w] for latents [N, C, h, w]. Undefined for other UNets.
 torch::Tensor beside_without_mask(const StableDiffusion& model, const torch::Tensor& latents);

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "checkpoints/load.h"
+#include "pipelines/pipeline_classes.h"
 
 namespace sfumato {
 namespace {
@@ -35,12 +36,9 @@ class Index {
     json_ = read_json(folder / "model_index.json");
     if (!json_.is_object()) refuse(folder, "model_index.json holds no object");
     const auto name = value_or<std::string>(json_, "_class_name", "");
-    is_xl_ = is_one_of(name, kXl);
-    if (!is_xl_ && !is_one_of(name, kPlain)) {
-      auto known = kPlain;
-      known.insert(known.end(), kXl.begin(), kXl.end());
-      refuse(folder, "its _class_name is '" + name + "', expected " + listed(known));
-    }
+    class_ = find_pipeline_class(name);
+    if (class_ == nullptr) refuse(folder, "its _class_name is '" + name + "', expected " + pipeline_class_names());
+    if (flag("is_cosxl_edit", false)) refuse(folder, "is_cosxl_edit true is not supported");
   }
 
   /// Whether the part is there: neither left out nor [null, null].
@@ -59,16 +57,17 @@ class Index {
   }
 
   bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
-  bool is_xl() const { return is_xl_; }
+  bool is_xl() const { return class_->is_xl; }
+  /// What of the class is not done unasked.
+  std::vector<std::string> notes() const {
+    if (class_->note.empty()) return {};
+    return {"model '" + folder_.string() + "' is a " + class_->name + ": " + class_->note};
+  }
 
  private:
-  inline static const Names kPlain = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline",
-                                      "StableDiffusionInpaintPipeline", "LatentConsistencyModelPipeline"};
-  inline static const Names kXl = {"StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline",
-                                   "StableDiffusionXLInpaintPipeline"};
   Folder folder_;
   Json json_;
-  bool is_xl_ = false;
+  const PipelineClass* class_ = nullptr;
 };
 
 /// What a part's config or weights are refused for, with the folder before it.
@@ -141,7 +140,8 @@ StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& pla
           .placement = placement,
           .vae_placement = vae_placement,
           .zeros_without_negative_prompt = index.is_xl() && index.flag("force_zeros_for_empty_prompt", true),
-          .requires_aesthetics_score = index.flag("requires_aesthetics_score", false)};
+          .requires_aesthetics_score = index.flag("requires_aesthetics_score", false),
+          .notes = index.notes()};
 }
 
 }  // namespace sfumato

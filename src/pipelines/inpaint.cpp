@@ -118,6 +118,7 @@ torch::Tensor laid_over(const MaskedImage& masked, const torch::Tensor& made, co
 Generated inpaint(const StableDiffusion& model, const Request& asked, const MaskedImage& given, const OnStep& on_step) {
   const torch::NoGradGuard no_gradients;
   Generated generated{.request = sized(model, asked, given.image)};
+  refuse_edits(model, generated.request);
   const auto& how = generated.request.inpaint;
   const MaskedImage masked{given.image, prepared_mask(given, how)};
   if (masked.mask.max().item<float>() == 0) refuse_empty(how);

@@ -87,6 +87,7 @@ std::string parameters(const PictureRecord& record) {
 TextChunks to_text_chunks(const PictureRecord& record) {
   nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
   if (!record.vae.empty()) json["vae"] = record.vae;
+  if (!record.prediction.empty()) json["prediction"] = record.prediction;
   json.update({{"device", record.device}, {"dtype", record.dtype}});
   if (record.tf32) json["tf32"] = true;
   if (record.vae_tiling != "auto") json["vae_tiling"] = record.vae_tiling;
@@ -102,6 +103,7 @@ PictureRecord read_record(const std::filesystem::path& path) {
       return {.request = request_from_json(json.at("request")),
               .model = json.at("model"),
               .vae = value_or<std::string>(json, "vae", ""),
+              .prediction = value_or<std::string>(json, "prediction", ""),
               .device = json.at("device"),
               .dtype = json.at("dtype"),
               .tf32 = value_or(json, "tf32", false),

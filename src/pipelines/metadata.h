@@ -17,6 +17,8 @@ struct PictureRecord {
   std::string model;
   /// The VAE in place of the model's own, likewise; "" for none.
   std::string vae = {};
+  /// What the user said that the model predicts; "" for nothing.
+  std::string prediction = {};
   std::string device;
   std::string dtype;
   /// Whether float32 was rounded to TF32 on CUDA.

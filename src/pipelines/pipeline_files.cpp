@@ -1,15 +1,18 @@
 #include "pipelines/pipeline_files.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "checkpoints/weight_files.h"
+#include "core/error_text.h"
+#include "pipelines/pipeline_classes.h"
 #include "pipelines/single_file.h"
 
 namespace sfumato {
 namespace {
 
 using std::filesystem::path;
-using Weights = std::map<std::string, torch::Tensor>;
+using Names = std::vector<std::string>;
 
 [[noreturn]] void refuse_files(const path& folder, const std::string& why) {
   throw std::runtime_error("model '" + folder.string() + "': " + why);
@@ -41,6 +44,24 @@ std::string class_named(const nlohmann::ordered_json& index, const std::string& 
   return (*entry)[1].get<std::string>();
 }
 
+/// Parts of the folder that are not read, safety_checker and controlnet among them, leave model_index.json; a class
+/// that cannot do without them becomes the plain one.
+void leave_out_other_parts(const path& folder, PipelineFiles& files) {
+  const Names kept = {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"};
+  Names parts;
+  for (const auto& [part, entry] : files.index.items())
+    if (std::find(kept.begin(), kept.end(), part) == kept.end()) parts.push_back(part);
+  for (const auto& part : parts) {
+    if (class_named(files.index, part).empty() || !std::filesystem::is_directory(folder / part)) continue;
+    files.notes.push_back("'" + (folder / part).string() + "' is left out");
+    files.index[part] = {nullptr, nullptr};
+    if (part == "safety_checker") files.index["requires_safety_checker"] = false;
+    const auto* row = find_pipeline_class(files.index.value("_class_name", ""));
+    if (row != nullptr && !row->note.empty() && (part == "controlnet" || part == "adapter"))
+      files.index["_class_name"] = row->is_xl ? "StableDiffusionXLPipeline" : "StableDiffusionPipeline";
+  }
+}
+
 PipelineFiles read_folder(const path& folder) {
   if (!std::filesystem::exists(folder / "model_index.json"))
     refuse_files(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
@@ -54,6 +75,7 @@ PipelineFiles read_folder(const path& folder) {
   for (const auto* part : {"tokenizer", "tokenizer_2"})
     if (std::filesystem::is_directory(folder / part)) files.tokenizers[part] = folder / part;
   files.scheduler = read_json(folder / "scheduler" / "scheduler_config.json");
+  leave_out_other_parts(folder, files);
   return files;
 }
 
@@ -79,6 +101,7 @@ nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
 
 std::string pipeline_class(const OriginalLayout& layout) {
   const std::string family = layout.is_xl() ? "StableDiffusionXL" : "StableDiffusion";
+  if (layout.unet.in_channels == 2 * layout.vae.latent_channels) return family + "InstructPix2PixPipeline";
   if (layout.unet.in_channels != layout.vae.latent_channels) return family + "InpaintPipeline";
   return family + (layout.is_refiner() ? "Img2ImgPipeline" : "Pipeline");
 }
@@ -112,19 +135,13 @@ PipelineFiles::Network text_network(const TensorFile& file, const OriginalTextEn
           .weights = read_original_weights(file, CLIPTextModelImpl(encoder.config), encoder.names)};
 }
 
-ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeights& unet_weights) {
-  UNet2DConditionModelImpl unet(layout.unet);
-  // Only Stable Diffusion 2 has to be asked, and so to be filled.
-  if (!layout.is_xl() && layout.text_encoders.front().is_open_clip)
-    for (auto& item : unet.named_parameters()) item.value().set_data(unet_weights.at(item.key()).to(torch::kFloat32));
-  return schedule_of_single_file(layout, unet, {}).config();
-}
-
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
   const auto file = open_tensors(path);
-  const auto layout = read_original_layout(*file);
+  auto layout = read_original_layout(*file);
+  const auto yaml = read_checkpoint_yaml(path);
+  if (yaml.scaling_factor) layout.vae.scaling_factor = *yaml.scaling_factor;
   const auto unet = read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);
-  const auto schedule = schedule_config_of(layout, unet);
+  const auto schedule = schedule_config_of(layout, unet, yaml);
   PipelineFiles files{.index = index_json(layout, schedule.class_name),
                       .networks = {},
                       .scheduler = scheduler_json(schedule),
@@ -148,7 +165,7 @@ PipelineFiles read_pipeline_files(const path& path, const std::vector<std::files
   try {
     return read_single_file(path, tokenizers);
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const auto why = error_text(error);
     if (why.find(path.string()) != std::string::npos) throw;
     refuse_files(path, why);
   }

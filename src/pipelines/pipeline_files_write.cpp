@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "models/original_layout.h"
 #include "pipelines/pipeline_files.h"
+#include "pipelines/single_file_check.h"
 
 namespace sfumato {
 namespace {
@@ -70,11 +71,11 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
   return original_text_weights(network.weights, CLIPTextModelConfig::from_json(network.config), projects, place);
 }
 
-/// The keys without a value by which a file of XL says how it was trained; those of the others say nothing of it.
+/// The keys without a value by which a file says how it was trained (ComfyUI's and, of XL, AUTOMATIC1111's).
 void add_marks(const PipelineFiles& files, NamedWeights& weights) {
   const auto schedule = Json(files.scheduler);
   const bool predicts_v = value_or<std::string>(schedule, "prediction_type", "epsilon") == "v_prediction";
-  if (!files.networks.contains("text_encoder_2") || !predicts_v) return;
+  if (!predicts_v) return;
   weights["v_pred"] = torch::empty({0});
   if (value_or(schedule, "rescale_betas_zero_snr", false)) weights["ztsnr"] = torch::empty({0});
 }
@@ -115,6 +116,8 @@ bool write_pipeline_folder(const PipelineFiles& files, const fs::path& folder, c
 
 bool write_single_file(const PipelineFiles& files, const fs::path& file, const ConversionOptions& options) {
   auto weights = original_weights(files);
+  for (const auto& warning : check_single_file(files, weights, options.tokenizers))
+    if (options.warn) options.warn(warning);
   if (options.dtype)
     for (auto& [key, tensor] : weights)
       if (tensor.is_floating_point()) tensor = tensor.to(*options.dtype);

@@ -1,6 +1,7 @@
 #include "pipelines/prompt_encoding.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "core/json.h"
 
@@ -58,12 +59,24 @@ torch::Tensor weighted(const torch::Tensor& states, const std::vector<float>& we
   return (raised * (original.mean() / raised.mean())).to(states.scalar_type());
 }
 
+/// Throws std::runtime_error for an id without an embedding: the tokenizer's folder adds words that the model lacks.
+void check_ids(const TextEncoder& encoder, const std::vector<std::int64_t>& ids) {
+  const auto largest = *std::max_element(ids.begin(), ids.end());
+  if (largest >= encoder.vocabulary_size())
+    throw std::runtime_error("the tokenizer gives a word of the prompt the id " + std::to_string(largest) +
+                             ", the text encoder has embeddings for 0 to " +
+                             std::to_string(encoder.vocabulary_size() - 1));
+}
+
 }  // namespace
 
 EncodedText encode_chunks(const TextEncoder& encoder, const std::vector<PromptChunk>& chunks,
                           const PromptEncoding& options) {
   std::vector<torch::Tensor> ids;
-  for (const auto& chunk : chunks) ids.push_back(torch::tensor(chunk.ids, torch::kInt64));
+  for (const auto& chunk : chunks) {
+    check_ids(encoder, chunk.ids);
+    ids.push_back(torch::tensor(chunk.ids, torch::kInt64));
+  }
   const auto encoded = encoder.encode(torch::stack(ids).to(options.device), options.clip_skip);  // [C, L, D], [C, P]
   std::vector<torch::Tensor> states;
   for (std::size_t i = 0; i < chunks.size(); ++i)

@@ -53,7 +53,7 @@ bool is_same_clip(const TextEncoder& a, const TextEncoder& b) {
 TextEncoder shared_with(const TextEncoder& base, const TextEncoder& own) {
   if (!is_same_clip<CLIPTextModelWithProjectionImpl>(own, base) && !is_same_clip<CLIPTextModelImpl>(own, base))
     return own;
-  return {own.tokenizer, base.module, base.encode, base.layers};
+  return {own.tokenizer, base.module, base.encode, base.layers, base.vocabulary_size};
 }
 
 }  // namespace

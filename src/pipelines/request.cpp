@@ -92,6 +92,8 @@ void check_guidance(const Request& request) {
   check_range("pag scale", request.pag_scale, kLargestGuidance);
   check_range("pag adaptive scale", request.pag_adaptive_scale, kLargestGuidance);
   check_range("sag scale", request.sag_scale, kLargestGuidance);
+  if (!(request.image_guidance_scale >= 1 && request.image_guidance_scale <= kLargestGuidance))
+    refuse("image guidance scale", number_text(request.image_guidance_scale), "1 to 1000");
   // The blurred pictures go without the prompt, of which alone ControlNets then speak.
   if (request.sag_scale > 0 && request.control_guess)
     refuse("sag scale", number_text(request.sag_scale), "0 with control guess");

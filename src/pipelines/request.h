@@ -38,6 +38,9 @@ struct Request {
   std::string pag_layers = "mid";
   /// Self-attention guidance (Hong et al. 2023): its scale, 0 for none; 0.75 is usual. One more evaluation a step.
   double sag_scale = 0;
+  /// How closely a model that edits pictures keeps to the initial one (Brooks et al. 2023, s_I; diffusers'
+  /// image_guidance_scale): 1 or more, of instruct-pix2pix's UNets alone.
+  double image_guidance_scale = 1.5;
   /// Dynamic thresholding (Saharia et al. 2022, section 2.3): the quantile of |x0| beyond which x0 is cut off, 0 for
   /// none, and the largest range that it may leave (diffusers' sample_max_value). 0 is as the model's scheduler says.
   double dynamic_threshold = 0, dynamic_threshold_max = 1;

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "core/error_text.h"
 #include "models/original_layout.h"
 
 namespace sfumato {
@@ -21,6 +22,11 @@ bool predicts_v(UNet2DConditionModelImpl& unet, const Placement& placement) {
 
 bool is_version_2(const OriginalLayout& layout) {
   return !layout.is_xl() && layout.text_encoders.front().is_open_clip;
+}
+
+/// Whether the network's own answer tells what it predicts.
+bool is_asked(const OriginalLayout& layout, const CheckpointYaml& yaml) {
+  return is_version_2(layout) && !layout.has_v_pred && !yaml.prediction_type;
 }
 
 TextEncoder load_text_encoder(const path& file, const OriginalTextEncoder& encoder, const Placement& placement,
@@ -49,7 +55,7 @@ OriginalLayout read_layout_of(const path& file) {
   try {
     return read_original_layout(*open_tensors(file));
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const auto why = error_text(error);
     if (why.find(file.string()) != std::string::npos) throw;
     throw std::runtime_error("model '" + file.string() + "': " + why);
   }
@@ -66,28 +72,41 @@ path shipped_tokenizer(bool is_open_clip, const std::vector<path>& tokenizers) {
 }
 
 Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
-                                 const Placement& placement) {
-  const bool v_prediction = layout.has_v_pred || (is_version_2(layout) && predicts_v(unet, placement));
+                                 const Placement& placement, const CheckpointYaml& yaml) {
+  const bool found_v = layout.has_v_pred || (is_asked(layout, yaml) && predicts_v(unet, placement));
+  const auto prediction = yaml.prediction_type.value_or(found_v ? "v_prediction" : "epsilon");
+  const bool v_prediction = prediction == "v_prediction";
   ScheduleConfig config;
   config.class_name = layout.is_xl() ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
   config.beta_schedule = "scaled_linear";
-  config.beta_start = 0.00085;
-  config.beta_end = 0.012;
+  config.beta_start = yaml.beta_start.value_or(0.00085);
+  config.beta_end = yaml.beta_end.value_or(0.012);
+  config.num_train_timesteps = yaml.num_train_timesteps.value_or(config.num_train_timesteps);
   config.steps_offset = 1;
   config.set_alpha_to_one = layout.is_xl();  // not asked for by that scheduler
   config.clip_sample = false;
-  config.prediction_type = v_prediction ? "v_prediction" : "epsilon";
+  config.prediction_type = prediction;
   config.rescale_betas_zero_snr = layout.has_ztsnr;
   config.timestep_spacing = layout.has_ztsnr ? "trailing" : "leading";
   return Schedule(config);
 }
 
+ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeights& unet_weights,
+                                  const CheckpointYaml& yaml) {
+  UNet2DConditionModelImpl unet(layout.unet);
+  if (is_asked(layout, yaml))
+    for (auto& item : unet.named_parameters()) item.value().set_data(unet_weights.at(item.key()).to(torch::kFloat32));
+  return schedule_of_single_file(layout, unet, {}, yaml).config();
+}
+
 StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers) {
-  const auto layout = read_layout_of(file);
+  auto layout = read_layout_of(file);
+  const auto yaml = read_checkpoint_yaml(file);
+  if (yaml.scaling_factor) layout.vae.scaling_factor = *yaml.scaling_factor;
   const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
   auto encoders = load_text_encoders(file, layout, placement, tokenizers);
   auto unet = load_from_single_file<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);
-  auto schedule = schedule_of_single_file(layout, *unet, placement);
+  auto schedule = schedule_of_single_file(layout, *unet, placement, yaml);
   return {.text_encoders = std::move(encoders),
           .unet = unet,
           .vae = load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "models/original_layout.h"
+#include "pipelines/checkpoint_yaml.h"
 #include "pipelines/stable_diffusion.h"
 
 namespace sfumato {
@@ -10,10 +11,14 @@ StableDiffusion load_single_file(const std::filesystem::path& file, const Placem
                                  const std::vector<std::filesystem::path>& tokenizers);
 
 /// The schedule that such a file's folder would have: that of Stable Diffusion 1.5, 2.1 (asking `unet`, which is
-/// loaded, whether it predicts v) or XL. One that ends at pure noise is to be walked from there (Lin et al. 2023,
-/// section 3.3): its timestep_spacing is trailing.
+/// loaded, whether it predicts v, where neither a key nor `yaml` tells) or XL. One that ends at pure noise is to be
+/// walked from there (Lin et al. 2023, section 3.3): its timestep_spacing is trailing.
 Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionModelImpl& unet,
-                                 const Placement& placement);
+                                 const Placement& placement, const CheckpointYaml& yaml);
+
+/// The same from the UNet's weights, by their names in diffusers, which are used where the network is asked.
+ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeights& unet_weights,
+                                  const CheckpointYaml& yaml);
 
 /// CLIP's or OpenCLIP's folder in the first of `tokenizers` that has it. Throws std::runtime_error.
 std::filesystem::path shipped_tokenizer(bool is_open_clip, const std::vector<std::filesystem::path>& tokenizers);

@@ -25,10 +25,11 @@ void check_unet(const std::filesystem::path& path, const UNet2DConditionModelCon
   };
   if (!unet.class_embed_type.empty() || unet.num_class_embeds != 0)
     refuse("class embeddings are not supported by this pipeline");
-  const auto channels = vae.latent_channels, with_mask = 2 * channels + 1;
-  if (unet.in_channels != channels && unet.in_channels != with_mask)
+  const auto channels = vae.latent_channels, with_picture = 2 * channels, with_mask = with_picture + 1;
+  if (unet.in_channels != channels && unet.in_channels != with_picture && unet.in_channels != with_mask)
     refuse("in_channels " + std::to_string(unet.in_channels) + ", expected the VAE's latent_channels " +
-           std::to_string(channels) + " or, for inpainting, " + std::to_string(with_mask));
+           std::to_string(channels) + " or, to edit pictures, " + std::to_string(with_picture) +
+           " or, for inpainting, " + std::to_string(with_mask));
 }
 
 /// An AutoencoderKL of `config` from a file of weights alone, or of a whole checkpoint.
@@ -131,6 +132,13 @@ void use_vae(StableDiffusion& model, const std::filesystem::path& path) {
     throw std::runtime_error("VAE '" + path.string() + "' has " + std::to_string(model.vae->config().latent_channels) +
                              " latent channels, expected the model's " + std::to_string(channels));
   if (prefers_channels_last(model.vae_placement)) make_channels_last(*model.vae);
+}
+
+void use_prediction(StableDiffusion& model, const std::string& prediction_type) {
+  auto config = model.schedule.config();
+  config.prediction_type = prediction_type;
+  config.validate();
+  model.schedule = Schedule(config);
 }
 
 Placement vae_placement_of(const Placement& placement, bool force_upcast) {

@@ -37,6 +37,8 @@ struct StableDiffusion {
   bool zeros_without_negative_prompt = false;
   /// The refiner's: a score takes the place of the picture's target size.
   bool requires_aesthetics_score = false;
+  /// What of its folder takes no part unasked, one line each.
+  std::vector<std::string> notes = {};
   /// Those of a request's controls (load_controlnets), in their order.
   std::vector<ControlNet> controlnets = {};
   /// That of a request's refiner (load_refiner).
@@ -67,6 +69,9 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
 /// file with the names of diffusers or of the original layout, built and scaled as the model's own. It runs where its
 /// own config's force_upcast says; a file counts as saying so. Throws std::runtime_error naming the path.
 void use_vae(StableDiffusion& model, const std::filesystem::path& path);
+
+/// Replaces what the UNet is taken to predict: epsilon, v_prediction or sample. Throws std::invalid_argument.
+void use_prediction(StableDiffusion& model, const std::string& prediction_type);
 
 /// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);

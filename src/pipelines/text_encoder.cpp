@@ -25,7 +25,7 @@ TextEncoder clip_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<C
     return {picked(*model, output, states, clip_skip), projects ? output.pooler_output : torch::Tensor()};
   };
   const auto layers = model->config().num_hidden_layers - (states == ClipStates::penultimate ? 1 : 0);
-  return {std::move(tokenizer), model, encode, layers};
+  return {std::move(tokenizer), model, encode, layers, [model] { return model->token_embeddings(); }};
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_
   const auto encode = [model](const torch::Tensor& ids, std::int64_t) -> EncodedText {
     return {model->forward(ids), {}};
   };
-  return {std::move(tokenizer), model, encode, 0};
+  return {std::move(tokenizer), model, encode, 0, [model] { return model->config().vocab_size; }};
 }
 
 TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,

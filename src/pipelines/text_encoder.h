@@ -27,6 +27,8 @@ struct TextEncoder {
   std::function<EncodedText(const torch::Tensor& ids, std::int64_t clip_skip)> encode;
   /// Layers that can be left out; 0 for T5, whose states are always the last ones.
   std::int64_t layers = 0;
+  /// Number of token embeddings, those of added words included.
+  std::function<std::int64_t()> vocabulary_size;
 };
 
 /// Which of CLIP's hidden states a pipeline takes where no layer is left out.

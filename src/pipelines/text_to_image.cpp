@@ -34,6 +34,7 @@ bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps
 Generated text_to_image(const StableDiffusion& model, const Request& asked, const OnStep& on_step) {
   const torch::NoGradGuard no_gradients;
   Generated generated{.request = completed(model, asked, model.default_height(), model.default_width())};
+  refuse_edits(model, generated.request);
   const auto& request = generated.request;
   const auto steps = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
   const auto second = request.hires.is_on() ? second_pass(model, request) : SecondPass();

@@ -27,31 +27,10 @@ CLIPTokenizer::CLIPTokenizer(const std::filesystem::path& folder)
       encoding_(folder, config_.roles.at("unk_token").content),
       words_(kWords),
       byte_level_words_(kByteLevelWords) {
-  assign_special_tokens();
-}
-
-/// Ids of the roles' tokens; one that the vocabulary lacks is appended to it, as transformers does. Of two roles with
-/// the same content the later one's `normalized` counts, in transformers' order.
-void CLIPTokenizer::assign_special_tokens() {
-  special_tokens_ = config_.added;
-  auto next = encoding_.size();
-  for (const auto& token : special_tokens_) next = std::max(next, token.id + 1);
-  for (const auto* role : {"bos_token", "eos_token", "unk_token", "pad_token"}) {
-    auto& token = config_.roles.at(role);
-    const auto known = std::find_if(special_tokens_.begin(), special_tokens_.end(),
-                                    [&](const SpecialToken& other) { return other.content == token.content; });
-    if (known != special_tokens_.end()) {
-      token.id = known->id;
-      known->normalized = token.normalized;
-      continue;
-    }
-    const auto id = encoding_.id(token.content);
-    token.id = id ? *id : next++;
-    special_tokens_.push_back(token);
-  }
-  for (auto& token : special_tokens_) {
+  special_tokens_ =
+      assign_ids(config_, encoding_.size(), [this](const std::string& content) { return encoding_.id(content); });
+  for (auto& token : special_tokens_)
     if (token.normalized) token.content = normalize(token.content);
-  }
 }
 
 void CLIPTokenizer::add_word(const std::string& word, std::int64_t first_id, std::int64_t count) {
@@ -61,7 +40,7 @@ void CLIPTokenizer::add_word(const std::string& word, std::int64_t first_id, std
   if (content.empty() || std::any_of(special_tokens_.begin(), special_tokens_.end(), is_known))
     throw std::invalid_argument("the word '" + word + "' has a meaning already");
   special_tokens_.push_back(
-      {.content = content, .normalized = true, .id = first_id, .count = count, .single_word = true});
+      {.content = content, .normalized = true, .id = first_id, .count = count, .whole_word = true});
 }
 
 std::int64_t CLIPTokenizer::role_id(const std::string& role) const {

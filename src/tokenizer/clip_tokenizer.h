@@ -8,6 +8,7 @@
 #include "tokenizer/regex.h"
 #include "tokenizer/special_tokens.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_config.h"
 
 namespace sfumato {
 
@@ -15,8 +16,8 @@ namespace sfumato {
 /// words by CLIP's pattern, byte pair encoding, between bos and eos.
 class CLIPTokenizer final : public Tokenizer {
  public:
-  /// Reads vocab.json and merges.txt (or tokenizer.json), tokenizer_config.json and, where there is one,
-  /// special_tokens_map.json. Throws std::runtime_error naming the file and the fault.
+  /// Reads vocab.json and merges.txt (or tokenizer.json) and what read_tokenizer_config reads. Throws
+  /// std::runtime_error naming the file and the fault.
   explicit CLIPTokenizer(const std::filesystem::path& folder);
 
   /// `cut` is decoded from the ids that did not fit: lower case, words apart.
@@ -29,7 +30,6 @@ class CLIPTokenizer final : public Tokenizer {
 
  private:
   std::int64_t role_id(const std::string& role) const;
-  void assign_special_tokens();
   void encode_words(std::string_view text, std::vector<std::int64_t>& ids) const;
   std::string normalize(std::string_view text) const;
 

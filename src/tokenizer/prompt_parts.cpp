@@ -1,5 +1,7 @@
 #include "tokenizer/prompt_parts.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -41,28 +43,48 @@ std::vector<std::string_view> split_at_colons(std::string_view text) {
   return items;
 }
 
+[[noreturn]] void refuse_tag(std::string_view tag, std::string_view item, const std::string& expected) {
+  throw std::invalid_argument("the tag " + std::string(tag) + ": '" + std::string(item) + "': expected " + expected);
+}
+
 double lora_weight(std::string_view text, std::string_view tag) {
   const auto weight = decimal(text);
-  if (!weight)
-    throw std::invalid_argument("the tag " + std::string(tag) + ": '" + std::string(text) + "': expected a weight");
+  if (!weight) refuse_tag(tag, text, "a weight");
   return *weight;
 }
 
-/// One weight is for both, as there; a second one, or unet=, for the UNet alone.
+std::int64_t lora_dyn(std::string_view text, std::string_view tag) {
+  std::int64_t dyn = 0;
+  const auto digits = trim(text);
+  const auto [stopped, error] = std::from_chars(digits.data(), digits.data() + digits.size(), dyn);
+  if (error != std::errc() || stopped != digits.data() + digits.size() || dyn < 1)
+    refuse_tag(tag, text, "a dyn that is a whole number of 1 or more");
+  return dyn;
+}
+
+/// What stands for te=, unet= and dyn=: the first, second and third number without a name. A named one goes before it.
 LoraTag lora_of(std::string_view tag) {
+  constexpr std::array<std::string_view, 3> kNames = {"te", "unet", "dyn"};
+  std::array<std::optional<std::string_view>, 3> numbers, named;
   const auto items = split_at_colons(tag.substr(1, tag.size() - 2));
-  LoraTag lora{.name = std::string(items[1])};
-  std::optional<double> text_encoders, unet;
+  std::size_t place = 0;
   for (std::size_t i = 2; i < items.size(); ++i) {
     const auto equals = items[i].find('=');
-    const auto key = items[i].substr(0, equals == std::string_view::npos ? 0 : equals);
-    if (!key.empty() && key != "te" && key != "unet")
-      throw std::invalid_argument("the tag " + std::string(tag) + ": '" + std::string(key) + "': expected te or unet");
-    const auto weight = lora_weight(items[i].substr(key.empty() ? 0 : equals + 1), tag);
-    (key == "unet" || (key.empty() && i > 2) ? unet : text_encoders) = weight;
+    if (equals == std::string_view::npos) {
+      if (place == numbers.size()) refuse_tag(tag, items[i], "a name and no more than three numbers");
+      numbers[place++] = items[i];
+      continue;
+    }
+    const auto name = std::find(kNames.begin(), kNames.end(), items[i].substr(0, equals));
+    if (name == kNames.end()) refuse_tag(tag, items[i], "te=, unet= or dyn=");
+    named[static_cast<std::size_t>(name - kNames.begin())] = items[i].substr(equals + 1);
   }
-  lora.text_encoder_weight = text_encoders.value_or(1);
-  lora.weight = unet.value_or(lora.text_encoder_weight);
+  const auto number = [&](std::size_t i) { return named[i] ? named[i] : numbers[i]; };
+  LoraTag lora{.name = std::string(items[1])};
+  if (const auto text = number(0)) lora.text_encoder_weight = lora_weight(*text, tag);
+  lora.weight = lora.text_encoder_weight;
+  if (const auto text = number(1)) lora.weight = lora_weight(*text, tag);
+  if (const auto text = number(2)) lora.dyn = lora_dyn(*text, tag);
   return lora;
 }
 
@@ -84,10 +106,13 @@ std::vector<PromptPart> split_parts(const std::string& prompt) {
 ParsedPrompt take_out_loras(const std::string& prompt) {
   ParsedPrompt parsed;
   std::size_t begin = 0;
-  for (const auto& tag : Regex("<lora:[^>]+>").matches(prompt)) {
+  for (const auto& tag : Regex(R"(<\w+:[^>]+>)").matches(prompt)) {
     const auto at = static_cast<std::size_t>(tag.data() - prompt.data());
     parsed.text += prompt.substr(begin, at - begin);
-    parsed.loras.push_back(lora_of(tag));
+    if (tag.starts_with("<lora:") || tag.starts_with("<lyco:"))
+      parsed.loras.push_back(lora_of(tag));
+    else
+      parsed.others.emplace_back(tag);
     begin = at + tag.size();
   }
   parsed.text += prompt.substr(begin);

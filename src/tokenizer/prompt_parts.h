@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,8 @@ struct LoraTag {
   std::string name;
   double weight = 1;               ///< of the UNet
   double text_encoder_weight = 1;  ///< of the text encoders
+  /// Rank that the LoRA is cut to, AUTOMATIC1111's dyn_dim.
+  std::optional<std::int64_t> dyn = {};
 
   bool operator==(const LoraTag&) const = default;
 };
@@ -31,10 +35,14 @@ struct LoraTag {
 struct ParsedPrompt {
   std::string text;
   std::vector<LoraTag> loras;
+  /// Tags of another kind as they stand, such as <hypernet:name:1>.
+  std::vector<std::string> others = {};
 };
 
-/// Takes tags out as AUTOMATIC1111's web UI does: <lora:name>, <lora:name:weight>, <lora:name:text encoders':UNet's>,
-/// likewise with te= and unet=. Throws std::invalid_argument naming a tag whose weight is no number.
+/// Takes all tags <kind:...> out as AUTOMATIC1111's web UI does. Those of LoRAs are <lora:name>, <lora:name:weight>,
+/// <lora:name:text encoders':UNet's> and <lora:name:text encoders':UNet's:dyn>, also with te=, unet= and dyn=, or lyco
+/// in place of lora. Throws std::invalid_argument naming a LoRA's tag with a weight that is no number, a dyn that is no
+/// whole number of 1 or more, or more than that.
 ParsedPrompt take_out_loras(const std::string& prompt);
 
 }  // namespace sfumato

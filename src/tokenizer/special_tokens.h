@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,24 +15,13 @@ struct SpecialToken {
   std::int64_t id = -1;
   /// How many ids it stands for: `id` and those after it.
   std::int64_t count = 1;
-  /// Not found within a longer word.
+  /// Not found next to a character of a word (transformers' AddedToken).
   bool single_word = false;
+  /// Not found within a longer word; a neighbour counts only where the token's own edge belongs to a word.
+  bool whole_word = false;
+  /// Takes the white space before it, and after it.
+  bool lstrip = false, rstrip = false;
 };
-
-/// What tokenizer_config.json and special_tokens_map.json of a folder say, merged as transformers 5 merges them: with
-/// an added_tokens_decoder that alone counts, else special_tokens_map.json goes before tokenizer_config.json.
-struct TokenizerConfig {
-  std::int64_t model_max_length = 0;
-  /// By role: bos_token, eos_token, unk_token, pad_token. Ids unset except by added_tokens_decoder.
-  std::map<std::string, SpecialToken> roles;
-  /// Of added_tokens_decoder, with ids.
-  std::vector<SpecialToken> added;
-};
-
-/// `defaults` gives each role's content where the folder is silent. Throws std::runtime_error naming the file where
-/// tokenizer_config.json cannot be read or has no usable model_max_length.
-TokenizerConfig read_tokenizer_config(const std::filesystem::path& folder,
-                                      const std::map<std::string, std::string>& defaults);
 
 /// A stretch of text between special tokens, or one of these (id >= 0).
 struct Segment {

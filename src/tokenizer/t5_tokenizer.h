@@ -1,6 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/special_tokens.h"
@@ -15,8 +19,8 @@ namespace sfumato {
 /// T5's tokenizer: SentencePiece (Kudo and Richardson 2018) followed by </s>; transformers' T5Tokenizer.
 class T5Tokenizer final : public Tokenizer {
  public:
-  /// Reads spiece.model or, where there is none, tokenizer.json (unigram_json.h), and tokenizer_config.json. Throws
-  /// std::runtime_error naming the file and the fault.
+  /// Reads spiece.model or, where there is none, tokenizer.json (unigram_json.h), and what read_tokenizer_config reads.
+  /// Throws std::runtime_error naming the file and the fault.
   explicit T5Tokenizer(const std::filesystem::path& folder);
   ~T5Tokenizer() override;
 
@@ -30,13 +34,25 @@ class T5Tokenizer final : public Tokenizer {
     std::int64_t id;
     std::size_t begin;  // where its text starts, in bytes
   };
+  /// Text as the model normalises it, and where each of its pieces begins: here, and in the text as given.
+  struct NormalText {
+    std::string text;
+    std::vector<std::pair<std::size_t, std::size_t>> begins;
+    std::size_t origin(std::size_t position) const;
+  };
   std::vector<Piece> pieces(const std::string& text) const;
+  /// Appends those of `text`, in which no token is found as it stands; it begins at `offset` of the whole.
+  void append_pieces(std::string_view text, std::size_t offset, std::vector<Piece>& pieces) const;
+  /// SentencePiece's own; `normal` is filled where it is given.
+  std::vector<Piece> encoded(std::string_view text, std::size_t offset, NormalText* normal = nullptr) const;
+  std::optional<std::int64_t> piece_id(const std::string& piece) const;
 
   /// Returns the path of what it read.
   std::filesystem::path load(const std::filesystem::path& folder);
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
   std::vector<SpecialToken> special_tokens_;
+  bool has_normalized_tokens_ = false;
   std::int64_t max_length_, pad_id_, eos_id_;
 };
 

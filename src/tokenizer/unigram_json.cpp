@@ -101,7 +101,9 @@ std::vector<SpecialToken> added_tokens(const Json& tokenizer) {
     added.push_back({.content = token.at("content").get<std::string>(),
                      .normalized = value_or(token, "normalized", false),
                      .id = token.at("id").get<std::int64_t>(),
-                     .single_word = value_or(token, "single_word", false)});
+                     .single_word = value_or(token, "single_word", false),
+                     .lstrip = value_or(token, "lstrip", false),
+                     .rstrip = value_or(token, "rstrip", false)});
   return added;
 }
 

@@ -30,6 +30,33 @@ bool is_white_space(utf8proc_int32_t code_point) {
   return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
 }
 
+/// The regular expression \w of Unicode's annex 18.
+bool is_word_character(utf8proc_int32_t code_point) {
+  switch (utf8proc_category(code_point)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return code_point == 0x200C || code_point == 0x200D;
+  }
+}
+
+/// Where the last code point of valid UTF-8 begins.
+std::size_t last_code_point(std::string_view text) {
+  auto at = text.size() - 1;
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
 }  // namespace
 
 void require_utf8(std::string_view text) {
@@ -92,6 +119,38 @@ std::string to_lower(std::string_view text) {
     }
   }
   return lower;
+}
+
+bool starts_with_word(std::string_view text) {
+  utf8proc_int32_t code_point = 0;
+  return !text.empty() && read_code_point(text, 0, code_point) > 0 && is_word_character(code_point);
+}
+
+bool ends_with_word(std::string_view text) {
+  return !text.empty() && starts_with_word(text.substr(last_code_point(text)));
+}
+
+std::size_t white_space_at_start(std::string_view text) {
+  std::size_t at = 0;
+  utf8proc_int32_t code_point = 0;
+  while (at < text.size()) {
+    const auto size = read_code_point(text, at, code_point);
+    if (!is_white_space(code_point)) break;
+    at += static_cast<std::size_t>(size);
+  }
+  return at;
+}
+
+std::size_t white_space_at_end(std::string_view text) {
+  auto end = text.size();
+  utf8proc_int32_t code_point = 0;
+  while (end > 0) {
+    const auto at = last_code_point(text.substr(0, end));
+    read_code_point(text, at, code_point);
+    if (!is_white_space(code_point)) break;
+    end = at;
+  }
+  return text.size() - end;
 }
 
 }  // namespace sfumato

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -21,5 +22,13 @@ std::string_view trim(std::string_view text);
 /// Lower case code point by code point, as Rust's char::to_lowercase: no context (capital sigma always becomes σ), and
 /// U+0130 becomes two code points.
 std::string to_lower(std::string_view text);
+
+/// True if valid UTF-8 begins, or ends, with a character of a word: a letter, mark, digit or connecting punctuation.
+bool starts_with_word(std::string_view text);
+bool ends_with_word(std::string_view text);
+
+/// Bytes of Unicode white space at the start, or the end, of valid UTF-8.
+std::size_t white_space_at_start(std::string_view text);
+std::size_t white_space_at_end(std::string_view text);
 
 }  // namespace sfumato

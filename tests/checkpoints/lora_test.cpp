@@ -50,6 +50,28 @@ TEST_F(LoraMerge, ALinearLayerGivesWhatItsBranchAdds) {
   EXPECT_TRUE(torch::allclose(torch::linear(x, weight), alone + 2 * branch, kTolerance, kTolerance));
 }
 
+TEST_F(LoraMerge, DynKeepsTheFirstRanksAndTheScaleOfAll) {
+  const auto down = torch::randn({4, 5}), up = torch::randn({6, 4});
+  const auto before = weights_.at("layer").clone();
+  const auto path = fresh_folder() / "x.safetensors";
+  write_safetensors(
+      path, {{"layer.lora_down.weight", down}, {"layer.lora_up.weight", up}, {"layer.alpha", torch::tensor(2.0F)}});
+  apply_loras({{.path = path, .weight = 1, .dyn = 3}}, weights_);
+  const auto expected = before + 0.5 * up.narrow(1, 0, 3).matmul(down.narrow(0, 0, 3));  // alpha / rank = 2 / 4
+  EXPECT_TRUE(torch::allclose(weights_.at("layer"), expected, kTolerance, kTolerance));
+  EXPECT_FALSE(torch::allclose(weights_.at("layer"), before + 0.5 * up.matmul(down), 0.01, 0.01));
+}
+
+TEST_F(LoraMerge, DynIsRefusedByWhatHasNoUpAndDown) {
+  const auto path = fresh_folder() / "x.safetensors";
+  write_safetensors(path, {{"layer.hada_w1_a", torch::ones({6, 2})},
+                           {"layer.hada_w1_b", torch::ones({2, 5})},
+                           {"layer.hada_w2_a", torch::ones({6, 2})},
+                           {"layer.hada_w2_b", torch::ones({2, 5})}});
+  const auto message = error_of([&] { apply_loras({{.path = path, .weight = 1, .dyn = 3}}, weights_); });
+  EXPECT_NE(message.find("dyn 3"), std::string::npos) << message;
+}
+
 TEST_F(LoraMerge, AConvolutionGivesWhatItsBranchOfTwoAdds) {
   const auto x = torch::randn({1, 3, 8, 8}), down = torch::randn({2, 3, 3, 3}), up = torch::randn({4, 2, 1, 1});
   const auto expected =

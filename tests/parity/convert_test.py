@@ -4,7 +4,11 @@ Run with a Python that has diffusers. Given in the environment: SFUMATO_BUILD_DI
 SFUMATO_PARITY_DIR, where single_file_reference.py wrote its files and folders.
 """
 
+import json
 import os
+import resource
+import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -18,12 +22,13 @@ from safetensors.torch import load_file
 
 CONVERT = Path(os.environ["SFUMATO_BUILD_DIR"]) / "tools" / "convert"
 REFERENCE = Path(os.environ["SFUMATO_PARITY_DIR"])
-KINDS = {"sd1": StableDiffusionPipeline, "sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}
+KINDS = {"sd1": StableDiffusionPipeline, "sd2": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline,
+         "ssd": StableDiffusionXLPipeline}
 PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
-def run(*arguments):
-    return subprocess.run([CONVERT, *arguments], capture_output=True, text=True)
+def run(*arguments, **options):
+    return subprocess.run([CONVERT, *arguments], capture_output=True, text=True, **options)
 
 
 class Convert(unittest.TestCase):
@@ -89,6 +94,80 @@ class Convert(unittest.TestCase):
                 for part in PARTS:
                     if getattr(theirs, part, None) is not None:
                         self.assert_same_bits(getattr(ours, part).state_dict(), getattr(theirs, part).state_dict())
+
+    def test_a_full_disk_is_a_failure_and_leaves_nothing(self):
+        def small_files_only():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+        result = run(REFERENCE / "sd1", self.folder / "copy.safetensors", preexec_fn=small_files_only)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertIn("File too large", result.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def changed(self, version, part, **values):
+        """A copy of the reference's folder with other values in a config."""
+        folder = self.folder / f"{version}-changed"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(REFERENCE / version, folder)
+        path = folder / part
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+        return folder
+
+    def test_what_a_file_cannot_say_is_refused_by_name(self):
+        scheduler, unet, vae = "scheduler/scheduler_config.json", "unet/config.json", "vae/config.json"
+        text = "text_encoder/config.json"
+        for version, part, key, value in (
+                ("sd1", scheduler, "beta_end", 0.02), ("sd1", scheduler, "beta_schedule", "linear"),
+                ("sd1", scheduler, "num_train_timesteps", 500), ("sd1", scheduler, "rescale_betas_zero_snr", True),
+                ("sd2", scheduler, "prediction_type", "epsilon"), ("sd1", scheduler, "prediction_type", "sample"),
+                ("sd1", unet, "norm_num_groups", 16), ("sd1", unet, "attention_head_dim", 4),
+                ("sdxl", unet, "attention_head_dim", [1, 1, 2]), ("sd1", unet, "flip_sin_to_cos", False),
+                ("sd1", unet, "freq_shift", 1), ("sd1", unet, "norm_eps", 1e-3), ("sd1", unet, "act_fn", "gelu"),
+                ("sd1", unet, "downsample_padding", 0), ("sd1", unet, "mid_block_scale_factor", 2.0),
+                ("sd1", unet, "center_input_sample", True), ("sd1", vae, "scaling_factor", 0.13025),
+                ("sd1", vae, "shift_factor", 0.1), ("sd1", vae, "norm_num_groups", 16),
+                ("sdxl", vae, "latents_mean", [0.1, 0, 0, 0]), ("sd1", text, "num_attention_heads", 6),
+                ("sd1", text, "layer_norm_eps", 1e-3), ("sdxl", "model_index.json", "force_zeros_for_empty_prompt", False)):
+            with self.subTest(f"{version} {key} {value}"):
+                folder = self.changed(version, part, **{key: value})
+                self.refuses(folder, self.folder / "out.safetensors", says=[key, "a reader of the file assumes"])
+                self.assertFalse((self.folder / "out.safetensors").exists())
+
+    def test_words_of_the_tokenizer_are_refused_by_name(self):
+        folder = self.changed("sd1", "tokenizer/tokenizer_config.json")
+        (folder / "tokenizer" / "added_tokens.json").write_text('{"<cat-toy>": 49408}')
+        self.refuses(folder, self.folder / "out.safetensors", says=["<cat-toy>"])
+
+    def test_what_changes_a_default_alone_is_warned_of_by_name(self):
+        for part, key, value in (("scheduler/scheduler_config.json", "timestep_spacing", "trailing"),
+                                 ("scheduler/scheduler_config.json", "_class_name", "EulerDiscreteScheduler"),
+                                 ("unet/config.json", "sample_size", 32), ("vae/config.json", "force_upcast", False)):
+            with self.subTest(f"{key} {value}"):
+                folder = self.changed("sd1", part, **{key: value})
+                result = run(folder, self.folder / "out.safetensors", "--force")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+                self.assertIn(key, result.stderr)
+
+    def test_v_prediction_is_kept_by_a_key(self):
+        folder = self.changed("sd1", "scheduler/scheduler_config.json", prediction_type="v_prediction")
+        file = self.convert(folder, self.folder / "v.safetensors")
+        self.assertIn("v_pred", load_file(file))
+        back = self.convert(file, self.folder / "back")
+        self.assertIn('"v_prediction"', (back / "scheduler" / "scheduler_config.json").read_text())
+        told = self.convert(REFERENCE / "sd1.safetensors", self.folder / "told", "--prediction", "v_prediction")
+        self.assertIn('"v_prediction"', (told / "scheduler" / "scheduler_config.json").read_text())
+
+    def test_parts_that_are_left_out_are_named_and_the_folder_opens(self):
+        folder = self.changed("sd1", "model_index.json", _class_name="StableDiffusionControlNetPipeline",
+                              controlnet=["diffusers", "ControlNetModel"])
+        (folder / "controlnet").mkdir()
+        result = run(folder, self.folder / "out")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("controlnet' is left out", result.stderr)
+        StableDiffusionPipeline.from_pretrained(self.folder / "out")
 
     def test_dtype_is_that_of_torch(self):
         half = load_file(self.convert(REFERENCE / "sd1", self.folder / "half.safetensors", "--dtype", "bf16"))

@@ -73,7 +73,8 @@ TEST_P(ConditionParity, WritesTheConfigThatItRead) {
 }
 
 INSTANTIATE_TEST_SUITE_P(UNet2DConditionModel, ConditionParity,
-                         testing::Values("sd1", "sd2", "sdxl", "odd", "projected", "no_mid", "pooled", "pooled_projected"),
+                         testing::Values("sd1", "sd2", "sdxl", "odd", "projected", "ssd", "no_mid", "pooled",
+                                         "pooled_projected"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(ConditionParityMask, ATextMaskHidesStates) {

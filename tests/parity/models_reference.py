@@ -108,6 +108,18 @@ CONDITION = {
              layers_per_block=1, addition_embed_type="text", addition_embed_type_num_heads=2),
         dict(size=(8, 8), timestep=torch.tensor(900), states=12),
     ),
+    # SSD-1B: depths that differ from layer to layer, and on the way up from those on the way down.
+    "ssd": (
+        dict(block_out_channels=(16, 24, 32), norm_num_groups=8, cross_attention_dim=24, attention_head_dim=(2, 3, 4),
+             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), layers_per_block=2,
+             use_linear_projection=True, transformer_layers_per_block=(1, (1, 2), (3, 3)),
+             reverse_transformer_layers_per_block=((2, 2, 4), (2, 1, 1), 1), mid_block_type="UNetMidBlock2D",
+             addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=8 * 6 + 12),
+        dict(size=(8, 12), timestep=torch.tensor([17, 603]),
+             added=dict(text_embeds=tensor(2, 12, seed=5),
+                        time_ids=torch.tensor([[64.0, 48, 0, 8, 64, 64], [32, 32, 4, 0, 64, 64]]))),
+    ),
     # The smaller distilled models: no middle block.
     "no_mid": (
         dict(block_out_channels=(16, 32), norm_num_groups=4, cross_attention_dim=8, attention_head_dim=2,

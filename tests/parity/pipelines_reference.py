@@ -14,8 +14,9 @@ import numpy as np
 import sentencepiece
 import torch
 from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler,
-                       StableDiffusionImg2ImgPipeline, StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline,
-                       StableDiffusionXLPipeline, UNet2DConditionModel)
+                       StableDiffusionImg2ImgPipeline, StableDiffusionInstructPix2PixPipeline,
+                       StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline,
+                       UNet2DConditionModel)
 from PIL import Image
 from recording import as_tensor, begin, generators, recorded
 from safetensors.torch import save_file
@@ -25,7 +26,7 @@ from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjec
 PROMPT, OTHER = "a cat on a sofa", "three red apples above a house"
 MAX_LENGTH = 24
 XL = (StableDiffusionXLPipeline, StableDiffusionXLImg2ImgPipeline)
-KINDS = {"xl": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
+KINDS = {"edit": StableDiffusionInstructPix2PixPipeline, "xl": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
 
 # SDXL's and SD's kinds of options vary elsewhere (tests/parity/models_*): here the parts are to fit together.
 CASES = [
@@ -57,6 +58,10 @@ CASES = [
          hires=dict(width=100, height=72, steps=3, strength=0.6, upscaler="latent-bicubic-antialiased")),
     dict(name="hires_lanczos", model="clip", steps=5, guidance_scale=2.0, seed=36, height=64, width=48, eta=0.4,
          hires=dict(scale=1.5, strength=0.5, upscaler="lanczos")),
+    dict(name="edit", model="edit", steps=6, guidance_scale=7.5, seed=51, batch_count=2, image_guidance_scale=1.5),
+    dict(name="edit_closely", model="edit", steps=5, guidance_scale=3.0, seed=52, image_guidance_scale=2.5,
+         negative_prompt="a dog", eta=0.4),
+    dict(name="edit_unguided", model="edit", steps=4, guidance_scale=1.0, seed=53, image_guidance_scale=1.5),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
 ]
 
@@ -183,11 +188,12 @@ def build(folder, parts, in_channels=4):
     torch.manual_seed(0)
     text_encoder, tokenizer, scheduler = parts(folder)
     unet, vae = networks(in_channels=in_channels, time_cond_proj_dim=12 if parts is distilled else None)
+    kind = StableDiffusionInstructPix2PixPipeline if in_channels == 8 else StableDiffusionPipeline
     pipeline = StableDiffusionPipeline(vae=vae.eval(), text_encoder=text_encoder.eval(), tokenizer=tokenizer,
                                        unet=unet.eval(), scheduler=scheduler, safety_checker=None,
                                        feature_extractor=None, requires_safety_checker=False)
     sharpen(pipeline)
-    pipeline.save_pretrained(folder)
+    kind(**pipeline.components, requires_safety_checker=False).save_pretrained(folder)
     if (folder / "tokenizer" / "spiece.model").exists():
         (folder / "tokenizer" / "tokenizer.json").unlink()  # the folder holds what a trained model's does
 
@@ -279,7 +285,9 @@ def run(pipeline, case, image):
         # "leading" is not what this folder says: the scheduler's own settings are kept.
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     count = case.get("batch_count", 1)
+    edits = isinstance(pipeline, StableDiffusionInstructPix2PixPipeline)
     options = dict(image=image, strength=case["strength"]) if "strength" in case else dict(
+        image=image, image_guidance_scale=case["image_guidance_scale"]) if edits else dict(
         height=case.get("height"), width=case.get("width"), guidance_rescale=case.get("guidance_rescale", 0.0))
     options |= texts(pipeline, case, count, is_xl)
     pictures, result = recorded(pipeline, num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
@@ -292,13 +300,14 @@ def main():
     image = init_image(out / "init.png")
     for name, parts in (("clip", clip), ("t5", t5), ("distilled", distilled)):
         build(out / name, parts)
+    build(out / "edit", clip, in_channels=8)
     for name in ("xl", "refiner"):
         build_xl(out / name, is_refiner=name == "refiner")
     older(out / "older", out / "clip")
     for case in CASES:
         pipeline = KINDS.get(case["model"], StableDiffusionPipeline).from_pretrained(out / case["model"])
         save_file(run(pipeline, case, image), out / f"{case['name']}.safetensors")
-    requests = [{**case, "prompt": PROMPT, **({"image": "init.png"} if "strength" in case else {})} for case in CASES]
+    requests = [{**case, "prompt": PROMPT, **({"image": "init.png"} if "strength" in case or case["model"] == "edit" else {})} for case in CASES]
     (out / "cases.json").write_text(json.dumps(requests, indent=2))
 
 

@@ -33,7 +33,8 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                                            "ddpm_unguided", "ddim_of_ddpm_folder", "older_folder", "clip_skip",
                                            "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
                                            "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta",
-                                           "hires_latent", "hires_bicubic", "hires_lanczos"),
+                                           "hires_latent", "hires_bicubic", "hires_lanczos", "edit", "edit_closely",
+                                           "edit_unguided"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
@@ -59,6 +60,30 @@ TEST(PipelineParityCanFail, WhatOnlySomeModelsAreToldShows) {
   EXPECT_GT(moved_by("xl_empty_negative", [](Request& request) { request.negative_prompt.reset(); }), least);
   EXPECT_GT(moved_by("xl_sizes", [](Request& request) { request.crop_top = 31; }), least);
   EXPECT_GT(moved_by("xl_sizes", [](Request& request) { request.original_width = 0; }), least);
+}
+
+TEST(PipelineParityCanFail, WhatAModelThatEditsIsToldShows) {
+  const double least = 100 * kNetworkTolerance;
+  EXPECT_GT(moved_by("edit", [](Request& request) { request.image_guidance_scale = 1.6; }), least);
+  EXPECT_GT(moved_by("edit", [](Request& request) { request.guidance_scale = 7; }), least);
+  EXPECT_GT(moved_by("edit_closely", [](Request& request) { request.negative_prompt = ""; }), least);
+}
+
+TEST(EditingModel, IsRefusedWhereNoPictureIsGiven) {
+  const auto test = find_case("edit");
+  const auto model = load_model(test.model);
+  auto request = test.request;
+  EXPECT_THROW(text_to_image(model, request), std::invalid_argument);
+  request.prompt = "a cat AND a dog";
+  request.prompt_syntax = "a1111";
+  EXPECT_THROW(make_pictures(model, request), std::invalid_argument);
+}
+
+TEST(EditingModel, AnotherModelRefusesAnImageGuidance) {
+  const auto test = find_case("img2img");
+  auto request = test.request;
+  request.image_guidance_scale = 2;
+  EXPECT_THROW(make_pictures(load_model(test.model), request), std::invalid_argument);
 }
 
 TEST(PipelineParityCanFail, ATimestepOffByOneShows) {

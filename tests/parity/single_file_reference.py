@@ -2,7 +2,7 @@
 
     python single_file_reference.py OUT_DIR
 
-Writes OUT_DIR/sd1.safetensors, sd2.safetensors and sdxl.safetensors, a folder of each, and sd1-expected.safetensors
+Writes OUT_DIR/sd1.safetensors, sd2.safetensors, sdxl.safetensors and ssd.safetensors, a folder of each, and sd1-expected.safetensors
 and so on with `states` of the prompt, `latents.I` after every step I and the `image` in [0, 1]. That the files are what others write
 is checked by diffusers' own from_single_file: it must find every weight.
 """
@@ -118,16 +118,17 @@ def exact_in_half(unet, vae, texts):
     return unet.half().float().eval(), vae.half().float().eval(), [text.half().float().eval() for text in texts]
 
 
-def xl_networks():
+def xl_networks(**options):
     torch.manual_seed(3)
     widths, channels = (64, 128), (64, 128, 128)
     unet = UNet2DConditionModel(sample_size=128, block_out_channels=channels, layers_per_block=2,
                                 down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
                                 up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-                                transformer_layers_per_block=(1, 2, 3), cross_attention_dim=sum(widths),
+                                cross_attention_dim=sum(widths),
                                 use_linear_projection=True, attention_head_dim=tuple(c // 64 for c in channels),
                                 addition_embed_type="text_time", addition_time_embed_dim=256,
-                                projection_class_embeddings_input_dim=widths[1] + 6 * 256)
+                                projection_class_embeddings_input_dim=widths[1] + 6 * 256,
+                                **dict(transformer_layers_per_block=(1, 2, 3)) | options)
     vae = AutoencoderKL(block_out_channels=(32, 32, 64, 64), down_block_types=("DownEncoderBlock2D",) * 4,
                         up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2, latent_channels=4,
                         sample_size=1024, scaling_factor=0.13025)
@@ -142,6 +143,11 @@ def xl_networks():
             if "attn2.to_v" in name or "attn2.to_out" in name or "add_embedding" in name:
                 parameter *= 3  # the prompt, and the size, are to matter
     return exact_in_half(unet, vae, [first, second])
+
+
+# SSD-1B: another depth behind each layer, and a middle without attention.
+SSD = dict(transformer_layers_per_block=(1, (1, 2), (3, 3)), mid_block_type="UNetMidBlock2D",
+           reverse_transformer_layers_per_block=((2, 2, 4), (2, 1, 1), 1))
 
 
 def clip_weights(prefix, text):
@@ -198,8 +204,8 @@ def tokenizer(vocabulary):
 
 
 def pipeline_of(version):
-    if version == "sdxl":
-        unet, vae, texts = xl_networks()
+    if version in ("sdxl", "ssd"):
+        unet, vae, texts = xl_networks(**SSD if version == "ssd" else {})
         return StableDiffusionXLPipeline(
             unet=unet, vae=vae, text_encoder=texts[0], text_encoder_2=texts[1], tokenizer=tokenizer("clip"),
             tokenizer_2=tokenizer("open_clip"), scheduler=EulerDiscreteScheduler(timestep_spacing="leading", **{
@@ -214,7 +220,7 @@ def pipeline_of(version):
 
 def main():
     out = begin(threads=2)
-    for version in ("sd1", "sd2", "sdxl"):
+    for version in ("sd1", "sd2", "sdxl", "ssd"):
         pipeline = pipeline_of(version)
         path, folder = out / f"{version}.safetensors", out / version
         texts = [text for text in (pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)) if text]

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "checkpoints/safetensors.h"
 #include "parity/compare.h"
 #include "pipelines/generate.h"
+#include "pipelines/pipeline_files.h"
 
 namespace sfumato {
 namespace {
@@ -55,7 +58,7 @@ TEST_P(SingleFile, EveryStepAndThePictureAreThoseOfDiffusers) {
   EXPECT_LT((generated.images.clamp(-1, 1) - image).abs().max().item<float>(), 1e-2);
 }
 
-INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2", "sdxl"),
+INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2", "sdxl", "ssd"),
                          [](const auto& info) { return info.param; });
 
 /// A file of a VAE alone, as they are passed around.
@@ -83,6 +86,50 @@ TEST(UseVae, EveryFormOfAnotherVaeDecodesAlike) {
     use_vae(model, path);
     EXPECT_LT(relative_error(model.vae->decode(z), expected), kLayerTolerance) << path;
   }
+}
+
+/// sd1.safetensors under another name, with a .yaml beside it.
+std::filesystem::path with_yaml(const std::string& name, const std::string& text) {
+  const auto path = std::filesystem::path(testing::TempDir()) / (name + ".safetensors");
+  std::filesystem::copy_file(parity_folder() / "sd1.safetensors", path,
+                             std::filesystem::copy_options::overwrite_existing);
+  auto yaml = path;
+  std::ofstream(yaml.replace_extension(".yaml")) << text;
+  return path;
+}
+
+TEST(SingleFileYaml, SaysWhatNoKeyOfTheFileTells) {
+  const std::vector<std::filesystem::path> tokenizers = {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer"};
+  const auto path = with_yaml("said",
+                              "model:\n  params:\n    parameterization: \"v\"\n    linear_start: 0.001\n"
+                              "    scale_factor: 0.5 # of the VAE\n");
+  auto model = load_stable_diffusion(path, {}, tokenizers);
+  EXPECT_EQ(model.schedule.config().prediction_type, "v_prediction");
+  EXPECT_EQ(model.schedule.config().beta_start, 0.001);
+  EXPECT_EQ(model.vae->config().scaling_factor, 0.5);
+  EXPECT_EQ(read_pipeline_files(path, tokenizers).scheduler.at("prediction_type"), "v_prediction");
+  use_prediction(model, "sample");
+  EXPECT_EQ(model.schedule.config().prediction_type, "sample");
+  EXPECT_THROW(use_prediction(model, "eps"), std::invalid_argument);
+}
+
+// Stable Diffusion 1 with v-prediction, as the folder of diffusers says it and as the file does not.
+TEST(SingleFileYaml, MakesThePicturesOfTheFolderThatSaysIt) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "sd1-v";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(parity_folder() / "sd1", folder, std::filesystem::copy_options::recursive);
+  auto config = read_json(folder / "scheduler" / "scheduler_config.json");
+  config["prediction_type"] = "v_prediction";
+  write_json(folder / "scheduler" / "scheduler_config.json", config);
+  const std::vector<std::filesystem::path> tokenizers = {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tokenizer"};
+  const auto expected = text_to_image(load_stable_diffusion(folder, {}), kRequest).latents;
+  const auto path = with_yaml("v", "model:\n  params:\n    parameterization: v\n");
+  EXPECT_LT(relative_error(text_to_image(load_stable_diffusion(path, {}, tokenizers), kRequest).latents, expected),
+            kNetworkTolerance);
+  auto told = load_stable_diffusion(parity_folder() / "sd1.safetensors", {}, tokenizers);
+  EXPECT_GT(relative_error(text_to_image(told, kRequest).latents, expected), 0.1) << "without being told";
+  use_prediction(told, "v_prediction");
+  EXPECT_LT(relative_error(text_to_image(told, kRequest).latents, expected), kNetworkTolerance);
 }
 
 TEST(SingleFileRefusal, OtherFilesAreRefusedByWhatTheyAre) {

@@ -54,8 +54,12 @@ CODED = [
 ]  # fmt: skip
 
 
+def plain_strings() -> list[str]:
+    return [text for line in PLAIN.split("\n") for text in line.split("|") if text]
+
+
 def hard_strings() -> list[str]:
-    texts = [text for line in PLAIN.split("\n") for text in line.split("|") if text]
+    texts = plain_strings()
     # The separator hides the special tokens in the list above.
     texts += ["<|startoftext|>", "<|endoftext|>", "a <|endoftext|> b", "<|STARTOFTEXT|>", "<|EndOfText|>", "{a|b}",
               "<|endoftext|>cat", "cat<|endoftext|>", "<| endoftext |>", "<|endoftext|<|endoftext|>"]  # fmt: skip
@@ -147,6 +151,29 @@ def write_t5(out: Path, name: str, max_length: int, texts: list[str], model: Pat
     write_cases(out, name, texts, ids, tied_segmentations(processor, texts, max_length))
 
 
+WORDS = ["a <cat-toy> on a sofa", "<Cat-Toy>s", "a<cat-toy>b", "MyDog mydogs", "＜cat-toy＞", "<A> <a>", "< cat-toy >",
+         "  <b>  x", "x <b>, <B>", "x<q>", "<q>", " <q> y", "é<q>、", "、<q>", "<mask> <Mask>  <MASK>", "<sep> <image>",
+         "<extra_id_0> cat <extra_id_1>", "a<extra_id_99>", "<cat-toy><cat-toy>", "a  <mask>  <cls> b"]  # fmt: skip
+
+
+def write_t5_added(out: Path, name: str, texts: list[str], config: dict, files: dict, model: Path) -> None:
+    """Words of a T5 tokenizer beyond its model, as `files` add them."""
+    folder = out / name
+    folder.mkdir(exist_ok=True)
+    shutil.copy(model, folder / "spiece.model")
+    config = {"tokenizer_class": "T5Tokenizer", "model_max_length": 32} | config
+    for file, content in ({"tokenizer_config.json": config} | files).items():
+        (folder / file).write_text(json.dumps(content))
+    tokenizer = T5Tokenizer.from_pretrained(folder)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+    assert len(tokenizer) > processor.piece_size()
+    texts = texts + WORDS
+    ids = encode(tokenizer, texts)
+    corrected = correct_lost_marks(processor, tokenizer, texts[: -len(WORDS)], ids)
+    assert corrected < len(texts) // 50, f"{corrected} of {len(texts)} texts are not transformers'"
+    write_cases(out, name, texts, ids, tied_segmentations(processor, texts, 32))
+
+
 def write_t5_json(out: Path, texts: list[str]) -> None:
     """t5_trained as transformers 5 saves it, in tokenizer.json alone, with sentinels beyond the model's pieces."""
     spiece, folder = out / "t5_trained" / "spiece.model", out / "t5_json"
@@ -163,9 +190,9 @@ def write_t5_json(out: Path, texts: list[str]) -> None:
     write_cases(out, "t5_json", texts, ids, tied_segmentations(pieces, texts, 32))
 
 
-def added(content: str, normalized: bool) -> dict:
+def added(content: str, normalized: bool, **flags) -> dict:
     return {"__type": "AddedToken", "content": content, "lstrip": False, "normalized": normalized, "rstrip": False,
-            "single_word": False}  # fmt: skip
+            "single_word": False} | flags  # fmt: skip
 
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
@@ -195,6 +222,69 @@ CLIP_FOLDERS = {
 }  # fmt: skip
 
 
+def in_map(content: str, normalized: bool, **flags) -> dict:
+    return {key: value for key, value in added(content, normalized, **flags).items() if key != "__type"}
+
+
+# Words beyond the vocabulary, in every file that transformers 4 and 5 read: tokenizer_config.json, and the others.
+CLIP_ADDED = {
+    # Textual inversion as diffusers' script saved it with transformers before 4.34.
+    "clip_words": ({"pad_token": EOS}, {"added_tokens.json": {"<cat-toy>": 49408, "MyDog": 49409}}),
+    "clip_words_special": (
+        {"pad_token": EOS, "additional_special_tokens": ["<A>", added("<q>", False, single_word=True)]},
+        {"added_tokens.json": {"<A>": 49408, "<b>": 49409, "<q>": 49410}},
+    ),
+    "clip_words_map": (
+        {"pad_token": EOS},
+        {"special_tokens_map.json": {"additional_special_tokens": ["<A>", "<b>"], "sep_token": "<sep>",
+                                     "mask_token": in_map("<Mask>", False, lstrip=True)},
+         "added_tokens.json": {"<A>": 49408}},
+    ),
+    "clip_words_map_extra": (
+        {"pad_token": "!", "image_token": "<image>"},
+        {"special_tokens_map.json": {"extra_special_tokens": ["<A>", in_map("<b>", True, lstrip=True, rstrip=True)]},
+         "added_tokens.json": {"<A>": 49408, "<cat-toy>": 49409}},
+    ),
+    "clip_words_config": (
+        {"pad_token": EOS, "cls_token": "<cls>", "mask_token": "<mask>",
+         "extra_special_tokens": ["<A>", added("<Q>", True, lstrip=True, rstrip=True, single_word=True)]},
+        {},
+    ),
+    # The decoder alone counts where there is one.
+    "clip_words_decoder": (
+        {"pad_token": EOS, "added_tokens_decoder": {"49408": in_map("<Cat-Toy>", True, special=False),
+                                                    "49409": in_map("<b>", False, rstrip=True, special=True)}},
+        {"added_tokens.json": {"<A>": 49410}, "special_tokens_map.json": {"additional_special_tokens": ["<q>"]}},
+    ),
+}  # fmt: skip
+
+
+def write_clip_added(out: Path, name: str) -> None:
+    config, files = CLIP_ADDED[name]
+    folder = out / name
+    folder.mkdir(exist_ok=True)
+    for file in ["vocab.json", "merges.txt"]:
+        shutil.copy(ROOT / "tokenizer" / "clip" / file, folder / file)
+    config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77} | config
+    for file, content in ({"tokenizer_config.json": config} | files).items():
+        (folder / file).write_text(json.dumps(content))
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    assert len(tokenizer) > 49408
+    texts = plain_strings() + WORDS
+    write_cases(out, name, texts, encode(tokenizer, texts))
+
+
+def write_clip_json(out: Path) -> None:
+    """clip_words as transformers 5 saves it: tokenizer.json and a tokenizer_config.json that names no words."""
+    folder = out / "clip_words_json"
+    shutil.rmtree(folder, ignore_errors=True)
+    CLIPTokenizer.from_pretrained(out / "clip_words").save_pretrained(folder)
+    assert not (folder / "added_tokens.json").exists()
+    assert "cat-toy" not in (folder / "tokenizer_config.json").read_text()
+    texts = plain_strings() + WORDS
+    write_cases(out, "clip_words_json", texts, encode(CLIPTokenizer.from_pretrained(folder), texts))
+
+
 def write_clip(out: Path, name: str, texts: list[str]) -> None:
     config, special_tokens_map = CLIP_FOLDERS[name]
     folder = out / name
@@ -215,12 +305,21 @@ def main() -> None:
     write_t5(out, "t5_trained", 32, texts)
     write_t5_json(out, texts)
     write_t5(out, "t5_long", 512, texts)
+    trained = out / "t5_trained" / "spiece.model"
+    write_t5_added(out, "t5_sentinels", texts, {}, {}, trained)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(trained)).piece_size()
+    words = {"added_tokens.json": {"<cat-toy>": pieces + 2, "MyDog": pieces + 3, "<A>": pieces + 4}}
+    marks = {"special_tokens_map.json": {"eos_token": "</s>", "mask_token": "<mask>"}}
+    write_t5_added(out, "t5_words", texts, {"extra_ids": 2}, words | marks, trained)
     shipped = ROOT / "tokenizer" / "spiece.model"
     if shipped.exists():
         # It folds case, and transformers then finds </s> and <pad> written in capitals; ours finds them as written.
         write_t5(out, "t5_shipped", 32, [text for text in texts if text not in ("<PAD>", "</S>")], shipped)
     for name in CLIP_FOLDERS:
         write_clip(out, name, texts)
+    for name in CLIP_ADDED:
+        write_clip_added(out, name)
+    write_clip_json(out)
 
 
 if __name__ == "__main__":

@@ -44,17 +44,21 @@ CLIPTextModelConfig small_text(std::int64_t width, const std::string& activation
 }
 
 /// A small Stable Diffusion XL with the scheduler's `said` keys.
-PipelineFiles small_xl(const nlohmann::ordered_json& said) {
+PipelineFiles small_xl(const nlohmann::ordered_json& said, const UNet2DConditionModelConfig& unet = small_xl_unet()) {
   AutoencoderKLConfig vae;
   vae.block_out_channels = {32, 32};
+  vae.scaling_factor = 0.13025;
   const auto first = small_text(64, "quick_gelu"), second = small_text(128, "gelu");
   PipelineFiles files;
-  files.networks["unet"] = random_network<UNet2DConditionModelImpl>(small_xl_unet(), small_xl_unet().to_json());
+  files.networks["unet"] = random_network<UNet2DConditionModelImpl>(unet, unet.to_json());
   files.networks["vae"] = random_network<AutoencoderKLImpl>(vae, vae.to_json());
   files.networks["text_encoder"] = random_network<CLIPTextModelImpl>(first, first.to_json());
   files.networks["text_encoder_2"] =
       random_network<CLIPTextModelWithProjectionImpl>(second, second.to_json("CLIPTextModelWithProjection"));
-  files.scheduler = {{"_class_name", "EulerDiscreteScheduler"}};
+  files.scheduler = {{"_class_name", "EulerDiscreteScheduler"},
+                     {"beta_start", 0.00085},
+                     {"beta_end", 0.012},
+                     {"beta_schedule", "scaled_linear"}};
   files.scheduler.update(said);
   return files;
 }
@@ -99,6 +103,47 @@ TEST_F(XlSingleFile, WithTheKeyZtsnrTooStartsFromPureNoise) {
   EXPECT_EQ(loaded().timestep_spacing, "trailing");
   const auto scheduler = ScheduleConfig::from_json(converted());
   EXPECT_EQ(scheduler.to_json(), loaded().to_json()) << "as the folder that convert makes of it";
+}
+
+TEST_F(XlSingleFile, KeepsDepthsOfLayersAndAMiddleThatIsMissing) {
+  auto unet = small_xl_unet();
+  unet.layers_per_block = {1, 2};
+  unet.transformer_layers_per_block = {{1}, {1, 2}};
+  unet.reverse_transformer_layers_per_block = {{2, 1, 3}, {1}};
+  unet.mid_block_type = "";
+  unet.sample_size = {128};
+  write_single_file(small_xl({{"timestep_spacing", "leading"}, {"steps_offset", 1}}, unet), path_,
+                    {.warn = [](const std::string& warning) { ADD_FAILURE() << warning; }});
+  auto expected = unet.to_json(), read = load_stable_diffusion(path_, {}, tokenizers_).unet->config().to_json();
+  EXPECT_EQ(read, expected);
+}
+
+TEST_F(XlSingleFile, ThatWouldMakeOtherPicturesIsNotWritten) {
+  const auto refusal = [&](const nlohmann::ordered_json& said, const UNet2DConditionModelConfig& unet) -> std::string {
+    std::filesystem::remove(path_);
+    try {
+      write_single_file(small_xl(said, unet), path_, {});
+    } catch (const std::invalid_argument& error) {
+      EXPECT_FALSE(std::filesystem::exists(path_));
+      return error.what();
+    }
+    return "written";
+  };
+  auto distilled = small_xl_unet();
+  distilled.time_cond_proj_dim = 12;
+  EXPECT_NE(refusal({}, distilled).find("'time_cond_proj_dim' 12 (a reader of the file assumes null)"),
+            std::string::npos);
+  auto classes = small_xl_unet();
+  classes.num_class_embeds = 3;
+  EXPECT_NE(refusal({}, classes).find("'num_class_embeds' 3"), std::string::npos);
+  auto pooled = small_xl_unet();
+  pooled.addition_embed_type = "text";
+  EXPECT_NE(refusal({}, pooled).find("'addition_embed_type' \"text\""), std::string::npos);
+  EXPECT_NE(refusal({{"trained_betas", std::vector<double>(1000, 0.01)}}, small_xl_unet()).find("'trained_betas'"),
+            std::string::npos);
+  EXPECT_NE(refusal({{"rescale_betas_zero_snr", true}}, small_xl_unet()).find("'rescale_betas_zero_snr' true"),
+            std::string::npos);
+  EXPECT_EQ(refusal({}, small_xl_unet()), "written");
 }
 
 TEST_F(XlSingleFile, InTermsOfEdmIsRefusedByName) {

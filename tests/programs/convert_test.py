@@ -43,6 +43,13 @@ class Convert(Programs):
         self.converts(self.model, "copy")
         self.assertEqual((self.folder / "copy.part" / "mine").read_text(), "mine")
 
+    def test_words_that_the_tokenizers_folder_adds_are_kept(self):
+        model = self.damaged_model()
+        (model / "tokenizer" / "added_tokens.json").write_text('{"<cat-toy>": 17}')
+        self.converts(model, "copy")
+        copied = self.folder / "copy" / "tokenizer" / "added_tokens.json"
+        self.assertEqual(copied.read_text(), '{"<cat-toy>": 17}')
+
     def test_a_name_that_promises_another_format(self):
         for name in ("model.ckpt", "model.gguf", "model.bin", ""):
             self.refused(self.model, name, says=f"output '{name}': expected a folder, or a name that ends in .safetensors")
@@ -52,8 +59,11 @@ class Convert(Programs):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
-        for output in ("copy", "copy.safetensors"):
-            self.refused(self.model, output, code=1, says="File too large", preexec_fn=small_files_only)
+        self.refused(self.model, "copy", code=1, says="File too large", preexec_fn=small_files_only)
+
+    def test_a_file_that_would_make_other_pictures_is_not_written(self):
+        # 16 channels in 8 groups, and a vocabulary of 522 tokens.
+        self.refused(self.model, "copy.safetensors", says="norm_num_groups")
 
     def test_a_place_where_nothing_can_be_written(self):
         self.refused(self.model, "/proc/copy", code=1, says="/proc/copy")

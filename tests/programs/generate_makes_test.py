@@ -52,6 +52,36 @@ class Makes(Programs):
         self.assertEqual(again, on)
         self.assertEqual(one, whole)
 
+    def test_what_the_model_predicts_is_said_by_the_user_and_in_the_record(self):
+        says = self.damaged_model()
+        config = {"_class_name": "DDIMScheduler", "prediction_type": "v_prediction"}
+        (says / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "folder.png", model=says)
+        self.makes(TXT2IMG, "a cat", "-s", "1", "--prediction", "v_prediction", "-o", "option.png")
+        self.makes(TXT2IMG, "--from-image", "option.png", "-o", "again.png")
+        plain, folder, option, again = (pixels(self.folder / f"{name}.png")
+                                        for name in ("plain", "folder", "option", "again"))
+        self.assertEqual([option, again], [folder, folder])
+        self.assertNotEqual(plain, folder)
+
+    def test_a_folder_of_a_kin_of_the_plain_pipeline_is_loaded_as_one(self):
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
+        model = self.damaged_model()
+        index = json.loads((model / "model_index.json").read_text())
+        for name, option in (("StableDiffusionControlNetPipeline", "--control"), ("StableDiffusionPAGPipeline", "--pag-scale"),
+                             ("StableDiffusionSAGPipeline", "--sag-scale"), ("StableDiffusionPanoramaPipeline", "not supported"),
+                             ("LatentConsistencyModelImg2ImgPipeline", None)):
+            (model / "model_index.json").write_text(json.dumps(index | {"_class_name": name}))
+            result = self.run_program(TXT2IMG, "a cat", "--steps", "2", "-s", "1", "-o", "b.png", "--force", model=model)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(pixels(self.folder / "b.png"), pixels(self.folder / "plain.png"))
+            notes = [line for line in result.stderr.decode().splitlines() if "note: " in line]
+            self.assertEqual(len(notes), option is not None, notes)
+            if option:
+                self.assertIn(name, notes[0])
+                self.assertIn(option, notes[0])
+
     def test_a_picture_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")

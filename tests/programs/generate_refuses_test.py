@@ -13,6 +13,13 @@ from generate_programs import (ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs,
 
 
 class Refuses(Programs):
+    def test_a_folder_of_an_unknown_class_with_the_list_of_those_known(self):
+        model = self.damaged_model()
+        index = json.loads((model / "model_index.json").read_text())
+        (model / "model_index.json").write_text(json.dumps(index | {"_class_name": "FluxPipeline"}))
+        self.refuses(TXT2IMG, "a cat", model=model,
+                     says=["'FluxPipeline'", "StableDiffusionPipeline, ", "StableDiffusionXLPAGPipeline"])
+
     def test_numbers_out_of_range(self):
         for arguments, words in [(["--steps", "0"], ["steps 0", "1 to 1000"]),
                                  (["--steps", "100000"], ["steps 100000", "1 to 1000"]),

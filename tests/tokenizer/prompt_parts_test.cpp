@@ -30,8 +30,27 @@ TEST(LoraTags, AreTakenOut) {
   EXPECT_EQ(take_out_loras("a <b> <lora> c").text, "a <b> <lora> c");
 }
 
+// extra_networks_lora.py of the web UI: positional te, unet, dyn; named ones go before them, whatever their order.
+TEST(LoraTags, TheThirdNumberIsTheRankAndNoWeight) {
+  const auto loras = take_out_loras(
+                         "<lora:a:1:1:8><lora:b:0.5:0.25:4><lora:c:dyn=8:te=2><lora:d:0.5:unet=3:2:16><lyco:e:0.5>"
+                         "<lora:f:unet=2>")
+                         .loras;
+  EXPECT_EQ(
+      loras,
+      (Loras{{"a", 1, 1, 8}, {"b", 0.25, 0.5, 4}, {"c", 2, 2, 8}, {"d", 3, 0.5, 16}, {"e", 0.5, 0.5}, {"f", 2, 1}}));
+}
+
+TEST(LoraTags, OtherTagsAreTakenOutAndNamed) {
+  const auto parsed = take_out_loras("a <hypernet:h:1>cat <style:b> <c> 16:9 <1 : 2>");
+  EXPECT_EQ(parsed.text, "a cat  <c> 16:9 <1 : 2>");
+  EXPECT_EQ(parsed.others, (std::vector<std::string>{"<hypernet:h:1>", "<style:b>"}));
+  EXPECT_TRUE(parsed.loras.empty());
+}
+
 TEST(LoraTags, AWeightThatIsNoNumberIsRefused) {
-  for (const auto* prompt : {"<lora:a:much>", "<lora:a:>", "<lora:a:dim=3>"})
+  for (const auto* prompt : {"<lora:a:much>", "<lora:a:>", "<lora:a:dim=3>", "<lora:a:1:1:0.5>", "<lora:a:1:1:0>",
+                             "<lora:a:dyn=x>", "<lora:a:1:1:8:2>", "<lyco:a:much>"})
     EXPECT_THROW(take_out_loras(prompt), std::invalid_argument) << prompt;
 }
 

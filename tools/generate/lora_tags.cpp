@@ -1,5 +1,6 @@
 #include "generate/lora_tags.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "tokenizer/prompt_comments.h"
@@ -16,9 +17,17 @@ std::filesystem::path lora_file(const std::string& name, const std::filesystem::
 }
 
 Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {
-  Lora lora{.path = lora_file(tag.name, folder), .weight = tag.weight};
+  Lora lora{.path = lora_file(tag.name, folder), .weight = tag.weight, .dyn = tag.dyn};
   if (tag.text_encoder_weight != tag.weight) lora.text_encoder_weight = tag.text_encoder_weight;
   return lora;
+}
+
+/// A tag that is taken out without an effect, as AUTOMATIC1111's web UI does where it knows no network of that kind.
+void warn_of(const std::string& tag, std::vector<std::string>& warnings) {
+  const bool is_hypernetwork = tag.starts_with("<hypernet:");
+  auto warning = "the tag " + tag + " is left out of the prompt: " +
+                 (is_hypernetwork ? "hypernetworks are not supported" : "expected lora, lyco or no tag");
+  if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
 }
 
 }  // namespace
@@ -32,7 +41,8 @@ void take_lora_tags(GenerateOptions& options, const std::filesystem::path& folde
     if (i > 0 && parsed.loras != tags)
       throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each");
     tags = parsed.loras;
-    if (!tags.empty()) request.prompt = parsed.text;
+    for (const auto& tag : parsed.others) warn_of(tag, options.warnings);
+    if (!tags.empty() || !parsed.others.empty()) request.prompt = parsed.text;
   }
   for (const auto& tag : tags) options.additions.loras.push_back(lora_of(tag, folder));
 }

@@ -12,6 +12,10 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
           "name of a folder under models/ (") +
           kDefaultModel + ")");
   app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
+  app.add_option("--prediction", options.prediction,
+                 "What the model predicts: epsilon, v_prediction or sample; by default as its folder, its keys or a "
+                 ".yaml beside the file say")
+      ->check(CLI::IsMember({"epsilon", "v_prediction", "sample"}));
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--tf32,!--no-tf32", options.tf32, "With float32 on CUDA: round factors to TF32, which is faster");
@@ -27,7 +31,8 @@ void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
                  "A LoRA, LoHa or LoKr: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
-  app.add_option("--lora-dir", arguments.lora_dir, "Where <lora:NAME:WEIGHT> in a prompt finds NAME.safetensors")
+  app.add_option("--lora-dir", arguments.lora_dir,
+                 "Where <lora:NAME:WEIGHT> or <lora:NAME:TEXT_ENCODERS:UNET:DYN> in a prompt finds NAME.safetensors")
       ->capture_default_str();
   app.add_option("--embedding", arguments.embeddings,
                  "A textual inversion; its file's name is the word for it in prompts; may be given several times")

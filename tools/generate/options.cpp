@@ -77,6 +77,7 @@ void start_from_record(const GenerateProgram& program, Arguments& arguments) {
   auto& options = arguments.options;
   options.model = record.model;
   options.vae = record.vae;
+  options.prediction = record.prediction;
   options.additions = record.additions;
   options.dtype = record.dtype;
   options.tf32 = record.tf32;

@@ -17,6 +17,8 @@ struct GenerateOptions {
   std::string model;
   /// A VAE in place of the model's own; "" for none.
   std::string vae;
+  /// What the model predicts, where its files do not say it: a prediction_type of diffusers; "" as they say.
+  std::string prediction{};
   Additions additions;
   std::string device = "auto";
   std::string dtype = "auto";
@@ -33,6 +35,8 @@ struct GenerateOptions {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  /// What of the command line was left aside, one line each.
+  std::vector<std::string> warnings{};
 };
 
 /// What distinguishes the programs.

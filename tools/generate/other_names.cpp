@@ -10,6 +10,8 @@ const std::vector<OtherName>& other_names() {
       {"--sampling-method", "--sampler"},
       {"--scheduler", "--sampler or --schedule"},
       {"--guidance-scale", "--cfg-scale"},
+      {"--image-guidance-scale", "--image-guidance of img2img"},
+      {"--img-cfg-scale", "--image-guidance of img2img"},
       {"--num-inference-steps", "--steps"},
       {"--sampling-steps", "--steps"},
       {"--num-images-per-prompt", "--batch-count"},

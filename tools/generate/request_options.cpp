@@ -132,6 +132,11 @@ void add_request_options(CLI::App& app, RequestArguments& arguments, const Gener
   add_control_options(app, arguments.control);
   if (!program.takes_image) add_hires_options(app, request.hires);
   if (program.takes_image) add_image_options(app, request);
+  if (program.takes_image && !program.takes_mask)
+    app.add_option("--image-guidance", request.image_guidance_scale,
+                   "How closely a model that edits pictures by instructions keeps to the given one, 1 or more")
+        ->capture_default_str()
+        ->group("Guidance");
   if (program.takes_mask) add_mask_options(app, request.inpaint);
 }
 

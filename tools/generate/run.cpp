@@ -9,6 +9,7 @@
 
 #include "checkpoints/safetensors.h"
 #include "core/cuda.h"
+#include "core/error_text.h"
 #include "core/interrupt.h"
 #include "core/memory_pool.h"
 #include "core/processor.h"
@@ -120,12 +121,17 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
   const auto placement = placement_of(program, *options);
+  if (!options->quiet)
+    for (const auto& warning : options->warnings) std::cerr << program.name << ": warning: " << warning << '\n';
   auto batches = plan(*options);
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
   Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  if (!options->quiet)
+    for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
   if (!options->vae.empty()) use_vae(run.model, options->vae);
+  if (!options->prediction.empty()) use_prediction(run.model, options->prediction);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   run.model.refiner = refiner_of(*options, run.model);
@@ -141,6 +147,7 @@ PictureRecord record_of(const Run& run, const Request& request) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .vae = run.options.vae,
+          .prediction = run.options.prediction,
           .device = run.model.placement.device.str(),
           .dtype = dtype_name(run.model.placement.dtype),
           .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
@@ -224,11 +231,18 @@ int compute(const GenerateProgram& program, const Run& run) {
   return 0;
 }
 
-int complain(const GenerateProgram& program, std::string message, int code) {
-  message = message.substr(0, message.find_last_not_of(" \n") + 1);
-  std::replace(message.begin(), message.end(), '\n', ' ');
+int complain(const GenerateProgram& program, const std::string& message, int code) {
   std::cerr << program.name << ": " << message << '\n';
   return code;
+}
+
+/// With --verbose, where in LibTorch it happened, too.
+int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
+  const bool verbose =
+      std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });
+  complain(program, error_text(error), kFailure);
+  if (verbose) std::cerr << error.what() << '\n';
+  return kFailure;
 }
 
 }  // namespace
@@ -242,13 +256,13 @@ int run_generate(const GenerateProgram& program, const Prepare& prepare, int arg
     code = kFailure;
     return compute(program, *run);
   } catch (const c10::Error& error) {
-    return complain(program, error.what_without_backtrace(), kFailure);
+    return complain_of_torch(program, error, argc, argv);
   } catch (const std::bad_alloc&) {
     return complain(program, "out of memory", kFailure);
   } catch (const std::invalid_argument& error) {
-    return complain(program, error.what(), kMistake);
+    return complain(program, error_text(error), kMistake);
   } catch (const std::exception& error) {
-    return complain(program, error.what(), code);
+    return complain(program, error_text(error), code);
   }
 }
 
