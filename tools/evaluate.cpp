@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "command_line/command_line.h"
+#include "core/error_text.h"
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/json.h"
@@ -215,8 +216,8 @@ int run(const Options& options) {
   return 0;
 }
 
-int complain(const std::string& message, int code) {
-  std::cerr << "evaluate: " << message.substr(0, message.find('\n')) << "\n";
+int complain(const std::exception& error, int code) {
+  std::cerr << "evaluate: " << error_text(error) << "\n";
   return code;
 }
 
@@ -230,10 +231,10 @@ int main(int argc, char** argv) {
   try {
     return parse_command_line(app, argc, argv) ? run(options) : 0;
   } catch (const c10::Error& error) {
-    return complain(error.what_without_backtrace(), kFailure);
+    return complain(error, kFailure);
   } catch (const std::system_error& error) {
-    return complain(error.what(), kFailure);
+    return complain(error, kFailure);
   } catch (const std::exception& error) {
-    return complain(error.what(), kMistake);
+    return complain(error, kMistake);
   }
 }
