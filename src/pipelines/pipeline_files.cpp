@@ -123,6 +123,7 @@ ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeigh
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
   const auto file = open_tensors(path);
   const auto layout = read_original_layout(*file);
+  if (!layout.has_vae) throw std::runtime_error("no key begins with first_stage_model.: expected a VAE in it");
   const auto unet = read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);
   const auto schedule = schedule_config_of(layout, unet);
   PipelineFiles files{.index = index_json(layout, schedule.class_name),
