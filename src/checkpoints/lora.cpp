@@ -63,37 +63,58 @@ std::string misshapen(const LoraLayer& layer, const torch::Tensor& weight) {
 }
 
 double weight_of(const Lora& lora, const std::string& layer) {
-  const bool is_text_encoder = layer.starts_with("lora_te") || layer.starts_with("text_encoder");
-  return is_text_encoder ? lora.text_encoder_weight.value_or(lora.weight) : lora.weight;
+  for (const auto* start : {"lora_te", "text_encoder", "lycoris_text_model"})
+    if (layer.starts_with(start)) return lora.text_encoder_weight.value_or(lora.weight);
+  return lora.weight;
 }
 
-void add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
+/// What of a file fits the model, and what does not.
+struct LoraFit {
+  std::size_t layers = 0;
   std::vector<std::string> unexpected, misfits;
+};
+
+LoraFit add_fitting(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
+  LoraFit fit;
   std::unordered_set<const void*> met;
   for (const auto& layer : read_lora(lora.path, lora.dyn)) {
     const auto found = weights.find(layer.name);
-    if (found == weights.end())
-      unexpected.push_back(in_quotes(layer.name));
-    else if (!met.insert(found->second.unsafeGetTensorImpl()).second)
-      unexpected.push_back(in_quotes(layer.name) + " (its weight is given twice)");
-    else if (!fits(layer, found->second))
-      misfits.push_back(misshapen(layer, found->second));
-    else
+    if (found == weights.end()) {
+      fit.unexpected.push_back(in_quotes(layer.name));
+    } else if (!met.insert(found->second.unsafeGetTensorImpl()).second) {
+      fit.misfits.push_back(in_quotes(layer.name) + " (its weight is given twice)");
+    } else if (!fits(layer, found->second)) {
+      fit.misfits.push_back(misshapen(layer, found->second));
+    } else {
       changes.add(found->second, layer, weight_of(lora, layer.name));
+      ++fit.layers;
+    }
   }
-  KeyFaults faults;
-  faults.add("unexpected", unexpected);
-  faults.add("misshapen", misfits);
-  if (!faults.empty())
-    throw std::runtime_error("'" + lora.path.string() + "' does not fit the model: " + faults.text());
+  return fit;
+}
+
+/// Returns a warning, or "".
+std::string add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
+  const auto fit = add_fitting(lora, weights, changes);
+  const bool leaves_out = lora.partial && fit.layers > 0 && fit.misfits.empty();
+  KeyFaults unexpected;
+  unexpected.add(leaves_out ? "left out, which the model lacks" : "unexpected", fit.unexpected);
+  if (leaves_out) return unexpected.empty() ? "" : "'" + lora.path.string() + "': layers " + unexpected.text();
+  unexpected.add("misshapen", fit.misfits);
+  if (unexpected.empty()) return "";
+  const auto advice = fit.misfits.empty() && fit.layers > 0 ? " (--lora-partial leaves them out)" : "";
+  throw std::runtime_error("'" + lora.path.string() + "' does not fit the model: " + unexpected.text() + advice);
 }
 
 }  // namespace
 
-void apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
+std::vector<std::string> apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
   LoraChanges changes;
-  for (const auto& lora : loras) add_file(lora, weights, changes);
+  std::vector<std::string> warnings;
+  for (const auto& lora : loras)
+    if (auto warning = add_file(lora, weights, changes); !warning.empty()) warnings.push_back(std::move(warning));
   changes.merge();
+  return warnings;
 }
 
 }  // namespace sfumato

@@ -20,11 +20,13 @@ struct Lora {
   /// Rank that its layers are cut to, as AUTOMATIC1111's web UI does (dyn_dim): the first rows of `down` and columns of
   /// `up`, with the scale of the whole.
   std::optional<std::int64_t> dyn = {};
+  /// Leaves out the layers that the model lacks, which are otherwise an error.
+  bool partial = false;
 };
 
 /// The weights that LoRA files may change, linear layers' [out, in], convolutions' [out, in, k, k] and norms' [size],
 /// each under every name that files give its layer (models/lora_names.h); the layers' biases [out] under that and
-/// ".bias". Those of text encoders begin with lora_te or text_encoder, and no others do.
+/// ".bias". Those of text encoders begin with lora_te, text_encoder or lycoris_text_model, and no others do.
 using LoraWeights = std::unordered_map<std::string, torch::Tensor>;
 
 /// Merges LoRA files (Hu et al. 2021) and LyCORIS' (LoHa, LoKr, differences of weights; any with DoRA) into a model:
@@ -33,7 +35,8 @@ using LoraWeights = std::unordered_map<std::string, torch::Tensor>;
 /// delta instead, the lengths stay). In float32, rounded to the weight's dtype once. A weight that changes gets memory
 /// of its own (set_data); the others may go on viewing a mapped file. Throws std::runtime_error as read_lora does, and
 /// where a file does not fit the model: one line that lists every unexpected and misshapen layer (20 of each kind, and
-/// their number). The model is then unchanged.
-void apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights);
+/// their number). The model is then unchanged. Returns a warning for each file with layers that are left out; a file of
+/// which no layer fits is an error even so.
+std::vector<std::string> apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights);
 
 }  // namespace sfumato

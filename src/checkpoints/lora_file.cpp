@@ -1,5 +1,6 @@
 #include "checkpoints/lora_file.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "checkpoints/lora_methods.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/tensor_file.h"
+#include "checkpoints/textual_inversion.h"
 
 namespace sfumato {
 namespace {
@@ -27,6 +29,42 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kOtherMethods{{
     {".lora_embedding_", "a LoRA of embeddings"},
     {".bias_indices", "sparse biases"},
 }};
+
+/// Before every layer's name in the files that peft itself writes.
+constexpr std::string_view kPeftPrefix = "base_model.model.";
+
+bool is_adapter(const TensorFile& file, const std::filesystem::path& path) {
+  if (path.stem() == "adapter_model") return true;
+  const auto& names = file.names();
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& key) { return key.find(kPeftPrefix) != std::string::npos; });
+}
+
+/// The scales of the file's layers that have no alpha of their own.
+LoraAlphas alphas_of(const TensorFile& file, const std::filesystem::path& path) {
+  if (!is_adapter(file, path)) return LoraAlphas(file.metadata(), path);
+  const auto config = path.parent_path() / "adapter_config.json";
+  if (std::filesystem::exists(config)) return LoraAlphas::of_adapter(config);
+  const auto& names = file.names();
+  if (std::any_of(names.begin(), names.end(), [](const std::string& key) { return key.ends_with(".alpha"); }))
+    return LoraAlphas(file.metadata(), path);
+  throw std::runtime_error(
+      "'" + path.string() +
+      "' is an adapter of peft, whose scale stands in adapter_config.json: " + "expected that beside it");
+}
+
+/// peft names a network's modules without the network, which is then told by the names of a text encoder's modules and,
+/// of the two, by the folder.
+std::string network_of_adapter(const std::string& layer, const std::filesystem::path& path) {
+  const auto starts = [&](const char* start) { return layer.starts_with(start); };
+  if (!starts("text_model.") && !starts("encoder.layers.")) return "";
+  return path.parent_path().filename() == "text_encoder_2" ? "text_encoder_2." : "text_encoder.";
+}
+
+std::string without_peft_prefix(std::string layer) {
+  const auto at = layer.find(kPeftPrefix);
+  return at == std::string::npos ? layer : layer.erase(at, kPeftPrefix.size());
+}
 
 void refuse_other_methods(const TensorFile& file, const std::filesystem::path& path) {
   for (const auto& key : file.names())
@@ -56,7 +94,7 @@ class LoraFileLayers {
  public:
   explicit LoraFileLayers(const TensorFile& file) {
     for (const auto& key : file.names())
-      if (!take(key, file)) unexpected_.push_back(in_quotes(key));
+      if (!is_bundled_inversion(key) && !take(key, file)) unexpected_.push_back(in_quotes(key));
   }
 
   const std::map<std::string, LoraFileLayer>& layers() const { return layers_; }
@@ -74,7 +112,7 @@ class LoraFileLayers {
 
   /// False for a part that is there already, and for one of another method than the others.
   bool add(const std::string& key, const LoraEnding& ending, const LoraMethod* method, const TensorFile& file) {
-    auto& layer = layers_[key.substr(0, key.size() - ending.text.size()) + ending.of];
+    auto& layer = layers_[without_peft_prefix(key.substr(0, key.size() - ending.text.size())) + ending.of];
     if (method != nullptr && layer.method != nullptr && layer.method != method) return false;
     if (method != nullptr) layer.method = method;
     return layer.parts.emplace(ending.part, file.tensor(key)).second;
@@ -127,24 +165,38 @@ LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const Lo
                    .parts = parts_text(layer.parts)};
   const auto rank = static_cast<double>(result.delta.rank);
   if (dyn) result.delta = first_ranks(layer.parts, *dyn);
-  if (rank == 0) return result;
   const auto alpha = find_part(layer.parts, "alpha");
-  result.scale = alpha.defined() ? alpha.to(torch::kFloat64).item<double>() / rank : alphas.scale(name, rank);
+  if (!alpha.defined())
+    result.scale = alphas.scale(name, rank);
+  else if (rank != 0)
+    result.scale = alpha.to(torch::kFloat64).item<double>() / rank;
   return result;
 }
 
 }  // namespace
 
-std::vector<LoraLayer> read_lora(const std::filesystem::path& path, std::optional<std::int64_t> dyn) {
+std::filesystem::path lora_weights_file(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return path;
+  for (const auto* name : {"adapter_model.safetensors", "pytorch_lora_weights.safetensors", "adapter_model.bin",
+                           "pytorch_lora_weights.bin"})
+    if (std::filesystem::exists(path / name)) return path / name;
+  throw std::runtime_error("'" + path.string() +
+                           "' holds no LoRA: expected adapter_model.safetensors or pytorch_lora_weights.safetensors");
+}
+
+std::vector<LoraLayer> read_lora(const std::filesystem::path& file_or_folder, std::optional<std::int64_t> dyn) {
+  const auto path = lora_weights_file(file_or_folder);
   const auto file = open_tensors(path);
   refuse_other_methods(*file, path);
   const LoraFileLayers found(*file);
-  const LoraAlphas alphas(file->metadata(), path);
+  const auto alphas = alphas_of(*file, path);
+  const bool from_peft = is_adapter(*file, path);
   std::vector<LoraLayer> layers;
   std::vector<std::string> incomplete;
   for (const auto& [name, layer] : found.layers()) {
     try {
       layers.push_back(layer_of(name, layer, alphas, dyn));
+      if (from_peft) layers.back().name.insert(0, network_of_adapter(name, path));
     } catch (const std::invalid_argument& fault) {
       incomplete.push_back(in_quotes(name) + " (" + fault.what() + ")");
     }

@@ -26,11 +26,16 @@ struct LoraLayer {
   std::string parts;
 };
 
-/// The layers of a LoRA file: every method's keys (lora_methods.h), with alpha, peft's alphas in diffusers' metadata,
-/// dora_scale and lora_magnitude_vector. Throws std::runtime_error that names the file, and OFT, GLoRA, IA3 and other
-/// methods by their names; else it lists the keys that are no part of a layer, and the layers of which a part is
-/// missing or does not fit the others.
+/// The weights in a folder as peft (adapter_model) or diffusers (pytorch_lora_weights) writes it; another path is
+/// returned as it is. Throws std::runtime_error where the folder holds neither.
+std::filesystem::path lora_weights_file(const std::filesystem::path& path);
+
+/// The layers of a LoRA file or folder: every method's keys (lora_methods.h), with alpha, peft's alphas in diffusers'
+/// metadata or in the adapter_config.json beside peft's own files, dora_scale and lora_magnitude_vector. Embeddings
+/// that are bundled with it (textual_inversion.h) are no layers. Throws std::runtime_error that names the file, and
+/// OFT, GLoRA, IA3 and other methods by their names; else it lists the keys that are no part of a layer, and the layers
+/// of which a part is missing or does not fit the others.
 /// With `dyn`, layers are cut to that rank (Lora::dyn); those of another method than up and down are refused.
-std::vector<LoraLayer> read_lora(const std::filesystem::path& path, std::optional<std::int64_t> dyn = {});
+std::vector<LoraLayer> read_lora(const std::filesystem::path& file_or_folder, std::optional<std::int64_t> dyn = {});
 
 }  // namespace sfumato

@@ -20,6 +20,8 @@ LoraMethod low_rank_method() {
            {".lora_mid.weight", "mid"},
            {".lora_A.weight", "down"},
            {".lora_B.weight", "up"},
+           {".lora_A.default.weight", "down"},  // a state_dict of peft's model, with the adapter's name
+           {".lora_B.default.weight", "up"},
            {".lora.down.weight", "down"},
            {".lora.up.weight", "up"},
            {".lora_linear_layer.down.weight", "down"},

@@ -36,6 +36,8 @@ class PickleBytes {
     return text;
   }
 
+  std::string_view rest() const { return rest_; }
+
  private:
   std::string_view rest_;
 };
@@ -46,6 +48,7 @@ class Unpickler {
   explicit Unpickler(std::string_view bytes) : bytes_(bytes) {}
 
   Pickle run();
+  std::string_view rest() const { return bytes_.rest(); }
 
   void push(PickleValue value) { stack_.push_back(&pickle_.values.emplace_back(std::move(value))); }
   void push_text(std::uint64_t size) { push({std::string(bytes_.take(size))}); }
@@ -64,6 +67,9 @@ class Unpickler {
   void set_items(std::size_t count);
   void set_items_to_mark() { set_items(above_mark()); }
   void reduce();
+  void make_object();
+  void drop() { pop(); }
+  void opaque_to_mark();
   void build();
   void load_persistent();
   PickleBytes& bytes() { return bytes_; }
@@ -173,16 +179,57 @@ void Unpickler::reduce() {
   push(call_known_global(function, arguments));
 }
 
-/// Attributes of an object: a state_dict's _metadata, which tells of versions of modules, or a numpy type's.
-void Unpickler::build() {
+void Unpickler::make_object() {
+  const auto& arguments = top_as<PickleList>("arguments");
   pop();
-  const auto& object = top()->value;
-  if (!std::holds_alternative<PickleDict>(object) && !std::holds_alternative<PickleOpaque>(object))
-    throw std::runtime_error("the pickle sets attributes of something that has none");
+  const auto type = top_as<PickleGlobal>("a class").name;
+  pop();
+  push(make_known_object(type, arguments));
+}
+
+/// Replaces a set, which no tensor is in, and what is added to it.
+void Unpickler::opaque_to_mark() {
+  pop_to_mark();
+  top_as<PickleOpaque>("a set");
+}
+
+/// The parameters among the attributes of a module, or nullptr.
+const PickleDict* parameters_in(const PickleValue& attributes) {
+  const auto* dict = std::get_if<PickleDict>(&attributes.value);
+  if (dict == nullptr) return nullptr;
+  for (const auto& [key, value] : *dict)
+    if (const auto* name = std::get_if<std::string>(&key->value); name != nullptr && *name == "_parameters")
+      return std::get_if<PickleDict>(&value->value);
+  return nullptr;
+}
+
+/// Attributes of an object: a state_dict's _metadata, which holds versions of modules, a numpy type's, or a
+/// ParameterDict's, whose parameters are taken as what it holds.
+void Unpickler::build() {
+  const auto* attributes = pop();
+  auto& object = top()->value;
+  if (std::holds_alternative<PickleOpaque>(object)) return;
+  auto* dict = std::get_if<PickleDict>(&object);
+  if (dict == nullptr) throw std::runtime_error("the pickle sets attributes of something that has none");
+  const auto* parameters = parameters_in(*attributes);
+  if (parameters == nullptr || !dict->empty()) return;
+  constexpr std::size_t kMostParameters = 16;  // a copy: with more, short programs could fill the memory
+  if (parameters->size() > kMostParameters)
+    throw std::runtime_error("the pickle has a module of " + std::to_string(parameters->size()) + " parameters");
+  *dict = *parameters;
+}
+
+/// ("module", class, file, source), as PyTorch before 1.6 named the classes of modules: that class, or nullptr.
+const PickleGlobal* module_class_of(const PickleValue& persistent_id) {
+  const auto* id = std::get_if<PickleList>(&persistent_id.value);
+  if (id == nullptr || id->size() != 4) return nullptr;
+  const auto* kind = std::get_if<std::string>(&id->front()->value);
+  return kind != nullptr && *kind == "module" ? std::get_if<PickleGlobal>(&(*id)[1]->value) : nullptr;
 }
 
 void Unpickler::load_persistent() {
   const auto* id = pop();
+  if (const auto* module = module_class_of(*id); module != nullptr) return push({*module});
   push({storage_of(*id)});
 }
 
@@ -230,6 +277,18 @@ std::array<Step, 256> make_steps() {
   });
   set(0x93, [](U u) { u.push_named_global(); });
   set('R', [](U u) { u.reduce(); });
+  set(0x81, [](U u) { u.make_object(); });
+  set('0', [](U u) { u.drop(); });
+  for (const unsigned char code : {0x8d, 0x8e, 0x96})  // BINUNICODE8, BINBYTES8, BYTEARRAY8
+    set(code, [](U u) { u.push_text(u.bytes().number<std::uint64_t>()); });
+  set(0x8b, [](U u) { u.push_long(u.bytes().take(u.bytes().number<std::uint32_t>())); });
+  set(0x8f, [](U u) { u.push({PickleOpaque{}}); });  // EMPTY_SET
+  set(0x90, [](U u) { u.opaque_to_mark(); });        // ADDITEMS
+  set(0x91, [](U u) {                                // FROZENSET
+    u.tuple_to_mark();
+    u.drop();
+    u.push({PickleOpaque{}});
+  });
   set('b', [](U u) { u.build(); });
   set('Q', [](U u) { u.load_persistent(); });
   return steps;
@@ -254,8 +313,11 @@ Pickle Unpickler::run() {
 
 }  // namespace
 
-Pickle read_pickle(std::string_view bytes) {
-  return Unpickler(bytes).run();
+Pickle take_pickle(std::string_view& bytes) {
+  Unpickler machine(bytes);
+  auto pickle = machine.run();
+  bytes = machine.rest();
+  return pickle;
 }
 
 }  // namespace sfumato

@@ -53,9 +53,9 @@ struct Pickle {
   const PickleValue* root = nullptr;
 };
 
-/// Throws std::runtime_error that says what is wrong with `bytes`, and names every function or class that a file of
-/// weights has no need of.
-Pickle read_pickle(std::string_view bytes);
+/// Reads the pickle that `bytes` begin with, and removes it from them. Throws std::runtime_error that says what is
+/// wrong with it, and names every function or class that a file of weights has no need of.
+Pickle take_pickle(std::string_view& bytes);
 
 /// Is this a function or class that a file of weights may name?
 bool is_known_global(const std::string& name);
@@ -64,7 +64,11 @@ bool is_known_global(const std::string& name);
 /// or the arguments are not its own.
 PickleValue call_known_global(const std::string& name, const PickleList& arguments);
 
-/// The storage that a persistent id of torch.save names: ("storage", type, key, location, size).
+/// What a new object of class `name` is. Throws std::runtime_error as call_known_global does.
+PickleValue make_known_object(const std::string& name, const PickleList& arguments);
+
+/// The storage that a persistent id of torch.save names: ("storage", type, key, location, size), before PyTorch 1.6
+/// with a view of it, which must be none.
 PickleStorage storage_of(const PickleValue& persistent_id);
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@
 
 #include "checkpoints/pickle.h"
 #include "checkpoints/safetensors_header.h"
-#include "checkpoints/torch_archive.h"
+#include "checkpoints/torch_records.h"
 
 namespace sfumato {
 namespace {
@@ -58,10 +58,6 @@ const PickleDict& dictionary_of(const Pickle& pickle) {
   return *root;
 }
 
-std::string record_of(const PickleTensor& tensor) {
-  return "data/" + tensor.storage.key;
-}
-
 /// One past the last number that the tensor reaches in its storage, or -1 where a size or stride is negative or the sum
 /// overflows.
 std::int64_t reach(const PickleTensor& tensor) {
@@ -88,11 +84,11 @@ std::int64_t count_of(const std::vector<std::int64_t>& shape) {
   return count;
 }
 
-void check_tensor(const std::string& name, const PickleTensor& tensor, const TorchArchive& archive) {
+void check_tensor(const std::string& name, const PickleTensor& tensor, const TorchRecords& records) {
   const auto of = "tensor " + in_quotes(name) + ": ";
-  if (!archive.contains(record_of(tensor)))
-    throw std::runtime_error(of + "there is no record " + in_quotes(record_of(tensor)));
-  const auto bytes = archive.record(record_of(tensor)).size();
+  if (!records.contains(tensor.storage.key))
+    throw std::runtime_error(of + "there is no storage " + in_quotes(tensor.storage.key));
+  const auto bytes = records.storage(tensor.storage.key).size();
   const auto held = static_cast<std::int64_t>(bytes / c10::elementSize(tensor.storage.dtype));
   if (tensor.storage.size != held)
     throw std::runtime_error(of + "its storage is to hold " + std::to_string(tensor.storage.size) +
@@ -106,7 +102,7 @@ void check_tensor(const std::string& name, const PickleTensor& tensor, const Tor
 }  // namespace
 
 struct PickleFile::Impl {
-  explicit Impl(const std::filesystem::path& path) : path(path), archive(path) {
+  explicit Impl(const std::filesystem::path& path) : path(path), records(open_torch_records(path)) {
     try {
       read();
     } catch (const std::runtime_error& error) {
@@ -115,13 +111,11 @@ struct PickleFile::Impl {
   }
 
   void read() {
-    if (!archive.contains("data.pkl")) throw std::runtime_error("no record \"data.pkl\" in it");
-    const auto pickle = read_pickle(archive.record("data.pkl"));
     PickleWalk walk;
-    walk.visit(dictionary_of(pickle), "");
+    walk.visit(dictionary_of(records->pickle()), "");
     found = std::move(walk.found);
     if (found.names.empty()) throw std::runtime_error("it holds no tensors");
-    for (const auto& name : found.names) check_tensor(name, found.tensors.at(name), archive);
+    for (const auto& name : found.names) check_tensor(name, found.tensors.at(name), *records);
   }
 
   const PickleTensor& tensor(const std::string& name) const {
@@ -131,7 +125,7 @@ struct PickleFile::Impl {
   }
 
   std::filesystem::path path;
-  TorchArchive archive;
+  std::unique_ptr<TorchRecords> records;
   PickledTensors found;
 };
 
@@ -156,7 +150,7 @@ const std::map<std::string, std::string>& PickleFile::metadata() const {
 
 torch::Tensor PickleFile::tensor(const std::string& name) const {
   const auto& [storage, offset, shape, strides] = impl_->tensor(name);
-  const auto bytes = impl_->archive.record("data/" + storage.key);
+  const auto bytes = impl_->records->storage(storage.key);
   const auto keep_mapped = [impl = impl_](void*) {};
   // from_blob takes memory that may be written; the map is PROT_READ, so a write to the view stops the program.
   auto* data = const_cast<char*>(bytes.data());
@@ -173,7 +167,7 @@ torch::Tensor PickleFile::tensor(const std::string& name) const {
 }
 
 void PickleFile::release(const std::string& name) const {
-  impl_->archive.release(record_of(impl_->tensor(name)));
+  impl_->records->release(impl_->tensor(name).storage.key);
 }
 
 }  // namespace sfumato

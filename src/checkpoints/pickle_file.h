@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// A file of torch.save (.ckpt, .pt, .bin; PyTorch 1.6 or later), memory-mapped, and read without running anything of
+/// A file of torch.save (.ckpt, .pt, .bin), memory-mapped, and read without running anything of
 /// what it asks Python to do (checkpoints/pickle.h).
 class PickleFile final : public TensorFile {
  public:

@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include "checkpoints/pickle.h"
@@ -46,10 +47,24 @@ PickleValue rebuild_parameter(const PickleList& arguments) {
   return {argument<PickleTensor>(arguments, 0)};
 }
 
+/// (function, type, arguments, attributes): a tensor with attributes of its own.
+PickleValue rebuild_with_attributes(const PickleList& arguments) {
+  const auto& function = argument<PickleGlobal>(arguments, 0).name;
+  if (!function.starts_with("torch._utils._rebuild_")) throw std::runtime_error(in_quotes(function));
+  return call_known_global(function, argument<PickleList>(arguments, 2));
+}
+
 /// (): what it holds is set afterwards.
 PickleValue ordered_dict(const PickleList& arguments) {
   if (!arguments.empty()) throw std::runtime_error("arguments");
   return {PickleDict{}};
+}
+
+/// (sizes)
+PickleValue torch_size(const PickleList& arguments) {
+  const auto& sizes = argument<PickleList>(arguments, 0);
+  numbers(sizes);
+  return {sizes};
 }
 
 PickleValue opaque(const PickleList&) {
@@ -58,40 +73,99 @@ PickleValue opaque(const PickleList&) {
 
 using Function = PickleValue (*)(const PickleList&);
 
+/// What torch's weights_only and AUTOMATIC1111's safe unpickler allow, as far as it may stand in a file of weights. A
+/// value that is not looked into is opaque.
 const std::map<std::string, Function>& functions() {
-  static const std::map<std::string, Function> table = {{"collections.OrderedDict", ordered_dict},
-                                                        {"torch._utils._rebuild_tensor_v2", rebuild_tensor},
-                                                        {"torch._utils._rebuild_parameter", rebuild_parameter},
-                                                        {"numpy.core.multiarray.scalar", opaque},
-                                                        {"numpy._core.multiarray.scalar", opaque},
-                                                        {"numpy.dtype", opaque},
-                                                        {"_codecs.encode", opaque}};
+  static const std::map<std::string, Function> table = {
+      {"collections.OrderedDict", ordered_dict},
+      {"torch._utils._rebuild_tensor", rebuild_tensor},
+      {"torch._utils._rebuild_tensor_v2", rebuild_tensor},
+      {"torch._utils._rebuild_parameter", rebuild_parameter},
+      {"torch._utils._rebuild_parameter_with_state", rebuild_parameter},
+      {"torch._tensor._rebuild_from_type_v2", rebuild_with_attributes},
+      {"torch.nn.parameter.Parameter", rebuild_parameter},
+      {"torch.Size", torch_size},
+      {"torch.device", opaque},
+      {"torch.serialization._get_layout", opaque},
+      {"collections.Counter", opaque},
+      {"__builtin__.set", opaque},
+      {"__builtin__.frozenset", opaque},
+      {"__builtin__.bytearray", opaque},
+      {"__builtin__.complex", opaque},
+      {"builtins.set", opaque},
+      {"builtins.frozenset", opaque},
+      {"builtins.bytearray", opaque},
+      {"builtins.complex", opaque},
+      {"numpy.core.multiarray.scalar", opaque},
+      {"numpy._core.multiarray.scalar", opaque},
+      {"numpy.core.multiarray._reconstruct", opaque},
+      {"numpy._core.multiarray._reconstruct", opaque},
+      {"numpy.dtype", opaque},
+      {"_codecs.encode", opaque}};
   return table;
 }
 
-/// Stable Diffusion 1's own files have it among the keys of their callbacks' states.
-constexpr const char* kModelCheckpoint = "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint";
+/// Classes of which an object is made without a call, its attributes being set afterwards.
+const std::map<std::string, Function>& classes() {
+  static const std::map<std::string, Function> table = {
+      {"collections.OrderedDict", ordered_dict},
+      {"torch.nn.modules.container.ParameterDict", ordered_dict},
+  };
+  return table;
+}
+
+/// Names that stand as values among what training tools keep: dtypes, types, and what Stable Diffusion 1's own files
+/// have among the keys of their callbacks' states.
+bool is_known_value(const std::string& name) {
+  static const std::set<std::string> names = {"torch.float16",
+                                              "torch.bfloat16",
+                                              "torch.float32",
+                                              "torch.float64",
+                                              "torch.int8",
+                                              "torch.uint8",
+                                              "torch.int16",
+                                              "torch.int32",
+                                              "torch.int64",
+                                              "torch.bool",
+                                              "torch.Tensor",
+                                              "numpy.ndarray",
+                                              "pytorch_lightning.callbacks.model_checkpoint",
+                                              "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"};
+  return names.contains(name);
+}
+
+/// Throws std::runtime_error that begins with `deed` where the table lacks the name or the arguments are wrong.
+PickleValue apply_known(const std::map<std::string, Function>& table, const std::string& name,
+                        const PickleList& arguments, const std::string& deed) {
+  const auto found = table.find(name);
+  if (found == table.end()) throw std::runtime_error(deed + in_quotes(name));
+  try {
+    return found->second(arguments);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(deed + in_quotes(name) + " with " + error.what());
+  }
+}
 
 }  // namespace
 
 bool is_known_global(const std::string& name) {
-  return functions().contains(name) || storage_types().contains(name) || name == kModelCheckpoint;
+  return functions().contains(name) || classes().contains(name) || storage_types().contains(name) ||
+         is_known_value(name);
 }
 
 PickleValue call_known_global(const std::string& name, const PickleList& arguments) {
-  const auto found = functions().find(name);
-  if (found == functions().end()) throw std::runtime_error("it calls " + in_quotes(name));
-  try {
-    return found->second(arguments);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error("it calls " + in_quotes(name) + " with " + error.what());
-  }
+  return apply_known(functions(), name, arguments, "it calls ");
+}
+
+PickleValue make_known_object(const std::string& name, const PickleList& arguments) {
+  return apply_known(classes(), name, arguments, "it makes a ");
 }
 
 PickleStorage storage_of(const PickleValue& persistent_id) {
   const auto* id = std::get_if<PickleList>(&persistent_id.value);
-  if (id == nullptr || id->size() != 5 || argument<std::string>(*id, 0) != "storage")
+  if (id == nullptr || (id->size() != 5 && id->size() != 6) || argument<std::string>(*id, 0) != "storage")
     throw std::runtime_error("a persistent id that is no storage's");
+  if (id->size() == 6) argument<PickleNone>(*id, 5);
   const auto& type = argument<PickleGlobal>(*id, 1).name;
   const auto found = storage_types().find(type);
   if (found == storage_types().end()) throw std::runtime_error("it has a storage of type " + in_quotes(type));

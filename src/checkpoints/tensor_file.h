@@ -38,7 +38,7 @@ class TensorFile {
 };
 
 /// Opens a safetensors file, or one that torch.save wrote (.ckpt, .pt, .bin), told apart by how they begin. Throws
-/// std::runtime_error naming the path and the fault.
+/// std::runtime_error naming the path and the fault, or what the file is if it is of another kind (file_kind.h).
 std::unique_ptr<TensorFile> open_tensors(const std::filesystem::path& path);
 
 }  // namespace sfumato

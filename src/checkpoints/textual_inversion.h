@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,16 @@ struct TextualInversion {
 /// `string_to_param` with a `name` (AUTOMATIC1111's web UI); or one tensor, named by its word (diffusers). Throws
 /// std::runtime_error naming the file where it holds something else.
 TextualInversion read_textual_inversion(const std::filesystem::path& path);
+
+/// True for a key of an embedding that a LoRA file brings along: bundle_emb.WORD.emb_params, and so on.
+bool is_bundled_inversion(const std::string& key);
+
+/// The embeddings that a LoRA file brings along, each named by its word. Throws std::runtime_error naming the file
+/// where one of them is none.
+std::vector<TextualInversion> read_bundled_inversions(const std::filesystem::path& path);
+
+/// The embedding of these tensors, `word` first among its words. Throws std::invalid_argument where they are none.
+TextualInversion textual_inversion_of(const std::string& word, const std::map<std::string, torch::Tensor>& tensors,
+                                      const std::string& own_name = "");
 
 }  // namespace sfumato

@@ -33,8 +33,19 @@ TorchArchive::TorchArchive(const std::filesystem::path& path) : map_(path) {
     const std::string why = error.what_without_backtrace();
     refuse_archive(path, why.substr(0, why.find('\n')));
   }
-  if (contains("byteorder") && record("byteorder") != "little")
+  if (records_.contains("byteorder") && record("byteorder") != "little")
     refuse_archive(path, "its numbers are not little-endian");
+  read_pickle(path);
+}
+
+void TorchArchive::read_pickle(const std::filesystem::path& path) {
+  try {
+    if (!records_.contains("data.pkl")) throw std::runtime_error("no record \"data.pkl\" in it");
+    auto bytes = record("data.pkl");
+    pickle_ = take_pickle(bytes);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error("'" + path.string() + "': " + error.what());
+  }
 }
 
 void TorchArchive::find_records(const std::filesystem::path& path) {
@@ -55,8 +66,8 @@ std::string_view TorchArchive::record(const std::string& name) const {
   return map_.bytes().substr(range.begin, range.size);
 }
 
-void TorchArchive::release(const std::string& name) const {
-  const auto& range = records_.at(name);
+void TorchArchive::release(const std::string& key) const {
+  const auto& range = records_.at("data/" + key);
   map_.release(range.begin, range.size);
 }
 

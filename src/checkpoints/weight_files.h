@@ -21,6 +21,7 @@ class WeightFiles {
 
   /// In the order of the shards and, within one, of its header.
   const std::vector<std::string>& names() const { return names_; }
+  bool contains(const std::string& name) const { return file_of_.contains(name); }
   /// The file that holds `name`. Throws std::out_of_range.
   const TensorFile& file_of(const std::string& name) const { return *files_[file_of_.at(name)]; }
 

@@ -1,7 +1,5 @@
 #include "models/autoencoder_kl.h"
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -86,12 +84,6 @@ void validate(const AutoencoderKLConfig& config) {
   if (config.block_out_channels.empty()) throw std::invalid_argument("AutoencoderKL: block_out_channels is empty");
 }
 
-/// values as [1, C, 1, 1] beside z, or `otherwise` where there are none.
-torch::Tensor per_channel(const std::vector<double>& values, double otherwise, const torch::Tensor& z) {
-  if (values.empty()) return torch::full({1, 1, 1, 1}, otherwise, z.options());
-  return torch::tensor(values, torch::kFloat64).to(z.options()).view({1, -1, 1, 1});
-}
-
 /// Channels-last where the kernels that answer so may be taken, which spares every layer a copy.
 torch::Tensor in_kernels_format(const torch::Tensor& x) {
   return is_plain_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
@@ -145,20 +137,6 @@ nlohmann::ordered_json AutoencoderKLConfig::to_json() const {
   json["use_post_quant_conv"] = use_post_quant_conv;
   json["use_quant_conv"] = use_quant_conv;
   return json;
-}
-
-DiagonalGaussian::DiagonalGaussian(const torch::Tensor& moments) {
-  const auto halves = moments.chunk(2, 1);
-  mean = halves[0];
-  logvar = halves[1].clamp(-30.0, 20.0);
-}
-
-torch::Tensor DiagonalGaussian::sample(const torch::Tensor& noise) const {
-  return mean + (0.5 * logvar).exp() * noise.to(mean.options());
-}
-
-torch::Tensor DiagonalGaussian::kl() const {
-  return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum({1, 2, 3});
 }
 
 EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config) {
@@ -215,14 +193,12 @@ AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config))
 }
 
 void AutoencoderKLImpl::enable_tiling(const VaeTiling& tiling) {
-  if (tiling.sample_size <= 0 || tiling.sample_size % config_.downscale_factor() != 0)
-    throw std::invalid_argument("AutoencoderKL: tiles of " + std::to_string(tiling.sample_size) +
-                                " pixels, expected a multiple of " + std::to_string(config_.downscale_factor()));
+  require_whole_latents(tiling, config_.downscale_factor());
   tiling_ = tiling;
 }
 
 bool AutoencoderKLImpl::is_tiled(std::int64_t height, std::int64_t width) const {
-  return tiling_ && height * width > tiling_->above_pixels && std::max(height, width) > tiling_->sample_size;
+  return tiling_ && needs_tiles(*tiling_, height, width);
 }
 
 torch::Tensor AutoencoderKLImpl::in_tiles(torch::nn::Module& network, const torch::Tensor& x, const TileSizes& sizes,
@@ -251,23 +227,6 @@ torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
   if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
   const auto side = tiling_->sample_size;
   return in_tiles(*decoder, z, {side / factor, side, tiling_->overlap_factor}, image_of);
-}
-
-torch::Tensor AutoencoderKLImpl::scale(const torch::Tensor& z) const {
-  if (config_.latents_mean.empty() && config_.latents_std.empty()) {
-    return (config_.shift_factor == 0 ? z : z - config_.shift_factor) * config_.scaling_factor;
-  }
-  const auto mean = per_channel(config_.latents_mean, config_.shift_factor, z);
-  return (z - mean) * config_.scaling_factor / per_channel(config_.latents_std, 1.0, z);
-}
-
-torch::Tensor AutoencoderKLImpl::unscale(const torch::Tensor& latents) const {
-  if (config_.latents_mean.empty() && config_.latents_std.empty()) {
-    const auto z = latents / config_.scaling_factor;
-    return config_.shift_factor == 0 ? z : z + config_.shift_factor;
-  }
-  const auto mean = per_channel(config_.latents_mean, config_.shift_factor, latents);
-  return latents * per_channel(config_.latents_std, 1.0, latents) / config_.scaling_factor + mean;
 }
 
 std::string AutoencoderKLImpl::rename_key(const std::string& key) {

@@ -92,19 +92,29 @@ ControlNetModelConfig read_named(const FilePart& part) {
   return config;
 }
 
+/// Nothing for what is no weight of the ControlNet, and the key itself for what nobody has a use for, so that loading
+/// reports it.
+KeyNames without_other_parts(const std::string& prefix, const KeyNames& names) {
+  return [=](const std::string& key) -> std::vector<std::string> {
+    if (key == kControlNetDifference) return {};
+    if (key.starts_with(prefix)) return names(key);
+    return is_checkpoint_key(key) ? std::vector<std::string>() : std::vector<std::string>{key};
+  };
+}
+
 }  // namespace
 
 ControlNetFile read_controlnet_file(const TensorFile& file) {
   if (file.contains("controlnet_cond_embedding.conv_in.weight") &&
       file.contains("down_blocks.0.resnets.0.conv1.weight"))
     return {.config = read_named(FilePart(file, "")),
-            .names = [](const std::string& key) { return std::vector<std::string>{key}; }};
+            .names = without_other_parts("", [](const std::string& key) { return std::vector<std::string>{key}; })};
   for (const std::string prefix : {kControlModel, ""}) {
     if (!file.contains(prefix + "input_hint_block.0.weight")) continue;
     const auto config = read_original(FilePart(file, prefix));
-    return {.config = config, .names = names_by_key(ControlNetModelImpl(config), prefix, [&](const std::string& name) {
-                                return original_controlnet_key(name, config);
-                              })};
+    const auto names = names_by_key(ControlNetModelImpl(config), prefix,
+                                    [&](const std::string& name) { return original_controlnet_key(name, config); });
+    return {.config = config, .names = without_other_parts(prefix, names)};
   }
   throw std::runtime_error(
       "no key begins with input_hint_block. or controlnet_cond_embedding.: expected a ControlNet of Stable Diffusion "

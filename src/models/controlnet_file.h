@@ -15,8 +15,12 @@ struct ControlNetFile {
   KeyNames names;
 };
 
+/// The key of a file that holds what training added to the UNet's weights in place of the weights themselves.
+inline constexpr const char* kControlNetDifference = "difference";
+
 /// In the original layout (lllyasviel's: input_hint_block., zero_convs., input_blocks., middle_block_out., all under
 /// control_model. or under nothing) or in diffusers' names. What no key tells is as in Stable Diffusion 1, 2 and XL.
+/// Beside them the file may hold a whole checkpoint and kControlNetDifference, which are no weights of the ControlNet.
 /// Throws std::runtime_error that says what the file lacks where it is neither.
 ControlNetFile read_controlnet_file(const TensorFile& file);
 

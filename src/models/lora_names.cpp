@@ -72,8 +72,12 @@ std::string original_layer(const std::string& layer, const UNet2DConditionModelC
 
 void add_lora_weights(UNet2DConditionModelImpl& unet, LoraWeights& weights) {
   for (const auto& layer : layers_of(unet)) {
-    add_layer("lora_unet_" + kohya_name(layer.name), layer, weights);
-    add_layer("lora_unet_" + kohya_name(original_layer(layer.name, unet.config())), layer, weights);
+    const auto original = original_layer(layer.name, unet.config());
+    for (const std::string prefix : {"lora_unet_", "lycoris_"}) {
+      add_layer(prefix + kohya_name(layer.name), layer, weights);
+      add_layer(prefix + kohya_name(original), layer, weights);
+    }
+    for (const auto& name : {layer.name, original}) add_layer("diffusion_model." + name, layer, weights);
     for (const auto& name : diffusers_names(layer.name)) {
       add_layer(name, layer, weights);
       add_layer("unet." + name, layer, weights);
@@ -90,6 +94,7 @@ void add_lora_weights(const torch::nn::Module& text_encoder, int number, LoraWei
     for (const auto& full : {bare, kTextModel + bare}) {
       add_layer(kohya + kohya_name(full), layer, weights);
       if (number == 1) add_layer("lora_te_" + kohya_name(full), layer, weights);
+      if (number == 1 && full != bare) add_layer("lycoris_" + kohya_name(full), layer, weights);
       for (const auto& name : diffusers_names(full)) add_layer(prefix + name, layer, weights);
     }
   }

@@ -1,11 +1,13 @@
 #include "models/original_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <stdexcept>
 #include <unordered_map>
 
 #include "models/file_part.h"
+#include "models/vae_file.h"
 
 namespace sfumato {
 namespace {
@@ -16,16 +18,11 @@ constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
 // Where text encoders stand: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
 constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
+constexpr double kScalingFactorOfXl = 0.13025;
+
 AutoencoderKLConfig read_vae(const Part& part, const UNet2DConditionModelConfig& unet) {
-  AutoencoderKLConfig config;
-  config.block_out_channels.clear();
-  for (std::int64_t i = 0; part.has("encoder.down." + std::to_string(i) + ".block.0.conv1.weight"); ++i)
-    config.block_out_channels.push_back(part.size("encoder.down." + std::to_string(i) + ".block.0.conv1.weight", 0));
-  if (config.block_out_channels.empty()) throw std::runtime_error("no VAE in it");
-  config.layers_per_block = part.count("encoder.down.0.block.", ".conv1.weight");
-  config.latent_channels = part.size("decoder.conv_in.weight", 1);
+  auto config = read_original_vae(part, usual_vae(unet));
   config.sample_size = config.downscale_factor() * unet.sample_size.front();
-  if (!unet.addition_embed_type.empty()) config.scaling_factor = 0.13025;
   return config;
 }
 
@@ -101,10 +98,9 @@ void refuse_others(const TensorFile& file) {
   const auto starts = [&](const std::string& prefix) {
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(prefix); });
   };
-  for (const auto* prefix : {kUnet, kVae})
-    if (!starts(prefix))
-      throw std::runtime_error(std::string("no key begins with ") + prefix +
-                               ": expected a Stable Diffusion 1, 2 or XL checkpoint");
+  if (!starts(kUnet))
+    throw std::runtime_error(std::string("no key begins with ") + kUnet +
+                             ": expected a Stable Diffusion 1, 2 or XL checkpoint");
   for (const auto* key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"})
     if (file.contains(key))
       throw std::runtime_error(
@@ -113,6 +109,46 @@ void refuse_others(const TensorFile& file) {
 }
 
 }  // namespace
+
+bool is_checkpoint_key(const std::string& key) {
+  static constexpr std::array kParts = {kUnet, kVae, "cond_stage_model.", "conditioner.", "model_ema.", "denoiser."};
+  // What CompVis' class DDPM registers of its schedule.
+  static constexpr std::array kSchedule = {"betas",
+                                           "alphas_cumprod",
+                                           "alphas_cumprod_prev",
+                                           "sqrt_alphas_cumprod",
+                                           "sqrt_one_minus_alphas_cumprod",
+                                           "log_one_minus_alphas_cumprod",
+                                           "sqrt_recip_alphas_cumprod",
+                                           "sqrt_recipm1_alphas_cumprod",
+                                           "posterior_variance",
+                                           "posterior_log_variance_clipped",
+                                           "posterior_mean_coef1",
+                                           "posterior_mean_coef2",
+                                           "lvlb_weights",
+                                           "logvar",
+                                           "scale_factor",
+                                           "cond_ids"};
+  return std::any_of(kParts.begin(), kParts.end(), [&](const char* part) { return key.starts_with(part); }) ||
+         std::find(kSchedule.begin(), kSchedule.end(), key) != kSchedule.end();
+}
+
+std::vector<std::string> unknown_keys(const TensorFile& file) {
+  std::vector<std::string> unknown;
+  for (const auto& key : file.names())
+    if (!is_checkpoint_key(key) && key != "v_pred" && key != "ztsnr") unknown.push_back(key);
+  return unknown;
+}
+
+AutoencoderKLConfig usual_vae(const UNet2DConditionModelConfig& unet) {
+  AutoencoderKLConfig config;
+  config.block_out_channels = {128, 256, 512, 512};
+  config.layers_per_block = 2;
+  config.latent_channels = unet.out_channels;
+  if (!unet.sample_size.empty()) config.sample_size = config.downscale_factor() * unet.sample_size.front();
+  if (!unet.addition_embed_type.empty()) config.scaling_factor = kScalingFactorOfXl;
+  return config;
+}
 
 KeyNames names_by_key(const torch::nn::Module& network, const std::string& prefix,
                       const std::function<std::string(const std::string&)>& key_of) {
@@ -134,7 +170,8 @@ OriginalLayout read_original_layout(const TensorFile& file) {
   refuse_others(file);
   OriginalLayout layout;
   layout.unet = read_original_unet(Part(file, kUnet));
-  layout.vae = read_vae(Part(file, kVae), layout.unet);
+  layout.has_vae = file.contains(std::string(kVae) + "decoder.conv_in.weight");
+  layout.vae = layout.has_vae ? read_vae(Part(file, kVae), layout.unet) : usual_vae(layout.unet);
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
   layout.has_v_pred = file.contains("v_pred");
   layout.has_ztsnr = layout.has_v_pred && file.contains("ztsnr");

@@ -31,6 +31,8 @@ struct OriginalTextEncoder {
 struct OriginalLayout {
   UNet2DConditionModelConfig unet;
   AutoencoderKLConfig vae;
+  /// False for a file without a VAE: `vae` is then the one that such a model usually has.
+  bool has_vae = false;
   /// One; of XL two, of its refiner the second alone. That of Stable Diffusion 2, whose UNet takes the last but one
   /// layer's states, is without the last layer.
   std::vector<OriginalTextEncoder> text_encoders;
@@ -45,6 +47,16 @@ struct OriginalLayout {
 
 /// The VAE's keys alone, which begin with `prefix`: first_stage_model. in a whole checkpoint, nothing in a VAE's file.
 KeyNames original_vae_names(const AutoencoderKLConfig& config, const std::string& prefix);
+
+/// True for a key of a whole checkpoint: of a network of it, its moving average, or its noise schedule, which is made
+/// anew.
+bool is_checkpoint_key(const std::string& key);
+
+/// The keys of a checkpoint of which no network is made and which say nothing of one, or nothing.
+std::vector<std::string> unknown_keys(const TensorFile& file);
+
+/// The VAE of Stable Diffusion 1, 2 or XL, whichever such a UNet is of.
+AutoencoderKLConfig usual_vae(const UNet2DConditionModelConfig& unet);
 
 /// Throws std::runtime_error that says what the file is, or lacks, where it is not Stable Diffusion 1, 2 or XL.
 OriginalLayout read_original_layout(const TensorFile& file);

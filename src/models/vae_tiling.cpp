@@ -1,6 +1,8 @@
 #include "models/vae_tiling.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace sfumato {
@@ -20,6 +22,16 @@ void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim,
 }
 
 }  // namespace
+
+void require_whole_latents(const VaeTiling& tiling, std::int64_t downscale_factor) {
+  if (tiling.sample_size <= 0 || tiling.sample_size % downscale_factor != 0)
+    throw std::invalid_argument("tiles of " + std::to_string(tiling.sample_size) + " pixels, expected a multiple of " +
+                                std::to_string(downscale_factor));
+}
+
+bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width) {
+  return height * width > tiling.above_pixels && std::max(height, width) > tiling.sample_size;
+}
 
 torch::Tensor thinned_out(const torch::Tensor& x, std::int64_t side) {
   const auto step = (std::max(x.size(2), x.size(3)) + side - 1) / side;

@@ -22,6 +22,12 @@ struct VaeTiling {
   bool shared_statistics = true;
 };
 
+/// Throws std::invalid_argument for a tile that is not a whole number of latent pixels of `downscale_factor` pixels.
+void require_whole_latents(const VaeTiling& tiling, std::int64_t downscale_factor);
+
+/// True for an image of more than `above_pixels` pixels that one tile does not hold.
+bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width);
+
 /// Sides of a tile before and after a map from square tiles to square tiles.
 struct TileSizes {
   std::int64_t from, to;

@@ -5,8 +5,10 @@
 #include <optional>
 #include <stdexcept>
 
+#include "checkpoints/lora_file.h"
 #include "checkpoints/textual_inversion.h"
 #include "models/lora_names.h"
+#include "pipelines/embedding_picture.h"
 
 namespace sfumato {
 namespace {
@@ -43,15 +45,20 @@ std::int64_t add_rows(const TextEncoder& encoder, const TextualInversion& invers
   throw std::invalid_argument("only CLIP's text encoders take embeddings");
 }
 
-void add_embedding(StableDiffusion& model, const std::filesystem::path& path) {
-  const auto inversion = read_textual_inversion(path);
+/// Throws std::invalid_argument where a text encoder takes no vectors of that width.
+void add_inversion(StableDiffusion& model, const TextualInversion& inversion) {
+  for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
+    const auto& encoder = model.text_encoders[i];
+    const auto first = add_rows(encoder, inversion, i);
+    for (const auto& word : inversion.words)
+      encoder.tokenizer->add_word(word, first, inversion.embeddings.front().size(0));
+  }
+}
+
+void add_embeddings(StableDiffusion& model, const std::filesystem::path& path,
+                    const std::vector<TextualInversion>& inversions) {
   try {
-    for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
-      const auto& encoder = model.text_encoders[i];
-      const auto first = add_rows(encoder, inversion, i);
-      for (const auto& word : inversion.words)
-        encoder.tokenizer->add_word(word, first, inversion.embeddings.front().size(0));
-    }
+    for (const auto& inversion : inversions) add_inversion(model, inversion);
   } catch (const std::invalid_argument& error) {
     throw std::runtime_error("embedding '" + path.string() + "': " + error.what());
   }
@@ -73,11 +80,13 @@ nlohmann::ordered_json to_json(const Lora& lora) {
   nlohmann::ordered_json json = {{"path", lora.path.string()}, {"weight", lora.weight}};
   if (lora.text_encoder_weight) json["text_encoder_weight"] = *lora.text_encoder_weight;
   if (lora.dyn) json["dyn"] = *lora.dyn;
+  if (lora.partial) json["partial"] = true;
   return json;
 }
 
 Lora lora_from_json(const Json& json) {
   Lora lora{.path = json.at("path").get<std::string>(), .weight = json.at("weight").get<double>()};
+  lora.partial = value_or(json, "partial", false);
   if (json.contains("text_encoder_weight")) lora.text_encoder_weight = json.at("text_encoder_weight").get<double>();
   if (json.contains("dyn")) lora.dyn = value_or<std::int64_t>(json, "dyn", 0);
   return lora;
@@ -86,8 +95,16 @@ Lora lora_from_json(const Json& json) {
 }  // namespace
 
 void add_to(StableDiffusion& model, const Additions& additions) {
-  if (!additions.loras.empty()) apply_loras(additions.loras, lora_weights_of(model));
-  for (const auto& path : additions.embeddings) add_embedding(model, path);
+  if (!additions.loras.empty()) {
+    const auto warnings = apply_loras(additions.loras, lora_weights_of(model));
+    model.warnings.insert(model.warnings.end(), warnings.begin(), warnings.end());
+  }
+  for (const auto& lora : additions.loras) {
+    const auto file = lora_weights_file(lora.path);
+    add_embeddings(model, file, read_bundled_inversions(file));
+  }
+  for (const auto& path : additions.embeddings)
+    add_embeddings(model, path, {is_png(path) ? read_embedding_picture(path) : read_textual_inversion(path)});
 }
 
 Lora parse_lora(const std::string& text) {

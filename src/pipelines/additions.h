@@ -17,16 +17,17 @@ struct Additions {
   bool empty() const { return loras.empty() && embeddings.empty(); }
 };
 
-/// Merges the LoRA files into the model's networks, and adds the embeddings' vectors to its text encoders and their
-/// words to its tokenizers. Throws std::runtime_error naming the file that does not fit the model.
+/// Merges the LoRA files into the model's networks, and adds the vectors of embeddings, also of those that LoRA files
+/// bring along, to its text encoders and their words to its tokenizers. What is left out of a file is added to the
+/// model's warnings. Throws std::runtime_error naming the file that does not fit the model.
 void add_to(StableDiffusion& model, const Additions& additions);
 
 /// "FILE", "FILE:WEIGHT" or "FILE:TEXT_ENCODERS:UNET" (numbers after the last colons; none is 1) as the command line
 /// has it. Throws std::invalid_argument where no file is named or a weight is not finite.
 Lora parse_lora(const std::string& text);
 
-/// {"loras": [{"path", "weight", "text_encoder_weight", "dyn"}], "embeddings": [path]}: lists that are empty, and
-/// weights that a text encoder has not of its own, are left out.
+/// {"loras": [{"path", "weight", "text_encoder_weight", "dyn", "partial"}], "embeddings": [path]}: lists that are empty, and
+/// what has its default, are left out.
 nlohmann::ordered_json to_json(const Additions& additions);
 /// Throws std::invalid_argument or Json::exception for values of another type.
 Additions additions_from_json(const Json& json);

@@ -3,6 +3,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "checkpoints/weight_files.h"
 #include "core/error_text.h"
 #include "images/canny.h"
 #include "images/pixels.h"
@@ -37,25 +38,46 @@ std::optional<Json> find_config(const path& where) {
   return std::nullopt;
 }
 
-std::shared_ptr<ControlNetModelImpl> read_network(const path& where, const Placement& placement) {
+/// Adds the UNet's weights to those of `network` that have the same name and shape, which are all but the picture's and
+/// the last convolutions.
+void add_unet(ControlNetModelImpl& network, const UNet2DConditionModelImpl& unet) {
+  const torch::NoGradGuard no_gradients;
+  const auto weights = unet.named_parameters();
+  for (const auto& item : network.named_parameters())
+    if (const auto* weight = weights.find(item.key()); weight != nullptr && weight->sizes() == item.value().sizes())
+      item.value().set_data(item.value() + weight->to(item.value().options()));
+}
+
+/// Those of a file in diffusers' names.
+KeyNames plain_names() {
+  return [](const std::string& key) {
+    return key == kControlNetDifference ? std::vector<std::string>() : std::vector<std::string>{key};
+  };
+}
+
+std::shared_ptr<ControlNetModelImpl> read_network(const path& where, const StableDiffusion& model) {
   const auto config = find_config(where);
-  auto file = config ? ControlNetFile{.config = ControlNetModelConfig::from_json(*config), .names = {}}
+  const WeightFiles files(where);
+  const bool is_difference = files.contains(kControlNetDifference);
+  auto file = config ? ControlNetFile{.config = ControlNetModelConfig::from_json(*config), .names = plain_names()}
                      : read_controlnet_file(*open_tensors(where));
   auto network = std::make_shared<ControlNetModelImpl>(file.config);
-  if (config) {
-    load_weights(*network, where, placement, ControlNetModelImpl::rename_key);
-  } else {
-    load_weights(*network, where, placement, file.names);
+  auto placement = model.placement;
+  if (is_difference) placement.dtype = torch::kFloat32;  // rounded once, as a sum
+  load_weights(*network, where, placement, file.names);
+  if (is_difference) {
+    add_unet(*network, *model.unet);
+    network->to(model.placement.dtype);
   }
   network->eval();
   return network;
 }
 
-std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const Placement& placement) {
+std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const StableDiffusion& model) {
   if (!std::filesystem::exists(where)) refuse_controlnet(where, "no such folder or file");
   try {
-    auto network = read_network(where, placement);
-    if (prefers_channels_last(placement)) make_channels_last(*network);
+    auto network = read_network(where, model);
+    if (prefers_channels_last(model.placement)) make_channels_last(*network);
     return network;
   } catch (const std::exception& error) {
     const auto why = error_text(error);
@@ -132,7 +154,7 @@ std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, 
   for (const auto& unit : units) {
     validate(unit);
     auto image = read_image(unit.image);
-    auto network = load_controlnet(unit.model, model.placement);
+    auto network = load_controlnet(unit.model, model);
     check_fits(unit.model, network->config(), model);
     controlnets.push_back({.network = std::move(network), .image = std::move(image)});
   }

@@ -24,7 +24,8 @@ struct ControlNet {
 
 /// A request's ControlNets for StableDiffusion::controlnets, in its order, at the model's placement. Each is a
 /// diffusers ControlNetModel folder (config.json and safetensors), a safetensors file beside such a config.json, or one
-/// by itself in diffusers' names or in the original layout. Throws std::runtime_error that names the ControlNet or
+/// by itself in diffusers' names or in the original layout. The UNet's weights are added to a file that holds the
+/// differences from them (its key `difference`). Throws std::runtime_error that names the ControlNet or
 /// picture where it cannot be read or does not fit the model's UNet, std::invalid_argument for a unit that does not
 /// validate.
 std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, const StableDiffusion& model);

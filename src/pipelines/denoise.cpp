@@ -264,6 +264,8 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
 
 torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, NoiseSource& noise) {
   const auto posterior = model.vae->encode(image.to(model.vae_placement.device, model.vae_placement.dtype));
+  // As diffusers does, nothing is drawn for an encoder without a distribution.
+  if (posterior.is_point()) return model.vae->scale(posterior.mean).to(torch::kFloat32);
   const auto drawn = noise.draw(posterior.mean.sizes().slice(1)).to(posterior.mean);
   return model.vae->scale(posterior.sample(drawn)).to(torch::kFloat32);
 }

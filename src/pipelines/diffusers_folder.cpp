@@ -4,7 +4,10 @@
 #include <stdexcept>
 
 #include "checkpoints/load.h"
+#include "models/autoencoder_tiny.h"
+#include "models/original_layout.h"
 #include "pipelines/pipeline_classes.h"
+#include "pipelines/vae.h"
 
 namespace sfumato {
 namespace {
@@ -123,22 +126,45 @@ Schedule load_schedule(const Folder& folder, bool is_xl) {
   });
 }
 
-}  // namespace
-
-StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& placement) {
-  const Index index(folder);
-  index.class_of("unet", {"UNet2DConditionModel"});
-  index.class_of("vae", {"AutoencoderKL"});
-  auto schedule = load_schedule(folder, index.is_xl());
+PlacedVae load_own_vae(const Folder& folder, const Index& index, const Placement& placement) {
+  const auto name = index.class_of("vae", {"AutoencoderKL", "AutoencoderTiny"});
+  if (name == "AutoencoderTiny") return {load_network<AutoencoderTinyImpl>(folder, "vae", placement), placement};
   const auto force_upcast = value_or(read_json(folder / "vae" / "config.json"), "force_upcast", true);
   const auto vae_placement = vae_placement_of(placement, force_upcast);
+  return {load_network<AutoencoderKLImpl>(folder, "vae", vae_placement), vae_placement};
+}
+
+/// What the folder says of its AutoencoderKL; where there is none, the one that such a UNet usually goes with.
+AutoencoderKLConfig own_vae_config(const Folder& folder, const UNet2DConditionModelConfig& unet) {
+  const auto config = folder / "vae" / "config.json";
+  if (!std::filesystem::exists(config)) return usual_vae(unet);
+  const auto json = read_json(config);
+  if (value_or<std::string>(json, "_class_name", "AutoencoderKL") != "AutoencoderKL") return usual_vae(unet);
+  return load_part(folder, "vae", [&](const Folder&) { return AutoencoderKLConfig::from_json(json); });
+}
+
+PlacedVae load_vae_of(const Folder& folder, const Index& index, const UNet2DConditionModelConfig& unet,
+                      const Placement& placement, const VaeChoice& choice) {
+  if (!choice.path.empty()) return load_vae(choice.path, own_vae_config(folder, unet), placement);
+  if (!index.names("vae")) return {};
+  return load_own_vae(folder, index, placement);
+}
+
+}  // namespace
+
+StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& placement, const VaeChoice& choice) {
+  const Index index(folder);
+  index.class_of("unet", {"UNet2DConditionModel"});
+  auto schedule = load_schedule(folder, index.is_xl());
+  auto unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement);
+  auto vae = load_vae_of(folder, index, unet->config(), placement, choice);
   return {.text_encoders = load_text_encoders(folder, index, placement),
-          .unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement),
-          .vae = load_network<AutoencoderKLImpl>(folder, "vae", vae_placement),
+          .unet = std::move(unet),
+          .vae = std::move(vae.network),
           .schedule = std::move(schedule),
           .things = load_part(folder, "things.json", read_known_things),
           .placement = placement,
-          .vae_placement = vae_placement,
+          .vae_placement = vae.placement,
           .zeros_without_negative_prompt = index.is_xl() && index.flag("force_zeros_for_empty_prompt", true),
           .requires_aesthetics_score = index.flag("requires_aesthetics_score", false),
           .notes = index.notes()};

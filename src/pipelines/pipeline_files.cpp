@@ -138,6 +138,7 @@ PipelineFiles::Network text_network(const TensorFile& file, const OriginalTextEn
 PipelineFiles read_single_file(const path& path, const std::vector<std::filesystem::path>& tokenizers) {
   const auto file = open_tensors(path);
   auto layout = read_original_layout(*file);
+  if (!layout.has_vae) throw std::runtime_error("no key begins with first_stage_model.: expected a VAE in it");
   const auto yaml = read_checkpoint_yaml(path);
   if (yaml.scaling_factor) layout.vae.scaling_factor = *yaml.scaling_factor;
   const auto unet = read_original_weights(*file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);

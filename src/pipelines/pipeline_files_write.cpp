@@ -83,6 +83,10 @@ void add_marks(const PipelineFiles& files, NamedWeights& weights) {
 NamedWeights original_weights(const PipelineFiles& files) {
   const auto& unet = files.networks.at("unet");
   const auto& vae = files.networks.at("vae");
+  if (const auto name = value_or<std::string>(Json(vae.config), "_class_name", "AutoencoderKL");
+      name != "AutoencoderKL")
+    throw std::invalid_argument("the original layout has no place for a VAE of class '" + name +
+                                "': expected AutoencoderKL");
   auto weights = original_unet_weights(unet.weights, UNet2DConditionModelConfig::from_json(unet.config));
   weights.merge(original_vae_weights(vae.weights, AutoencoderKLConfig::from_json(vae.config)));
   const bool is_xl = files.networks.contains("text_encoder_2");

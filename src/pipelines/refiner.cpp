@@ -20,7 +20,7 @@ std::string difference(const StableDiffusion& refiner, const StableDiffusion& ba
   if (refiner.is_xl() != base.is_xl())
     return base.is_xl() ? "is no Stable Diffusion XL, expected its refiner or another model of that kind"
                         : "is a Stable Diffusion XL, expected a model of the same kind as the one to refine";
-  const auto &own = refiner.vae->config(), &expected = base.vae->config();
+  const auto &own = (refiner.vae ? refiner.vae : base.vae)->config(), &expected = base.vae->config();
   if (own.latent_channels != expected.latent_channels)
     return "its VAE has " + std::to_string(own.latent_channels) + " latent channels, expected the model's " +
            std::to_string(expected.latent_channels);
@@ -61,7 +61,8 @@ TextEncoder shared_with(const TextEncoder& base, const TextEncoder& own) {
 std::shared_ptr<const StableDiffusion> load_refiner(const std::filesystem::path& path, const StableDiffusion& base,
                                                     const std::vector<std::filesystem::path>& tokenizers,
                                                     const std::vector<std::filesystem::path>& embeddings) {
-  auto refiner = std::make_shared<StableDiffusion>(load_stable_diffusion(path, base.placement, tokenizers));
+  auto refiner = std::make_shared<StableDiffusion>(
+      load_stable_diffusion(path, base.placement, tokenizers, {.may_be_missing = true}));
   if (const auto why = difference(*refiner, base); !why.empty())
     throw std::runtime_error("refiner '" + path.string() + "': " + why);
   add_to(*refiner, {.embeddings = embeddings});

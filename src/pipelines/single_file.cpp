@@ -2,8 +2,11 @@
 
 #include <stdexcept>
 
+#include "checkpoints/key_faults.h"
+#include "checkpoints/safetensors_header.h"
 #include "core/error_text.h"
 #include "models/original_layout.h"
+#include "pipelines/vae.h"
 
 namespace sfumato {
 namespace {
@@ -50,15 +53,38 @@ std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayo
   return encoders;
 }
 
-/// read_original_layout's. Throws std::runtime_error naming the file.
-OriginalLayout read_layout_of(const path& file) {
+/// A file's layout, and a warning of keys that are no part of it, or "".
+struct FileLayout {
+  OriginalLayout layout;
+  std::string warning;
+};
+
+std::string warning_of(const path& file, const std::vector<std::string>& unknown) {
+  std::vector<std::string> quoted;
+  for (const auto& key : unknown) quoted.push_back(in_quotes(key));
+  KeyFaults faults;
+  faults.add("left out that are no part of such a model", quoted);
+  return faults.empty() ? "" : "'" + file.string() + "': keys " + faults.text();
+}
+
+/// Throws std::runtime_error naming the file.
+FileLayout read_layout_of(const path& file) {
   try {
-    return read_original_layout(*open_tensors(file));
+    const auto tensors = open_tensors(file);
+    return {read_original_layout(*tensors), warning_of(file, unknown_keys(*tensors))};
   } catch (const std::exception& error) {
     const auto why = error_text(error);
     if (why.find(file.string()) != std::string::npos) throw;
     throw std::runtime_error("model '" + file.string() + "': " + why);
   }
+}
+
+PlacedVae load_vae_of(const path& file, const OriginalLayout& layout, const Placement& placement,
+                      const VaeChoice& choice) {
+  if (!choice.path.empty()) return load_vae(choice.path, layout.vae, placement);
+  if (!layout.has_vae) return {};
+  const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
+  return {load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement), vae_placement};
 }
 
 }  // namespace
@@ -99,22 +125,24 @@ ScheduleConfig schedule_config_of(const OriginalLayout& layout, const NamedWeigh
   return schedule_of_single_file(layout, unet, {}, yaml).config();
 }
 
-StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers) {
-  auto layout = read_layout_of(file);
+StableDiffusion load_single_file(const path& file, const Placement& placement, const std::vector<path>& tokenizers,
+                                 const VaeChoice& choice) {
+  auto [layout, warning] = read_layout_of(file);
   const auto yaml = read_checkpoint_yaml(file);
   if (yaml.scaling_factor) layout.vae.scaling_factor = *yaml.scaling_factor;
-  const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
   auto encoders = load_text_encoders(file, layout, placement, tokenizers);
   auto unet = load_from_single_file<UNet2DConditionModelImpl>(file, layout.unet, layout.unet_names, placement);
   auto schedule = schedule_of_single_file(layout, *unet, placement, yaml);
+  auto vae = load_vae_of(file, layout, placement, choice);
   return {.text_encoders = std::move(encoders),
           .unet = unet,
-          .vae = load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement),
+          .vae = std::move(vae.network),
           .schedule = std::move(schedule),
           .placement = placement,
-          .vae_placement = vae_placement,
+          .vae_placement = vae.placement,
           .zeros_without_negative_prompt = layout.is_xl() && !layout.is_refiner(),
-          .requires_aesthetics_score = layout.is_refiner()};
+          .requires_aesthetics_score = layout.is_refiner(),
+          .warnings = warning.empty() ? std::vector<std::string>() : std::vector<std::string>{warning}};
 }
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@ namespace sfumato {
 
 /// load_stable_diffusion's of a file. Throws std::runtime_error naming it.
 StableDiffusion load_single_file(const std::filesystem::path& file, const Placement& placement,
-                                 const std::vector<std::filesystem::path>& tokenizers);
+                                 const std::vector<std::filesystem::path>& tokenizers, const VaeChoice& vae);
 
 /// The schedule that such a file's folder would have: that of Stable Diffusion 1.5, 2.1 (asking `unet`, which is
 /// loaded, whether it predicts v, where neither a key nor `yaml` tells) or XL. One that ends at pure noise is to be

@@ -10,7 +10,7 @@
 
 #include "core/placement.h"
 #include "diffusion/schedule.h"
-#include "models/autoencoder_kl.h"
+#include "models/autoencoder.h"
 #include "models/unet_2d_condition_model.h"
 #include "pipelines/controlnet.h"
 #include "pipelines/known_things.h"
@@ -24,7 +24,7 @@ struct StableDiffusion {
   /// One; Stable Diffusion XL has two, whose states are put side by side, and its refiner the second alone.
   std::vector<TextEncoder> text_encoders;
   std::shared_ptr<UNet2DConditionModelImpl> unet;
-  std::shared_ptr<AutoencoderKLImpl> vae;
+  std::shared_ptr<Autoencoder> vae;
   Schedule schedule;
   /// From things.json, where the folder has one.
   KnownThings things = {};
@@ -44,6 +44,9 @@ struct StableDiffusion {
   /// That of a request's refiner (load_refiner).
   std::shared_ptr<const StableDiffusion> refiner = {};
 
+  /// What of the files was left out, for the user to read.
+  std::vector<std::string> warnings = {};
+
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;
   ModelLimits limits() const;
@@ -56,6 +59,14 @@ struct StableDiffusion {
   std::int64_t default_width() const;
 };
 
+/// Where a model's VAE comes from.
+struct VaeChoice {
+  /// A VAE in place of the model's own, which is then not loaded and may be missing (pipelines/vae.h); "" for none.
+  std::filesystem::path path = {};
+  /// Leaves StableDiffusion::vae empty where there is none at all, as a refiner needs none.
+  bool may_be_missing = false;
+};
+
 /// Loads a folder or a file. A folder: model_index.json, tokenizer, text_encoder (CLIPTextModel or T5EncoderModel),
 /// unet, vae and scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2; other parts (safety_checker,
 /// feature_extractor) are not looked at. Throws std::runtime_error naming the folder where a part is missing, of an
@@ -63,17 +74,10 @@ struct StableDiffusion {
 /// Diffusion 1, 2 or XL in the original layout, recognised by its keys and shapes. It brings no tokenizer: CLIP's
 /// vocabulary is taken from clip/ or open_clip/ in the first of `tokenizers` that has it.
 StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const Placement& placement,
-                                      const std::vector<std::filesystem::path>& tokenizers = {});
-
-/// Replaces the model's VAE by another: an AutoencoderKL folder, or the one in a pipeline's folder; or a safetensors
-/// file with the names of diffusers or of the original layout, built and scaled as the model's own. It runs where its
-/// own config's force_upcast says; a file counts as saying so. Throws std::runtime_error naming the path.
-void use_vae(StableDiffusion& model, const std::filesystem::path& path);
+                                      const std::vector<std::filesystem::path>& tokenizers = {},
+                                      const VaeChoice& vae = {});
 
 /// Replaces what the UNet is taken to predict: epsilon, v_prediction or sample. Throws std::invalid_argument.
 void use_prediction(StableDiffusion& model, const std::string& prediction_type);
-
-/// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
-Placement vae_placement_of(const Placement& placement, bool force_upcast);
 
 }  // namespace sfumato

@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "nn/init.h"
 #include "pipelines/denoise.h"
+#include "pipelines/vae.h"
 
 namespace sfumato {
 namespace {
@@ -44,14 +45,13 @@ class VaeUpcast : public ::testing::Test {
     auto json = config().to_json();
     json["force_upcast"] = force_upcast;
     write_json(folder_ / "config.json", Json(json));
-    StableDiffusion model{.text_encoders = {},
-                          .unet = nullptr,
-                          .vae = std::make_shared<AutoencoderKLImpl>(config()),
-                          .schedule = Schedule(),
-                          .placement = {.dtype = dtype},
-                          .vae_placement = {.dtype = dtype}};
-    use_vae(model, vae.empty() ? folder_ : vae);
-    return model;
+    const auto loaded = load_vae(vae.empty() ? folder_ : vae, config(), {.dtype = dtype});
+    return {.text_encoders = {},
+            .unet = nullptr,
+            .vae = loaded.network,
+            .schedule = Schedule(),
+            .placement = {.dtype = dtype},
+            .vae_placement = loaded.placement};
   }
 
   static torch::Tensor picture(const StableDiffusion& model) {

@@ -33,7 +33,7 @@ void add_control_options(CLI::App& app, ControlArguments& arguments) {
         ->allow_extra_args(false);
   };
   repeatable("--control", arguments.models,
-             "A ControlNet: a diffusers folder or a safetensors file; may be given several times");
+             "A ControlNet: a diffusers folder or a file (.safetensors, .pth); may be given several times");
   repeatable("--control-image", arguments.images, "The picture it is shown; one for each --control");
   repeatable("--control-preprocess", arguments.preprocess, "What is made of that picture first: canny (its edges)");
   repeatable("--control-scale", arguments.scales, "How much it has to say, 0 to 10; by default 1");

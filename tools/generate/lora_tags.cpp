@@ -1,6 +1,8 @@
 #include "generate/lora_tags.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <stdexcept>
 
 #include "tokenizer/prompt_comments.h"
@@ -9,11 +11,36 @@
 namespace sfumato {
 namespace {
 
+constexpr std::array kExtensions = {".safetensors", ".pt", ".ckpt", ".bin"};
+
+/// The files called `name` in the folders below `folder`, in the order of kExtensions and of their paths.
+std::vector<std::filesystem::path> files_below(const std::string& name, const std::filesystem::path& folder) {
+  using Options = std::filesystem::directory_options;
+  std::set<std::filesystem::path> paths;
+  std::error_code error;  // a folder that cannot be read holds no file
+  for (auto at = std::filesystem::recursive_directory_iterator(
+           folder, Options::follow_directory_symlink | Options::skip_permission_denied, error);
+       !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
+    if (at->is_regular_file(error)) paths.insert(at->path());
+  std::vector<std::filesystem::path> found;
+  for (const auto* extension : kExtensions)
+    for (const auto& path : paths)
+      if (path.filename() == name + extension) found.push_back(path);
+  return found;
+}
+
+/// In the folder itself, else in the folders below it, where the name must be there once.
 std::filesystem::path lora_file(const std::string& name, const std::filesystem::path& folder) {
-  for (const auto* extension : {".safetensors", ".pt", ".ckpt"})
+  for (const auto* extension : kExtensions)
     if (const auto file = folder / (name + extension); std::filesystem::exists(file)) return file;
-  throw std::invalid_argument("<lora:" + name + ">: no " + name + ".safetensors in '" + folder.string() +
-                              "' (--lora-dir names another folder)");
+  const auto found = files_below(name, folder);
+  if (found.empty())
+    throw std::invalid_argument("<lora:" + name + ">: no " + name + ".safetensors in '" + folder.string() +
+                                "' or below (--lora-dir names another folder)");
+  if (found.size() > 1)
+    throw std::invalid_argument("<lora:" + name + "> may be '" + found[0].string() + "' or '" + found[1].string() +
+                                "': expected one file of that name, or the folder in the tag's name");
+  return found.front();
 }
 
 Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {

@@ -11,7 +11,8 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
           "A diffusers folder, a file (.safetensors, .ckpt) in the original layout (Stable Diffusion 1, 2, XL), or the "
           "name of a folder under models/ (") +
           kDefaultModel + ")");
-  app.add_option("--vae", options.vae, "A VAE in place of the model's: a folder or a safetensors file");
+  app.add_option("--vae", options.vae,
+                 "A VAE in place of the model's, also TAESD: a folder or a file (.safetensors, .vae.pt, .ckpt, .bin)");
   app.add_option("--prediction", options.prediction,
                  "What the model predicts: epsilon, v_prediction or sample; by default as its folder, its keys or a "
                  ".yaml beside the file say")
@@ -28,14 +29,19 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
 void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
   const auto all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("--lora", arguments.loras,
-                 "A LoRA, LoHa or LoKr: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be given several times")
+                 "A LoRA, LoHa or LoKr, or the folder of one: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be "
+                 "given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
   app.add_option("--lora-dir", arguments.lora_dir,
-                 "Where <lora:NAME:WEIGHT> or <lora:NAME:TEXT_ENCODERS:UNET:DYN> in a prompt finds NAME.safetensors")
+                 "Where <lora:NAME:WEIGHT> or <lora:NAME:TEXT_ENCODERS:UNET:DYN> in a prompt finds NAME.safetensors, "
+                 "also in folders below")
       ->capture_default_str();
+  app.add_flag("--lora-partial", arguments.lora_partial,
+               "Leave out a LoRA's layers that the model lacks, with a warning");
   app.add_option("--embedding", arguments.embeddings,
-                 "A textual inversion; its file's name is the word for it in prompts; may be given several times")
+                 "A textual inversion, also as a picture (PNG); its file's name is the word for it in prompts; may be "
+                 "given several times")
       ->allow_extra_args(false)
       ->multi_option_policy(all);
 }

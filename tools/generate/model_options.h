@@ -12,6 +12,7 @@ namespace sfumato {
 struct AdditionArguments {
   std::vector<std::string> loras, embeddings;
   std::string lora_dir = "loras";
+  bool lora_partial = false;
 };
 
 /// The model, its VAE, and where and in which dtype they compute.

@@ -154,6 +154,8 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);
   arguments.options.requests = spread(request, prompts);
   take_lora_tags(arguments.options, arguments.additions.lora_dir);
+  if (arguments.additions.lora_partial)
+    for (auto& lora : arguments.options.additions.loras) lora.partial = true;
   return arguments.options;
 }
 

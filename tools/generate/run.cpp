@@ -91,7 +91,7 @@ std::vector<Planned> plan(const GenerateOptions& options) {
 }
 
 /// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
-void set_tiling(AutoencoderKLImpl& vae, const std::string& tiling) {
+void set_tiling(Autoencoder& vae, const std::string& tiling) {
   constexpr std::int64_t kLargeSide = 1024;
   if (tiling == "on")
     vae.enable_tiling({});
@@ -127,15 +127,17 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
-  Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers), prepare(*options)};
+  Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers, {.path = options->vae}),
+          prepare(*options)};
   if (!options->quiet)
     for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
-  if (!options->vae.empty()) use_vae(run.model, options->vae);
   if (!options->prediction.empty()) use_prediction(run.model, options->prediction);
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   run.model.refiner = refiner_of(*options, run.model);
   set_tiling(*run.model.vae, options->vae_tiling);
+  if (!options->quiet)
+    for (const auto& warning : run.model.warnings) std::cerr << program.name << ": warning: " << warning << '\n';
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "models/vae_tiling.h"
+
+namespace sfumato {
+
+/// What the configs of diffusers' autoencoders have in common, with AutoencoderKL's defaults.
+struct AutoencoderConfig {
+  std::int64_t in_channels = 3;
+  std::int64_t out_channels = 3;
+  std::vector<std::int64_t> block_out_channels{64};
+  std::int64_t latent_channels = 4;
+  double scaling_factor = 0.18215;
+  /// 0 where the file has null.
+  double shift_factor = 0;
+  /// One for each latent channel; empty where the file has null.
+  std::vector<double> latents_mean, latents_std;
+  bool force_upcast = true;
+
+  /// Pixels a side of one latent pixel.
+  std::int64_t downscale_factor() const { return std::int64_t{1} << (block_out_channels.size() - 1); }
+};
+
+/// Posterior of an encoder: an independent normal distribution for each latent value (Kingma & Welling 2014), or a
+/// point where the encoder is deterministic.
+struct DiagonalGaussian {
+  /// mean and logvar (clamped to -30..20) from moments [N, 2C, h, w].
+  explicit DiagonalGaussian(const torch::Tensor& moments);
+  /// The distribution of a deterministic encoder: no logvar, no KL divergence.
+  static DiagonalGaussian point(const torch::Tensor& mean);
+
+  bool is_point() const { return !logvar.defined(); }
+  /// mean + exp(logvar / 2) noise, with standard normal noise of mean's shape.
+  torch::Tensor sample(const torch::Tensor& noise) const;
+  torch::Tensor mode() const { return mean; }
+  /// KL divergence from the standard normal, summed over an image: [N].
+  torch::Tensor kl() const;
+
+  torch::Tensor mean, logvar;  // [N, C, h, w]
+
+ private:
+  DiagonalGaussian() = default;
+};
+
+/// Map between images and latents: AutoencoderKL or AutoencoderTiny.
+class Autoencoder : public torch::nn::Module {
+ public:
+  /// x [N, in_channels, H, W] in [-1, 1]: the posterior over latents [N, latent_channels, H/f, W/f], not yet scaled.
+  virtual DiagonalGaussian encode(const torch::Tensor& x) = 0;
+  /// z [N, latent_channels, h, w], not scaled: images [N, out_channels, f h, f w], about in [-1, 1].
+  virtual torch::Tensor decode(const torch::Tensor& z) = 0;
+  /// From now on large images are encoded and decoded in tiles. Throws std::invalid_argument for a tile that is not a
+  /// whole number of latent pixels.
+  virtual void enable_tiling(const VaeTiling& tiling) = 0;
+  virtual const AutoencoderConfig& config() const = 0;
+
+  /// Latents as the autoencoder has them to those that diffusion works on, of unit deviation: (z - shift) scale.
+  torch::Tensor scale(const torch::Tensor& z) const;
+  /// The inverse of scale.
+  torch::Tensor unscale(const torch::Tensor& latents) const;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,154 @@
+#include "models/autoencoder_tiny.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "models/config.h"
+#include "nn/activations.h"
+#include "nn/resnet.h"
+
+namespace sfumato {
+namespace {
+
+constexpr const char* kTinyClass = "AutoencoderTiny";
+
+Conv2d conv3(std::int64_t in, std::int64_t out, ConvOptions options = {}) {
+  options.padding = 1;
+  return Conv2d(in, out, 3, options);
+}
+
+/// diffusers' AutoencoderTinyBlock of equal input and output channels.
+class TinyBlockImpl : public torch::nn::Module {
+ public:
+  TinyBlockImpl(std::int64_t channels, Activation act) {
+    conv_ = register_module(
+        "conv", torch::nn::Sequential(conv3(channels, channels), torch::nn::Functional(act), conv3(channels, channels),
+                                      torch::nn::Functional(act), conv3(channels, channels)));
+  }
+  torch::Tensor forward(const torch::Tensor& x) { return torch::relu(conv_->forward(x) + x); }
+
+ private:
+  torch::nn::Sequential conv_{nullptr};
+};
+TORCH_MODULE(TinyBlock);
+
+/// The level `layers` of diffusers' EncoderTiny and DecoderTiny.
+class TinyHalfImpl : public torch::nn::Module {
+ public:
+  explicit TinyHalfImpl(const torch::nn::Sequential& layers) { register_module("layers", layers); }
+};
+
+void add_blocks(torch::nn::Sequential& layers, std::int64_t count, std::int64_t channels, Activation act) {
+  for (std::int64_t i = 0; i < count; ++i) layers->push_back(TinyBlock(channels, act));
+}
+
+torch::nn::Sequential encoder_layers(const AutoencoderTinyConfig& config) {
+  torch::nn::Sequential layers;
+  const auto& channels = config.encoder_block_out_channels;
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    layers->push_back(i == 0 ? conv3(config.in_channels, channels[i])
+                             : conv3(channels[i], channels[i], {.stride = 2, .bias = false}));
+    add_blocks(layers, config.num_encoder_blocks[i], channels[i], activation(config.act_fn));
+  }
+  layers->push_back(conv3(channels.back(), config.latent_channels));
+  return layers;
+}
+
+torch::nn::Sequential decoder_layers(const AutoencoderTinyConfig& config) {
+  const auto act = activation(config.act_fn);
+  const auto& channels = config.block_out_channels;
+  torch::nn::Sequential layers(conv3(config.latent_channels, channels.front()), torch::nn::Functional(act));
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const bool is_last = i + 1 == channels.size();
+    add_blocks(layers, config.num_decoder_blocks[i], channels[i], act);
+    if (!is_last) layers->push_back(torch::nn::Functional([](const torch::Tensor& x) { return upsample_nearest(x); }));
+    layers->push_back(conv3(channels[i], is_last ? config.out_channels : channels[i], {.bias = is_last}));
+  }
+  return layers;
+}
+
+/// The convolutions are from `channels[i]` to itself, so that all widths must agree.
+void require_one_width(const std::vector<std::int64_t>& channels, const char* key) {
+  require_positive(kTinyClass, key, channels);
+  for (const auto width : channels)
+    if (width != channels.front()) refuse_value(kTinyClass, key, Json(channels).dump(), "equal numbers of channels");
+}
+
+void validate(const AutoencoderTinyConfig& config) {
+  require_one_width(config.encoder_block_out_channels, "encoder_block_out_channels");
+  require_one_width(config.block_out_channels, "decoder_block_out_channels");
+  require_positive(kTinyClass, "latent_channels", {config.latent_channels});
+  const auto check = [](const char* key, const auto& blocks, const auto& channels) {
+    if (channels.empty() || blocks.size() != channels.size())
+      refuse_value(kTinyClass, key, Json(blocks).dump(), std::to_string(channels.size()) + " numbers, one a block");
+  };
+  check("num_encoder_blocks", config.num_encoder_blocks, config.encoder_block_out_channels);
+  check("num_decoder_blocks", config.num_decoder_blocks, config.block_out_channels);
+  if (config.encoder_block_out_channels.size() != config.block_out_channels.size())
+    refuse_value(kTinyClass, "encoder_block_out_channels", Json(config.encoder_block_out_channels).dump(),
+                 "as many blocks as the decoder has");
+}
+
+}  // namespace
+
+AutoencoderTinyConfig::AutoencoderTinyConfig() {
+  block_out_channels = {64, 64, 64, 64};
+  scaling_factor = 1;
+  force_upcast = false;
+}
+
+AutoencoderTinyConfig AutoencoderTinyConfig::from_json(const Json& json) {
+  require_supported(json, "upsample_fn", {"nearest"}, kTinyClass);
+  require_supported(json, "upsampling_scaling_factor", {2}, kTinyClass);
+  AutoencoderTinyConfig config;
+  config.in_channels = value_or(json, "in_channels", config.in_channels);
+  config.out_channels = value_or(json, "out_channels", config.out_channels);
+  config.encoder_block_out_channels = value_or(json, "encoder_block_out_channels", config.encoder_block_out_channels);
+  config.block_out_channels = value_or(json, "decoder_block_out_channels", config.block_out_channels);
+  config.num_encoder_blocks = value_or(json, "num_encoder_blocks", config.num_encoder_blocks);
+  config.num_decoder_blocks = value_or(json, "num_decoder_blocks", config.num_decoder_blocks);
+  config.act_fn = value_or(json, "act_fn", config.act_fn);
+  config.latent_channels = value_or(json, "latent_channels", config.latent_channels);
+  config.scaling_factor = value_or(json, "scaling_factor", config.scaling_factor);
+  config.shift_factor = value_or(json, "shift_factor", config.shift_factor);
+  validate(config);
+  return config;
+}
+
+AutoencoderTinyImpl::AutoencoderTinyImpl(Config config) : config_(std::move(config)) {
+  validate(config_);
+  encoder_ = encoder_layers(config_);
+  decoder_ = decoder_layers(config_);
+  register_module("encoder", std::make_shared<TinyHalfImpl>(encoder_));
+  register_module("decoder", std::make_shared<TinyHalfImpl>(decoder_));
+}
+
+void AutoencoderTinyImpl::enable_tiling(const VaeTiling& tiling) {
+  require_whole_latents(tiling, config_.downscale_factor());
+  tiling_ = tiling;
+}
+
+bool AutoencoderTinyImpl::is_tiled(std::int64_t height, std::int64_t width) const {
+  return tiling_ && needs_tiles(*tiling_, height, width);
+}
+
+DiagonalGaussian AutoencoderTinyImpl::encode(const torch::Tensor& x) {
+  const TileMap latents_of = [&](const torch::Tensor& image) { return encoder_->forward((image + 1) / 2); };
+  if (!is_tiled(x.size(2), x.size(3))) return DiagonalGaussian::point(latents_of(x));
+  const auto side = tiling_->sample_size;
+  const TileSizes sizes{side, side / config_.downscale_factor(), tiling_->overlap_factor};
+  return DiagonalGaussian::point(map_tiles(x, sizes, latents_of));
+}
+
+torch::Tensor AutoencoderTinyImpl::decode(const torch::Tensor& z) {
+  constexpr double kMagnitude = 3;  // latents beyond it are squashed
+  const TileMap image_of = [&](const torch::Tensor& latents) {
+    return decoder_->forward(torch::tanh(latents / kMagnitude) * kMagnitude) * 2 - 1;
+  };
+  const auto factor = config_.downscale_factor();
+  if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
+  const auto side = tiling_->sample_size;
+  return map_tiles(z, {side / factor, side, tiling_->overlap_factor}, image_of);
+}
+
+}  // namespace sfumato

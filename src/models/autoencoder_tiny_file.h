@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "checkpoints/tensor_file.h"
+#include "core/placement.h"
+#include "models/autoencoder_tiny.h"
+
+namespace sfumato {
+
+/// True for a file of an AutoencoderTiny in diffusers' names, or of TAESD's decoder in its own layout.
+bool is_tiny_file(const TensorFile& file);
+
+/// Loads an AutoencoderTiny from such a file, in eval mode. TAESD has its encoder in a second file, whose name has
+/// "encoder" in place of "decoder". Throws std::runtime_error naming the path.
+std::shared_ptr<AutoencoderTinyImpl> load_tiny_file(const std::filesystem::path& path, const Placement& placement);
+
+}  // namespace sfumato
