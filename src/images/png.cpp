@@ -183,14 +183,4 @@ TextChunks png_texts(std::string_view bytes) {
   return texts;
 }
 
-TextChunks read_png_texts(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  if (!is_png(bytes)) throw std::runtime_error("'" + path.string() + "' is not a PNG file");
-  try {
-    return png_texts(bytes);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error("cannot read '" + path.string() + "': " + error.what());
-  }
-}
-
 }  // namespace sfumato

@@ -31,7 +31,4 @@ torch::Tensor decode_png(std::string_view bytes);
 /// Text chunks before a PNG's pixels (tEXt, zTXt, iTXt). Throws std::runtime_error with libpng's reason.
 TextChunks png_texts(std::string_view bytes);
 
-/// png_texts of a file. Throws std::runtime_error naming `path` where it cannot be read or is no PNG.
-TextChunks read_png_texts(const std::filesystem::path& path);
-
 }  // namespace sfumato

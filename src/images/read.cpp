@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <opencv2/imgcodecs.hpp>
 #include <stdexcept>
@@ -86,11 +88,30 @@ bool is_tiff(std::string_view bytes) {
   return bytes.starts_with("II*") || bytes.starts_with("MM");
 }
 
+/// The largest value of a binary PGM or PPM ("P5 WIDTH HEIGHT MAXIMUM", with comments), by which OpenCV does not scale;
+/// 0 of other files.
+int netpbm_maximum(std::string_view bytes) {
+  if (!bytes.starts_with("P5") && !bytes.starts_with("P6")) return 0;
+  std::size_t at = 2;
+  int value = 0;
+  for (int numbers = 0; numbers < 3; ++numbers) {
+    at = std::min(bytes.find_first_not_of(" \t\r\n", at), bytes.size());
+    for (; at < bytes.size() && bytes[at] == '#'; at = std::min(bytes.find_first_not_of(" \t\r\n", at), bytes.size()))
+      at = std::min(bytes.find('\n', at), bytes.size());
+    const auto [stopped, error] = std::from_chars(bytes.data() + at, bytes.data() + bytes.size(), value);
+    if (error != std::errc()) return 0;
+    at = static_cast<std::size_t>(stopped - bytes.data());
+  }
+  return value;
+}
+
 /// What OpenCV reads, as [H, W, 3 or 4] RGB or RGBA in [0, 1].
 torch::Tensor decode_by_opencv(std::string_view bytes) {
   const auto mat = decode_mat(bytes);
   if (mat.empty()) throw std::runtime_error("not a picture in a known format, or damaged");
-  const auto unit = unit_range(mat);
+  auto unit = unit_range(mat);
+  if (const int most = netpbm_maximum(bytes); most > 0)
+    unit = (unit * ((mat.depth() == CV_8U ? 255.0 : 65535.0) / most)).clamp(0, 1);
   const auto channels = unit.size(2);
   if (channels <= 2) {
     if (is_tiff(bytes) && tiff_samples(bytes) == 2)  // OpenCV leaves its alpha out

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ struct StableDiffusion {
   std::vector<ControlNet> controlnets = {};
   /// That of a request's refiner (load_refiner).
   std::shared_ptr<const StableDiffusion> refiner = {};
+  /// Called with the x0 [N, C, h, w] that each evaluation estimates; may be empty.
+  std::function<void(const torch::Tensor& x0)> on_estimate = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;

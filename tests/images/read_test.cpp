@@ -236,6 +236,16 @@ TEST_F(Read, FloatingPointPixelsAreThoseOfTheirRange) {
   }
 }
 
+TEST_F(Read, NetpbmPixelsAreScaledByTheLargestValue) {
+  for (const auto& [header, pixels] : {std::pair<std::string, std::string>("P5 1 1 100\n", "\x32"),
+                                       {"P6\n# one\n# two\n1 1\n100\n", "\x32\x32\x32"},
+                                       {"P5\n1 1\n4094\n", "\x07\xff"},
+                                       {"P2\n1 1\n100\n", "50\n"}}) {
+    std::ofstream(folder_ / "a.pnm", std::ios::binary) << header << pixels;
+    EXPECT_NEAR(read_image(folder_ / "a.pnm")[0][0].item<float>(), 0, 0.005) << header;  // 127 of 255 in P2
+  }
+}
+
 TEST_F(Read, ATiffWhoseAlphaOpencvWouldLeaveOutIsRefused) {
   EXPECT_NE(complaint(stored("grey_alpha.tif")).find("grey with alpha"), std::string::npos);
 }
