@@ -198,15 +198,18 @@ void pack_scenes(const Options& options) {
 
 void pack_folder(const Options& options) {
   const auto tokenizer = open_tokenizer(options);
-  const auto files = list_captioned_images(options.folder);
-  PackContents contents{.images = read_squares(files, options.size, bar("read"))};
-  for (const auto& file : files) contents.captions.push_back(file.caption);
-  const auto count = static_cast<std::int64_t>(files.size());
-  contents.held_out = std::min(options.held_out, count / 10);
-  contents.probes.assign(contents.captions.begin(), contents.captions.begin() + std::min<std::int64_t>(count, 16));
+  const auto [files, notes] = list_captioned_images(options.folder);
+  for (const auto& note : notes) std::fprintf(stderr, "compose: %s\n", note.c_str());
+  const auto count = static_cast<std::int64_t>(files.size()), held_out = std::min(options.held_out, count / 10);
+  const auto rows = caption_rows(files);
+  PackContents contents{.images = read_squares(files, options.size, bar("read")), .captions = rows.captions};
+  if (rows.captions.size() != files.size()) contents.image_indices = torch::tensor(rows.image, torch::kInt64);
+  contents.held_out = std::count_if(rows.image.begin(), rows.image.end(),
+                                    [&](std::int64_t image) { return image >= count - held_out; });
+  for (std::size_t i = 0; i < files.size() && i < 16; ++i) contents.probes.push_back(files[i].captions.front());
   write_pack(options.pack, contents, *tokenizer);
   std::fprintf(stderr, "%s: %lld images, %lld held out\n", options.pack.c_str(), static_cast<long long>(count),
-               static_cast<long long>(contents.held_out));
+               static_cast<long long>(held_out));
 }
 
 torch::Tensor paint(const Studio& studio, const std::vector<Scene>& scenes, std::int64_t size) {
@@ -277,7 +280,9 @@ void write_captions(const Options& options) {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--pack", options.pack, "write one file for train: cut-outs, layouts and token ids");
-  app.add_option("--folder", options.folder, "pack this folder's captioned images instead of composed scenes");
+  app.add_option("--folder", options.folder,
+                 "pack this folder's captioned images instead of composed scenes: .txt or .caption files, "
+                 "metadata.jsonl, metadata.csv, subfolders REPEATS_CLASS");
   app.add_option("--out", options.out, "write pictures with captions (.txt, metadata.jsonl) into this folder");
   app.add_option("--sheet", options.sheet, "write one picture that shows -n scenes with their captions");
   app.add_option("--captions", options.captions, "write names and captions alone, one a line");

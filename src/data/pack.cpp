@@ -89,7 +89,8 @@ void check_scenes(const Reader& reader, const SceneBatch& scenes, std::int64_t c
 
 struct Pack::Impl {
   std::int64_t size = 0;    // of a composed image, in pixels
-  torch::Tensor pictures;   // uint8 [M, 3, H, W], or undefined
+  torch::Tensor pictures;   // uint8 [K, 3, H, W], or undefined
+  torch::Tensor indices;    // int64 [M], the picture of each caption; undefined where M = K, in order
   torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
   torch::Tensor thing_of;   // int32 [K], the number of each cut-out's thing, or undefined
   SceneBatch scenes;        // of cutouts
@@ -103,12 +104,19 @@ struct Pack::Impl {
 
   void read_pictures(const Reader& reader);
   void read_captions(const Reader& reader);
-  std::int64_t count() const { return pictures.defined() ? pictures.size(0) : scenes.items.size(0); }
+  std::int64_t count() const {
+    if (indices.defined()) return indices.size(0);
+    return pictures.defined() ? pictures.size(0) : scenes.items.size(0);
+  }
 };
 
 void Pack::Impl::read_pictures(const Reader& reader) {
   if (reader.file.contains("images")) {
     pictures = reader.tensor("images", torch::kUInt8, {-1, 3, -1, -1});
+    if (!reader.file.contains("images.index")) return;
+    indices = reader.tensor("images.index", torch::kInt64, {-1});
+    if (((indices < 0) | (indices >= pictures.size(0))).any().item<bool>())
+      reader.fail("'images.index' names a picture that is not there, the file has " + std::to_string(pictures.size(0)));
     return;
   }
   cutouts = reader.tensor("cutouts", torch::kUInt8, {-1, 4, -1, -1});
@@ -170,7 +178,8 @@ std::vector<std::int64_t> Pack::image_size() const {
 
 torch::Tensor Pack::images(const torch::Tensor& indices, torch::Device device) {
   if (impl_->pictures.defined()) {
-    return impl_->pictures.index_select(0, indices).to(device).to(torch::kFloat32) / 127.5 - 1;
+    const auto rows = impl_->indices.defined() ? impl_->indices.index_select(0, indices) : indices;
+    return impl_->pictures.index_select(0, rows).to(device).to(torch::kFloat32) / 127.5 - 1;
   }
   if (!impl_->pyramid || impl_->pyramid->device() != device) impl_->pyramid.emplace(impl_->cutouts, device);
   const SceneBatch scenes{impl_->scenes.items.index_select(0, indices),

@@ -4,11 +4,12 @@
 
 namespace sfumato {
 
-/// Whether the bytes begin as a WebP file does.
-bool is_webp(std::string_view bytes);
-
-/// How the stored picture of a PNG or WebP file is to be turned (EXIF's tag Orientation): 1, as it is, to 8. 1 where
-/// the file says nothing, or nothing that can be read.
+/// EXIF's orientation of a PNG, WebP or JPEG file, 1 (as stored) to 8: from EXIF data or, without an orientation there,
+/// from ImageMagick's raw profiles in a PNG and then from XMP (tiff:Orientation), as Pillow's getexif reads them. 1
+/// where the file has none, or none that can be read.
 int exif_orientation(std::string_view bytes);
+
+/// SamplesPerPixel of a TIFF's first directory; 0 where it has none.
+int tiff_samples(std::string_view bytes);
 
 }  // namespace sfumato

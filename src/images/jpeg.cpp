@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-constexpr std::uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA;
+constexpr std::uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA, kApp1 = 0xE1;
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
   return static_cast<std::uint8_t>(bytes[i]);
@@ -25,6 +25,28 @@ std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
   return bytes.size();
 }
 
+/// Calls `on_segment` with each segment's marker and content. True where the end-of-image marker is reached.
+template <class OnSegment>
+bool walk_segments(std::string_view bytes, const OnSegment& on_segment) {
+  std::size_t at = 2;
+  while (at + 1 < bytes.size()) {
+    const auto marker = byte_at(bytes, at + 1);
+    const bool is_marker = byte_at(bytes, at) == 0xFF && marker != 0x00 && marker != 0xFF;
+    if (!is_marker || stands_alone(marker)) {
+      at += is_marker ? 2 : 1;
+      continue;
+    }
+    if (marker == kEndOfImage) return true;
+    if (at + 3 >= bytes.size()) return false;
+    const auto length = std::size_t{byte_at(bytes, at + 2)} << 8 | byte_at(bytes, at + 3);
+    if (length < 2 || bytes.size() - at - 2 < length) return false;
+    on_segment(marker, bytes.substr(at + 4, length - 2));
+    at += 2 + length;
+    if (marker == kStartOfScan) at = end_of_scan(bytes, at);
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_jpeg(std::string_view bytes) {
@@ -32,20 +54,15 @@ bool is_jpeg(std::string_view bytes) {
 }
 
 bool is_whole_jpeg(std::string_view bytes) {
-  std::size_t at = 2;
-  while (at + 1 < bytes.size()) {
-    if (byte_at(bytes, at) != 0xFF) return false;
-    const auto marker = byte_at(bytes, at + 1);
-    if (marker == kEndOfImage) return true;
-    if (marker == 0xFF || stands_alone(marker)) {
-      at += marker == 0xFF ? 1 : 2;
-      continue;
-    }
-    if (at + 3 >= bytes.size()) return false;
-    at += 2 + (std::size_t{byte_at(bytes, at + 2)} << 8 | byte_at(bytes, at + 3));
-    if (marker == kStartOfScan) at = end_of_scan(bytes, at);
-  }
-  return false;
+  return walk_segments(bytes, [](std::uint8_t, std::string_view) {});
+}
+
+std::vector<std::string_view> jpeg_app1_segments(std::string_view bytes) {
+  std::vector<std::string_view> found;
+  walk_segments(bytes, [&](std::uint8_t marker, std::string_view content) {
+    if (marker == kApp1) found.push_back(content);
+  });
+  return found;
 }
 
 }  // namespace sfumato

@@ -2,6 +2,7 @@
 
 #include <png.h>
 
+#include <bit>
 #include <cstring>
 #include <ostream>
 #include <stdexcept>
@@ -13,10 +14,13 @@
 namespace sfumato {
 namespace {
 
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
+
 // libpng reports by longjmp: the functions that call it hold no C++ object whose destructor a jump would skip, and
 // leave the message in `Stream::error`.
 struct Stream {
-  std::string bytes;
+  std::string bytes{};        ///< what was written
+  std::string_view source{};  ///< what is read
   std::size_t position = 0;
   char error[128] = "";
 };
@@ -37,8 +41,8 @@ void on_flush(png_structp) {}
 
 void consume(png_structp png, png_bytep data, png_size_t size) {
   auto* stream = static_cast<Stream*>(png_get_io_ptr(png));
-  if (stream->bytes.size() - stream->position < size) png_error(png, "the file is truncated");
-  std::memcpy(data, stream->bytes.data() + stream->position, size);
+  if (stream->source.size() - stream->position < size) png_error(png, "the file is truncated");
+  std::memcpy(data, stream->source.data() + stream->position, size);
   stream->position += size;
 }
 
@@ -76,12 +80,47 @@ bool write_rows(Stream& stream, const Picture& picture, std::vector<png_text>& c
   return true;
 }
 
-/// Reads up to the pixels; `chunks` and `count` then point into `info`.
-bool read_header(Stream& stream, png_structp png, png_infop info, png_textp* chunks, int* count) {
+/// libpng's two structs for reading from a stream.
+struct Reader {
+  explicit Reader(Stream& stream)
+      : png(png_create_read_struct(PNG_LIBPNG_VER_STRING, &stream, on_error, on_warning)),
+        info(png_create_info_struct(png)) {}
+  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  png_structp png;
+  png_infop info;
+};
+
+[[noreturn]] void fail(const Stream& stream) {
+  throw std::runtime_error(stream.error);
+}
+
+/// Reads up to the pixels.
+bool read_header(Stream& stream, png_structp png, png_infop info) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_set_read_fn(png, &stream, consume);
   png_read_info(png, info);
-  png_get_text(png, info, chunks, count);
+  return true;
+}
+
+/// Every kind of pixel becomes RGBA of 8 or 16 bits, in the order of this machine's bytes.
+bool expand(png_structp png, png_infop info) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_expand(png);
+  png_set_gray_to_rgb(png);
+  png_set_add_alpha(png, 0xFFFF, PNG_FILLER_AFTER);
+  if constexpr (std::endian::native == std::endian::little) png_set_swap(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+  return true;
+}
+
+bool read_rows(png_structp png, std::vector<png_bytep>& rows) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_read_image(png, rows.data());
+  png_read_end(png, nullptr);
   return true;
 }
 
@@ -108,24 +147,39 @@ void write_png(const std::filesystem::path& path, const torch::Tensor& image, co
   write_file_atomically(path, [&](std::ostream& out) { out << bytes; });
 }
 
-TextChunks read_png_texts(const std::filesystem::path& path) {
-  Stream stream;
-  stream.bytes = read_file(path);
-  if (stream.bytes.compare(0, 8, "\x89PNG\r\n\x1A\n") != 0)
-    throw std::runtime_error("'" + path.string() + "' is not a PNG file");
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &stream, on_error, on_warning);
-  png_infop info = png_create_info_struct(png);
+bool is_png(std::string_view bytes) {
+  return bytes.starts_with("\x89PNG\r\n\x1A\n");
+}
+
+torch::Tensor decode_png(std::string_view bytes) {
+  Stream stream{.source = bytes};
+  const Reader reader(stream);
+  std::vector<png_bytep> rows;
+  if (!read_header(stream, reader.png, reader.info) || !expand(reader.png, reader.info)) fail(stream);
+  const std::int64_t height = png_get_image_height(reader.png, reader.info);
+  const std::int64_t width = png_get_image_width(reader.png, reader.info);
+  if (height * width > kMostPixels) throw std::runtime_error("more pixels than 2^30");
+  const bool wide = png_get_bit_depth(reader.png, reader.info) == 16;
+  auto pixels = torch::empty({height, width, 4}, wide ? torch::kUInt16 : torch::kUInt8);
+  auto* data = static_cast<png_bytep>(pixels.data_ptr());
+  for (std::int64_t row = 0; row < height; ++row) rows.push_back(data + row * width * (wide ? 8 : 4));
+  if (!read_rows(reader.png, rows)) fail(stream);
+  return pixels.to(torch::kFloat32) / (wide ? 65535 : 255);
+}
+
+TextChunks png_texts(std::string_view bytes) {
+  Stream stream{.source = bytes};
+  const Reader reader(stream);
+  if (!read_header(stream, reader.png, reader.info)) fail(stream);
   png_textp chunks = nullptr;
   int count = 0;
-  const bool read = read_header(stream, png, info, &chunks, &count);
+  png_get_text(reader.png, reader.info, &chunks, &count);
   TextChunks texts;
-  for (int i = 0; read && i < count; ++i) {
+  for (int i = 0; i < count; ++i) {
     const bool utf8 = chunks[i].compression >= PNG_ITXT_COMPRESSION_NONE;
     const std::string text(chunks[i].text, utf8 ? chunks[i].itxt_length : chunks[i].text_length);
     texts.emplace_back(chunks[i].key, utf8 ? text : utf8_from_latin1(text));
   }
-  png_destroy_read_struct(&png, &info, nullptr);
-  if (!read) throw std::runtime_error("cannot read '" + path.string() + "': " + stream.error);
   return texts;
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,8 +21,14 @@ std::string encode_png(const torch::Tensor& image, const TextChunks& texts = {})
 /// encode_png into a file, atomically (core/files.h).
 void write_png(const std::filesystem::path& path, const torch::Tensor& image, const TextChunks& texts = {});
 
-/// The text chunks before a PNG's pixels (tEXt, zTXt, iTXt). Throws std::runtime_error naming `path` where it cannot
-/// be read or is no PNG.
-TextChunks read_png_texts(const std::filesystem::path& path);
+/// Whether the bytes begin as a PNG file does.
+bool is_png(std::string_view bytes);
+
+/// Pixels of a PNG of any kind as float32 RGBA [H, W, 4] in [0, 1]: palettes, grey, 1 to 16 bits, interlaced, and every
+/// kind of transparency (alpha, tRNS). Throws std::runtime_error with libpng's reason.
+torch::Tensor decode_png(std::string_view bytes);
+
+/// Text chunks before a PNG's pixels (tEXt, zTXt, iTXt). Throws std::runtime_error with libpng's reason.
+TextChunks png_texts(std::string_view bytes);
 
 }  // namespace sfumato

@@ -3,13 +3,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <opencv2/imgcodecs.hpp>
 #include <stdexcept>
 
 #include "core/files.h"
+#include "core/number_text.h"
 #include "images/exif.h"
+#include "images/gif.h"
 #include "images/jpeg.h"
+#include "images/png.h"
+#include "images/webp.h"
 
 namespace sfumato {
 namespace {
@@ -40,56 +46,110 @@ class SilencedStderr {
   int saved_;
 };
 
-/// By EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both ways or upside down.
-cv::Mat turned(cv::Mat picture, int orientation) {
-  constexpr int kSideways = 1, kBothWays = -1, kUpsideDown = 0;
-  if (orientation > 4) cv::transpose(picture, picture);
+/// A picture [H, W, C] turned by EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both
+/// ways or upside down.
+torch::Tensor turned(torch::Tensor picture, int orientation) {
+  if (orientation > 4) picture = picture.transpose(0, 1);
   const int kind = (orientation - 1) % 4;
-  if (kind > 0) cv::flip(picture, picture, kind == 1 ? kSideways : kind == 2 ? kBothWays : kUpsideDown);
-  return picture;
+  if (kind == 1) return picture.flip(1);
+  if (kind == 2) return picture.flip({0, 1});
+  return kind == 3 ? picture.flip(0) : picture;
 }
 
-bool has_alpha(const cv::Mat& picture) {
-  return picture.channels() == 4 || picture.channels() == 2;
-}
-
-/// As it is to be seen. OpenCV turns neither a picture asked for as stored, as only alpha is to be had, nor a WebP.
-/// Empty where it cannot be decoded.
-cv::Mat decode(const std::string& bytes) {
+/// Decoded by OpenCV, as it is stored; empty where it cannot be. A TIFF is turned by its own orientation.
+cv::Mat decode_mat(std::string_view bytes) {
   const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
   const SilencedStderr silenced;
   try {
-    const auto stored = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
-    if (stored.empty()) return stored;
-    if (has_alpha(stored) || is_webp(bytes)) return turned(stored, exif_orientation(bytes));
-    return cv::imdecode(buffer, cv::IMREAD_ANYCOLOR | cv::IMREAD_ANYDEPTH);
+    const auto mat = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    return mat.isContinuous() ? mat : mat.clone();
   } catch (const cv::Exception&) {
     return {};
   }
 }
 
-bool is_tiff(const std::string& bytes) {
+/// [H, W, C] with OpenCV's order of channels, in [0, 1].
+torch::Tensor unit_range(const cv::Mat& mat) {
+  const std::vector<std::int64_t> shape = {mat.rows, mat.cols, mat.channels()};
+  void* data = mat.data;
+  if (mat.depth() == CV_8U) return torch::from_blob(data, shape, torch::kUInt8).to(torch::kFloat32) / 255;
+  if (mat.depth() == CV_16U) return torch::from_blob(data, shape, torch::kUInt16).to(torch::kFloat32) / 65535;
+  if (mat.depth() != CV_32F && mat.depth() != CV_64F) throw std::runtime_error("unknown kind of pixels");
+  const auto dtype = mat.depth() == CV_32F ? torch::kFloat32 : torch::kFloat64;
+  const auto values = torch::from_blob(data, shape, dtype).to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+  const auto least = values.min().item<float>(), most = values.max().item<float>();
+  if (!(least >= 0 && most <= 1))
+    throw std::runtime_error("floating-point pixels from " + number_text(least) + " to " + number_text(most) +
+                             ", expected 0 to 1");
+  return values;
+}
+
+bool is_tiff(std::string_view bytes) {
   return bytes.starts_with("II*") || bytes.starts_with("MM");
 }
 
-/// [H, W, C] with OpenCV's channel order, in [0, 1].
-torch::Tensor unit_range(const cv::Mat& picture) {
-  const std::vector<std::int64_t> shape = {picture.rows, picture.cols, picture.channels()};
-  void* data = picture.data;
-  if (picture.depth() == CV_8U) return torch::from_blob(data, shape, torch::kUInt8).to(torch::kFloat32) / 255;
-  if (picture.depth() == CV_16U) return torch::from_blob(data, shape, torch::kUInt16).to(torch::kFloat32) / 65535;
-  if (picture.depth() == CV_32F) return torch::from_blob(data, shape, torch::kFloat32).clamp(0, 1);
-  return {};
+/// The largest value of a binary PGM or PPM ("P5 WIDTH HEIGHT MAXIMUM", with comments), by which OpenCV does not scale;
+/// 0 of other files.
+int netpbm_maximum(std::string_view bytes) {
+  if (!bytes.starts_with("P5") && !bytes.starts_with("P6")) return 0;
+  std::size_t at = 2;
+  int value = 0;
+  for (int numbers = 0; numbers < 3; ++numbers) {
+    at = std::min(bytes.find_first_not_of(" \t\r\n", at), bytes.size());
+    for (; at < bytes.size() && bytes[at] == '#'; at = std::min(bytes.find_first_not_of(" \t\r\n", at), bytes.size()))
+      at = std::min(bytes.find('\n', at), bytes.size());
+    const auto [stopped, error] = std::from_chars(bytes.data() + at, bytes.data() + bytes.size(), value);
+    if (error != std::errc()) return 0;
+    at = static_cast<std::size_t>(stopped - bytes.data());
+  }
+  return value;
 }
 
-/// [H, W, C] grey, grey and alpha, BGR or BGRA in [0, 1] as [H, W, 3] RGB on a ground from black, 0, to white, 1.
-/// libtiff multiplies alpha into the colors unless the file leaves open what its alpha is; none is then above its
-/// alpha.
+/// What OpenCV reads, as [H, W, 3 or 4] RGB or RGBA in [0, 1].
+torch::Tensor decode_by_opencv(std::string_view bytes) {
+  const auto mat = decode_mat(bytes);
+  if (mat.empty()) throw std::runtime_error("not a picture in a known format, or damaged");
+  auto unit = unit_range(mat);
+  if (const int most = netpbm_maximum(bytes); most > 0)
+    unit = (unit * ((mat.depth() == CV_8U ? 255.0 : 65535.0) / most)).clamp(0, 1);
+  const auto channels = unit.size(2);
+  if (channels <= 2) {
+    if (is_tiff(bytes) && tiff_samples(bytes) == 2)  // OpenCV leaves its alpha out
+      throw std::runtime_error("a TIFF of grey with alpha is not supported; save it as a PNG");
+    return unit.slice(2, 0, 1).repeat({1, 1, 3});
+  }
+  const auto colors = unit.slice(2, 0, 3).flip(2);
+  return channels == 4 ? torch::cat({colors, unit.slice(2, 3)}, 2) : colors;
+}
+
+torch::Tensor decode_webp_frame(const WebpFrame& frame) {
+  auto pixels = decode_by_opencv(frame.file);
+  if (pixels.size(2) == 3) pixels = torch::cat({pixels, torch::ones_like(pixels.slice(2, 0, 1))}, 2);
+  auto canvas = torch::zeros({frame.height, frame.width, 4});
+  const auto place =
+      canvas.slice(0, frame.top, frame.top + pixels.size(0)).slice(1, frame.left, frame.left + pixels.size(1));
+  if (place.sizes() != pixels.sizes()) throw std::runtime_error("damaged WebP: a frame beyond its canvas");
+  place.copy_(pixels);
+  return canvas;
+}
+
+/// The picture as it is stored: [H, W, 3 or 4] in [0, 1].
+torch::Tensor decode(std::string_view bytes) {
+  if (bytes.empty()) throw std::runtime_error("the file is empty");
+  if (is_png(bytes)) return decode_png(bytes);
+  if (is_gif(bytes)) return decode_gif(bytes);
+  if (const auto frame = first_webp_frame(bytes); is_webp(bytes) && !frame.file.empty())
+    return decode_webp_frame(frame);
+  if (is_jpeg(bytes) && !is_whole_jpeg(bytes)) throw std::runtime_error("truncated JPEG");
+  return decode_by_opencv(bytes);
+}
+
+/// [H, W, 3] RGB of RGB or RGBA [H, W, C] in [0, 1] on a ground from black, 0, to white, 1. libtiff multiplies alpha
+/// into the colors unless the file leaves open what its alpha is; none is then above its alpha.
 torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) {
-  const auto channels = picture.size(2);
-  const auto colors = picture.slice(2, 0, channels <= 2 ? 1 : 3).flip(2).expand({-1, -1, 3});
-  if (channels == 1 || channels == 3) return colors;
-  const auto alpha = picture.slice(2, channels - 1);
+  const auto colors = picture.slice(2, 0, 3);
+  if (picture.size(2) == 3) return colors;
+  const auto alpha = picture.slice(2, 3);
   const bool multiplied = is_tiff && (colors <= alpha).all().item<bool>();
   return (multiplied ? colors : colors * alpha) + ground * (1 - alpha);
 }
@@ -97,16 +157,11 @@ torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) 
 /// [H, W, 3] RGB in [0, 1].
 torch::Tensor read_rgb(const std::filesystem::path& path, double ground) {
   const auto bytes = read_file(path);
-  const auto quoted = "'" + path.string() + "'";
-  if (bytes.empty()) throw std::runtime_error("cannot read " + quoted + ": the file is empty");
-  if (is_jpeg(bytes) && !is_whole_jpeg(bytes)) throw std::runtime_error("cannot read " + quoted + ": truncated JPEG");
-  auto picture = decode(bytes);
-  if (picture.empty())
-    throw std::runtime_error("cannot read " + quoted + ": not a picture in a known format, or damaged");
-  if (!picture.isContinuous()) picture = picture.clone();
-  const auto unit = unit_range(picture);
-  if (!unit.defined()) throw std::runtime_error("cannot read " + quoted + ": unknown kind of pixels");
-  return rgb_on(ground, unit, is_tiff(bytes)).clone();  // `unit` may lie in OpenCV's memory
+  try {
+    return rgb_on(ground, turned(decode(bytes), exif_orientation(bytes)), is_tiff(bytes));
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error("cannot read '" + path.string() + "': " + error.what());
+  }
 }
 
 }  // namespace

@@ -25,6 +25,10 @@ Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, C
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
+  if (circular && options_.padding > 0) {
+    const std::vector<std::int64_t> sides(4, options_.padding);
+    return torch::conv2d(at::pad(x, sides, "circular"), weight, bias, options_.stride);
+  }
   const auto kernel = weight.size(2);
   const bool keeps_size = options_.stride == 1 && 2 * options_.padding == kernel - 1;
   if (keeps_size && kernel == 3 && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);

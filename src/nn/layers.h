@@ -30,6 +30,7 @@ class Conv2dImpl : public torch::nn::Module {
   Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options = {});
   torch::Tensor forward(const torch::Tensor& x);
   torch::Tensor weight, bias;
+  bool circular = false;  ///< pads with the opposite edge; see CircularPadding
 
  private:
   ConvOptions options_;

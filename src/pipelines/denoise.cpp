@@ -221,12 +221,6 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
   return std::max(pixels - pixels % factor, factor);
 }
 
-NoiseSource noise_of(const Request& request) {
-  std::vector<std::uint64_t> seeds;
-  for (std::int64_t k = 0; k < request.batch_count; ++k) seeds.push_back(request.seed + static_cast<std::uint64_t>(k));
-  return NoiseSource(seeds, parse_rng(request.rng));
-}
-
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
   config.sigma_schedule = request.schedule;
@@ -242,7 +236,9 @@ bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated
   const auto refiner = told_refiner(model, request, denoising, course);
   const auto refined = steps_of_refiner(denoising.steps, request.refiner, model.schedule.num_train_timesteps());
   const Denoiser denoiser = [&](const torch::Tensor& x, const Level& level) {
-    return refiner && refined.at(course.step()) ? (*refiner)(x, level) : base(x, level);
+    auto estimate = refiner && refined.at(course.step()) ? (*refiner)(x, level) : base(x, level);
+    if (model.on_estimate) model.on_estimate(estimate.x0);
+    return estimate;
   };
   bool ended = false;
   StepPacer pacer(model.placement.device);

@@ -7,7 +7,9 @@
 #include "core/random.h"
 #include "diffusion/samplers.h"
 #include "diffusion/steps.h"
+#include "pipelines/first_noise.h"
 #include "pipelines/generate.h"
+#include "pipelines/seamless.h"
 
 // What the pipelines of generate.h share.
 
@@ -19,9 +21,6 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
 /// A side of an image, rounded down to what the VAE takes, as diffusers' VaeImageProcessor does; one latent pixel where
 /// that would leave nothing.
 std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor);
-
-/// One a picture of the request: seed, seed + 1, ...
-NoiseSource noise_of(const Request& request);
 
 /// The model's own, but for what the request has to say; align_your_steps is that of the model's family.
 Schedule schedule_of(const StableDiffusion& model, const Request& request);

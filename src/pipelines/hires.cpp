@@ -69,11 +69,12 @@ bool run_second_pass(const StableDiffusion& model, const SecondPass& pass, Gener
   auto noise = noise_of(pass.request);
   const auto latents = enlarged(model, pass, generated.latents, noise);
   if (pass.steps.empty()) return generated.latents = latents, true;
-  const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), pass.steps.front().from),
-                            .steps = pass.steps,
-                            .all = pass.all,
-                            .noise = noise,
-                            .beside = beside_without_mask(model, latents)};
+  const Denoising denoising{
+      .start = add_noise(latents, first_noise_like(latents, pass.request, noise), pass.steps.front().from),
+      .steps = pass.steps,
+      .all = pass.all,
+      .noise = noise,
+      .beside = beside_without_mask(model, latents)};
   Generated second{.request = pass.request};  // its warnings are the first pass's again
   const bool whole = denoise(model, denoising, second, on_step);
   generated.latents = second.latents;

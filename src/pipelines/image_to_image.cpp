@@ -60,10 +60,11 @@ Generated image_to_image(const StableDiffusion& model, const Request& asked, con
   refuse_edits(model, request);
   const auto all = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
   const auto steps = last_steps(all, request.steps, request.strength);
+  const Seamless seamless(model, request);
   auto noise = noise_of(request);
   const auto latents = encode(model, resized, noise);
   if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};
-  const Denoising denoising{.start = add_noise(latents, noise.draw_like(latents), steps.front().from),
+  const Denoising denoising{.start = add_noise(latents, first_noise_like(latents, request, noise), steps.front().from),
                             .steps = steps,
                             .all = all,
                             .noise = noise,

@@ -59,7 +59,7 @@ Draws draw(const StableDiffusion& model, const Request& request, const Canvas& c
   if (!takes_mask(model) || request.strength < 1) draws.latents = encode(model, canvas.image, noise);
   const std::vector<std::int64_t> shape = {model.vae->config().latent_channels, canvas.latent.size(2),
                                            canvas.latent.size(3)};
-  draws.noise = noise.draw(shape).to(model.placement.device);
+  draws.noise = first_noise(request, noise, shape).to(model.placement.device);
   // The reference encodes the masked image for every model; one that is not told of it needs the draw alone, so that
   // what a sampler draws later is the same.
   if (takes_mask(model))
@@ -119,6 +119,7 @@ Generated inpaint(const StableDiffusion& model, const Request& asked, const Mask
   const torch::NoGradGuard no_gradients;
   Generated generated{.request = sized(model, asked, given.image)};
   refuse_edits(model, generated.request);
+  const Seamless seamless(model, generated.request);
   const auto& how = generated.request.inpaint;
   const MaskedImage masked{given.image, prepared_mask(given, how)};
   if (masked.mask.max().item<float>() == 0) refuse_empty(how);

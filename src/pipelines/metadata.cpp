@@ -1,8 +1,10 @@
 #include "pipelines/metadata.h"
 
+#include <fstream>
 #include <stdexcept>
 
 #include "core/number_text.h"
+#include "core/sha256.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "pipelines/upscalers.h"
@@ -17,6 +19,32 @@ std::string file_name(const std::string& path) {
   const auto name = std::filesystem::path(path).filename().string();
   if (name.find_first_of(",:\n") == std::string::npos) return name;
   return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// <lora:NAME:WEIGHT> of each LoRA, also of one that --lora named.
+std::string lora_tags(const Additions& additions) {
+  std::string tags;
+  for (const auto& lora : additions.loras) {
+    tags += (tags.empty() ? "<lora:" : " <lora:") + lora.path.stem().string() + ":";
+    if (lora.text_encoder_weight) tags += number_text(*lora.text_encoder_weight) + ":";
+    tags += number_text(lora.weight) + ">";
+  }
+  return tags;
+}
+
+/// The prompt with its LoRAs, as the web UI keeps them. A comment would hide what stands behind it.
+std::string prompt_with_tags(const PictureRecord& record) {
+  const auto tags = lora_tags(record.additions);
+  const auto& prompt = record.request.prompt;
+  if (tags.empty() || prompt.empty()) return prompt + tags;
+  return prompt.find('#') == std::string::npos ? prompt + " " + tags : tags + " " + prompt;
+}
+
+/// `, KEY: "NAME: HASH, NAME: HASH"`; nothing without files.
+std::string hash_list(const std::string& key, const std::vector<std::pair<std::string, std::string>>& hashes) {
+  std::string list;
+  for (const auto& [name, hash] : hashes) list += (list.empty() ? "" : ", ") + name + ": " + hash;
+  return list.empty() ? "" : ", " + key + ": \"" + list + "\"";
 }
 
 /// Of inpainting, in the web UI's words.
@@ -59,16 +87,33 @@ std::string schedule_type(const std::string& schedule) {
   return ", Schedule type: " + find_sigma_schedule(schedule).label;
 }
 
+std::string variation(const Request& request) {
+  if (request.subseed_strength == 0) return "";
+  return ", Variation seed: " + std::to_string(request.subseed) +
+         ", Variation seed strength: " + number_text(request.subseed_strength);
+}
+
+std::string file_hash(const std::filesystem::path& path, bool skips_header) {
+  constexpr std::size_t kDigits = 12, kLength = 8;
+  std::uint64_t begin = 0;
+  if (skips_header && path.extension() == ".safetensors") {
+    std::ifstream in(path, std::ios::binary);
+    in.read(reinterpret_cast<char*>(&begin), kLength);
+    begin += kLength;
+  }
+  return sha256_of_file(path, begin).substr(0, kDigits);
+}
+
 /// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
-  auto text = request.prompt + "\n";
+  auto text = prompt_with_tags(record) + "\n";
   if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
     text += "Negative prompt: " + negative + "\n";
   text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
           schedule_type(request.schedule) + ", CFG scale: " + number_text(request.guidance_scale) +
-          ", Seed: " + std::to_string(request.seed) + ", Size: " + std::to_string(request.width) + "x" +
-          std::to_string(request.height) + ", Model: " + file_name(record.model);
+          ", Seed: " + std::to_string(request.seed) + variation(request) + ", Size: " + std::to_string(request.width) +
+          "x" + std::to_string(request.height) + ", Model: " + file_name(record.model);
   if (!record.vae.empty()) text += ", VAE: " + file_name(record.vae);
   if (!request.image.empty()) text += ", Denoising strength: " + number_text(request.strength);
   if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
@@ -79,10 +124,22 @@ std::string parameters(const PictureRecord& record) {
   if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
   text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
   if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);
-  return text + control_parameters(request) + ", Version: sfumato";
+  if (request.tiling) text += ", Tiling: True";
+  return text + hash_list("Lora hashes", record.hashes.loras) + hash_list("TI hashes", record.hashes.embeddings) +
+         control_parameters(request) + ", Version: sfumato";
 }
 
 }  // namespace
+
+AdditionHashes hashes_of(const Additions& additions) {
+  AdditionHashes hashes;
+  const auto is_file = [](const std::filesystem::path& path) { return std::filesystem::is_regular_file(path); };
+  for (const auto& lora : additions.loras)
+    if (is_file(lora.path)) hashes.loras.emplace_back(lora.path.stem().string(), file_hash(lora.path, true));
+  for (const auto& path : additions.embeddings)
+    if (is_file(path)) hashes.embeddings.emplace_back(path.stem().string(), file_hash(path, false));
+  return hashes;
+}
 
 TextChunks to_text_chunks(const PictureRecord& record) {
   nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
@@ -95,8 +152,14 @@ TextChunks to_text_chunks(const PictureRecord& record) {
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
+bool has_record(const std::filesystem::path& path) {
+  for (const auto& [keyword, text] : read_image_texts(path))
+    if (keyword == kKeyword) return true;
+  return false;
+}
+
 PictureRecord read_record(const std::filesystem::path& path) {
-  for (const auto& [keyword, text] : read_png_texts(path)) {
+  for (const auto& [keyword, text] : read_image_texts(path)) {
     if (keyword != kKeyword) continue;
     try {
       const auto json = Json::parse(text);

@@ -143,8 +143,7 @@ void check_hires(const Request& request, const ModelLimits& limits) {
 }  // namespace
 
 void validate(const Request& request, const ModelLimits& limits) {
-  check_text("prompt", request.prompt);
-  if (request.negative_prompt) check_text("negative prompt", *request.negative_prompt);
+  validate_prompts(request);
   check_prompt_syntax(request.prompt_syntax);
   check_side("width", request.width, limits.vae_scale_factor);
   check_side("height", request.height, limits.vae_scale_factor);
@@ -154,6 +153,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
   for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
   check_range("eta", request.eta, 1);
+  check_range("subseed strength", request.subseed_strength, 1);
   parse_rng(request.rng);
   check_noise(request);
   validate_batch_count(request);
@@ -163,6 +163,17 @@ void validate(const Request& request, const ModelLimits& limits) {
   for (const auto& unit : request.controls) validate(unit);
   check_refiner(request.refiner);
   check_hires(request, limits);
+}
+
+void validate_prompts(const Request& request) {
+  check_text("prompt", request.prompt);
+  if (request.negative_prompt) check_text("negative prompt", *request.negative_prompt);
+}
+
+Request part_of_batch(Request request, std::int64_t first, std::int64_t count) {
+  (request.subseed_strength > 0 ? request.subseed : request.seed) += static_cast<std::uint64_t>(first);
+  request.batch_count = count;
+  return request;
 }
 
 void validate_batch_count(const Request& request) {

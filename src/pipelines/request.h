@@ -61,12 +61,18 @@ struct Request {
   double eta = 0;
   /// Image k of the batch has seed + k.
   std::uint64_t seed = 0;
+  /// Another seed, whose noise is mixed into the first noise by a part of 0 to 1: AUTOMATIC1111's variation seed. With
+  /// a part above 0, image k of the batch has `seed` itself and subseed + k.
+  std::uint64_t subseed = 0;
+  double subseed_strength = 0;
   /// Whose random numbers a seed stands for: "cpu" or "cuda" (core/random.h).
   std::string rng = "cpu";
   /// What the noise of a sampler's steps comes of: a name of Sampler::noise (diffusion/samplers.h); "" takes the
   /// sampler's usual one.
   std::string noise{};
   std::int64_t batch_count = 1;
+  /// Whether the image joins its own copies without a seam: convolutions of UNet and VAE pad with the opposite edge.
+  bool tiling = false;
   /// Path of the initial image; "" is text to image.
   std::string image{};
   /// How much of the initial image is made anew, 0 to 1.
@@ -141,6 +147,12 @@ Request request_from_json(const Json& json);
 
 /// Throws std::invalid_argument that names the value and what was expected.
 void validate(const Request& request, const ModelLimits& limits);
+
+/// validate's checks of the prompts alone, which need no model.
+void validate_prompts(const Request& request);
+
+/// The request for `count` images of its batch from image `first` on.
+Request part_of_batch(Request request, std::int64_t first, std::int64_t count);
 
 /// validate's check of batch_count alone, which needs no model.
 void validate_batch_count(const Request& request);

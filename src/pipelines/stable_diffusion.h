@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ struct StableDiffusion {
   std::vector<ControlNet> controlnets = {};
   /// That of a request's refiner (load_refiner).
   std::shared_ptr<const StableDiffusion> refiner = {};
+  /// Called with the x0 [N, C, h, w] that each evaluation estimates; may be empty.
+  std::function<void(const torch::Tensor& x0)> on_estimate = {};
 
   /// What of the files was left out, for the user to read.
   std::vector<std::string> warnings = {};

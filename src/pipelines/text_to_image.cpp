@@ -19,7 +19,8 @@ bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps
   const auto factor = model.limits().vae_scale_factor;
   const auto scale = initial_noise_scale(schedule_of(model, request), steps, find_sampler(request.sampler).grid);
   auto noise = noise_of(request);
-  const auto drawn = noise.draw({model.vae->config().latent_channels, request.height / factor, request.width / factor});
+  const auto drawn = first_noise(
+      request, noise, {model.vae->config().latent_channels, request.height / factor, request.width / factor});
   const Denoising denoising{.start = drawn * scale,
                             .steps = steps,
                             .all = steps,
@@ -36,6 +37,7 @@ Generated text_to_image(const StableDiffusion& model, const Request& asked, cons
   Generated generated{.request = completed(model, asked, model.default_height(), model.default_width())};
   refuse_edits(model, generated.request);
   const auto& request = generated.request;
+  const Seamless seamless(model, request);
   const auto steps = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
   const auto second = request.hires.is_on() ? second_pass(model, request) : SecondPass();
   const auto count = steps.size() + second.steps.size();

@@ -16,17 +16,4 @@ cv::Mat decode_bgra(std::string_view bytes) {
   return image;
 }
 
-cv::Mat over_white(const cv::Mat& bgra) {
-  cv::Mat bgr(bgra.size(), CV_8UC3);
-  for (int y = 0; y < bgra.rows; ++y) {
-    for (int x = 0; x < bgra.cols; ++x) {
-      const auto& pixel = bgra.at<cv::Vec4b>(y, x);
-      for (int c = 0; c < 3; ++c) {
-        bgr.at<cv::Vec3b>(y, x)[c] = cv::saturate_cast<uchar>((pixel[c] * pixel[3] + 255 * (255 - pixel[3])) / 255.0);
-      }
-    }
-  }
-  return bgr;
-}
-
 }  // namespace sfumato

@@ -9,7 +9,4 @@ namespace sfumato {
 /// are no readable image.
 cv::Mat decode_bgra(std::string_view bytes);
 
-/// 8-bit BGR of a BGRA image laid over white.
-cv::Mat over_white(const cv::Mat& bgra);
-
 }  // namespace sfumato

@@ -11,20 +11,39 @@
 
 namespace sfumato {
 
-/// A picture's file and its caption.
+/// An image file with its captions, of which there is at least one.
 struct CaptionedFile {
   std::filesystem::path image;
-  std::string caption;
+  std::vector<std::string> captions;
+  /// How often it counts in comparison with the others.
+  std::int64_t repeats = 1;
 };
 
-/// The captioned images of a folder, sorted by name: metadata.jsonl with file_name and text (as Hugging Face's
-/// imagefolder) where there is one, else each image with a .txt of the same name beside it (as kohya's sd-scripts).
-/// Throws std::runtime_error naming the folder, the line or the image without a caption.
-std::vector<CaptionedFile> list_captioned_images(const std::filesystem::path& folder);
+/// The captioned images of a folder.
+struct CaptionedFolder {
+  std::vector<CaptionedFile> files{};
+  /// One line each for the user: what was left out or filled in.
+  std::vector<std::string> notes{};
+};
 
-/// Reads images, scaled so that they cover size x size and cut to their middle; transparency over white. uint8
-/// [M, 3, size, size]. Throws std::runtime_error naming the image that cannot be read.
+/// Lists the captioned images of a folder, sorted by name. With metadata.jsonl or metadata.csv (Hugging Face's
+/// imagefolder): the images that it lists. Otherwise each image with a .txt or .caption of the same name beside it, a
+/// caption a line; and the images of subfolders named REPEATS_CLASS (kohya's sd-scripts), where the class is the
+/// caption of an image without one. Throws std::runtime_error naming the folder, the line or the image without a
+/// caption.
+CaptionedFolder list_captioned_images(const std::filesystem::path& folder);
+
+/// Reads images as read_image does (images/read.h), scaled so that they cover size x size and cut to their middle.
+/// uint8 [K, 3, size, size]. Throws std::runtime_error naming the image that cannot be read.
 torch::Tensor read_squares(const std::vector<CaptionedFile>& files, std::int64_t size,
                            const OnPicture& on_picture = {});
+
+/// Rows of a pack: image `image[i]` has caption `captions[i]`. Every image has rows in proportion to its repeats, and
+/// its captions take turns in them.
+struct CaptionRows {
+  std::vector<std::int64_t> image{};
+  std::vector<std::string> captions{};
+};
+CaptionRows caption_rows(const std::vector<CaptionedFile>& files);
 
 }  // namespace sfumato

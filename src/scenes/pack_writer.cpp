@@ -98,7 +98,10 @@ SceneTensors to_tensors(const std::vector<Scene>& scenes) {
 
 void write_pack(const std::filesystem::path& path, const PackContents& contents, const Tokenizer& tokenizer) {
   const bool composed = contents.cutouts.defined();
-  const auto count = composed ? contents.scenes.items.size(0) : contents.images.size(0);
+  const bool indexed = contents.image_indices.defined();
+  const auto count = composed  ? contents.scenes.items.size(0)
+                     : indexed ? contents.image_indices.size(0)
+                               : contents.images.size(0);
   if (count != static_cast<std::int64_t>(contents.captions.size())) {
     throw std::invalid_argument(std::to_string(count) + " pictures and " + std::to_string(contents.captions.size()) +
                                 " captions");
@@ -115,6 +118,7 @@ void write_pack(const std::filesystem::path& path, const PackContents& contents,
     tensors["scenes.background"] = contents.scenes.background;
   } else {
     tensors["images"] = contents.images;
+    if (indexed) tensors["images.index"] = contents.image_indices;
   }
   add_captions(tensors, contents, tokenizer);
   tensors["split.held_out"] = torch::tensor({contents.held_out}, torch::kInt64);

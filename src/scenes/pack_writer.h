@@ -24,7 +24,8 @@ SceneTensors to_tensors(const std::vector<Scene>& scenes);
 struct PackContents {
   torch::Tensor cutouts{};  // uint8 [K, 4, S, S]
   SceneTensors scenes{};
-  torch::Tensor images{};  // uint8 [M, 3, H, W]
+  torch::Tensor images{};         // uint8 [K, 3, H, W]
+  torch::Tensor image_indices{};  // int64 [M], which image a caption belongs to; undefined where M = K, in order
   std::vector<std::string> captions{};
   /// Prompts for sample grids.
   std::vector<std::string> probes{};

@@ -95,6 +95,17 @@ TEST_F(PackFile, ReturnsPicturesAsTheyWerePacked) {
   EXPECT_TRUE(torch::allclose(pack.images(torch::tensor({0, 1})), expected, 0, 1e-6));
 }
 
+TEST_F(PackFile, RefusesPicturesThatAreNotThere) {
+  auto tensors = small_pack();
+  for (const char* name : {"cutouts", "scenes.items", "scenes.background"}) tensors.erase(name);
+  tensors["images"] = torch::zeros({1, 3, 4, 5}, torch::kUInt8);
+  tensors["images.index"] = torch::tensor({0, 0}, torch::kInt64);
+  EXPECT_EQ(refusal(tensors), "accepted");
+  tensors["images.index"] = torch::tensor({0, 1}, torch::kInt64);
+  EXPECT_NE(refusal(tensors).find("'images.index' names a picture that is not there, the file has 1"),
+            std::string::npos);
+}
+
 TEST_F(PackFile, RefusesWhatIsNoPack) {
   write_safetensors(path_, small_pack());
   EXPECT_THROW(Pack{path_}, std::runtime_error);

@@ -6,6 +6,7 @@
 #include "images/exif.h"
 #include "images/jpeg.h"
 #include "images/pixels.h"
+#include "images/png.h"
 #include "images/temporary_folder.h"
 
 namespace sfumato {
@@ -177,6 +178,126 @@ TEST_F(Read, ATiffsAlphaShowsWhiteBehindOnce) {
     EXPECT_NEAR(pixel(image)[0], 1, 0.01) << path;
     EXPECT_NEAR(pixel(image)[1], 2 * (1 - 128.0 / 255) - 1, 0.01) << path;
   }
+}
+
+/// A file of tests/images.
+std::filesystem::path stored(const std::string& name) {
+  return std::filesystem::path(SFUMATO_SOURCE_DIR) / "tests" / "images" / name;
+}
+
+// Each .png is what Pillow 13 decodes of the first frame, converted to RGBA.
+TEST_F(Read, TheFirstFrameOfAGif) {
+  for (const std::string name : {"noise", "interlaced"})
+    EXPECT_TRUE(torch::equal(read_image(stored(name + ".gif")), read_image(stored(name + "_gif.png")))) << name;
+}
+
+TEST_F(Read, TheFirstFrameOfAnAnimatedWebp) {
+  for (const std::string name : {"animated", "animated_lossy"}) {
+    const auto frame = read_image(stored(name + ".webp")), expected = read_image(stored(name + "_webp.png"));
+    ASSERT_EQ(frame.sizes(), expected.sizes());
+    // Alpha times colour is rounded to 8 bits in neither: the pixels are the same bytes.
+    EXPECT_LE((frame - expected).abs().max().item<float>(), 1e-6) << name;
+  }
+}
+
+TEST_F(Read, ADamagedGifIsRefused) {
+  std::ifstream file(stored("noise.gif"), std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(file)), {});
+  for (const std::size_t size : {10U, 500U, 800U, 3000U}) {
+    std::ofstream(folder_ / "a.gif", std::ios::binary) << whole.substr(0, size);
+    EXPECT_NE(complaint(folder_ / "a.gif").find("GIF"), std::string::npos) << size;
+  }
+}
+
+// Grey of 8 bits, 64 x 64, whose left half has the value that tRNS calls transparent.
+TEST_F(Read, TransparencyOfAGreyPngShowsWhite) {
+  const auto image = read_image(stored("grey_transparency.png"));
+  EXPECT_EQ(image.slice(3, 0, image.size(3) / 2).min().item<float>(), 1);
+  EXPECT_LT(image.slice(3, image.size(3) / 2).max().item<float>(), 1);
+}
+
+// Red on the left, saved with two bytes (CR LF) between two segments, which libjpeg skips.
+TEST_F(Read, BytesBetweenTheSegmentsOfAJpegAreSkipped) {
+  const auto image = read_image(stored("junk_between.jpg"));
+  const auto left = image.slice(3, 0, 16);
+  EXPECT_NEAR(left[0][0].mean().item<float>(), 254 / 127.5 - 1, 0.01);
+  EXPECT_NEAR(left[0][1].mean().item<float>(), -1, 0.01);
+}
+
+TEST_F(Read, FloatingPointPixelsAreThoseOfTheirRange) {
+  for (const auto& [name, type] : {std::pair("a.tif", CV_32FC1), std::pair("a.tif", CV_64FC1),
+                                   std::pair("a.pfm", CV_32FC1), std::pair("a.pfm", CV_32FC3)}) {
+    const auto image = read_image(written(name, cv::Mat(2, 2, type, cv::Scalar::all(0.75))));
+    EXPECT_EQ(image.min().item<float>(), 0.5) << name;
+    EXPECT_EQ(image.max().item<float>(), 0.5) << name;
+    EXPECT_NE(complaint(written(name, cv::Mat(2, 2, type, cv::Scalar::all(200)))).find("200, expected 0 to 1"),
+              std::string::npos)
+        << name;
+  }
+}
+
+TEST_F(Read, NetpbmPixelsAreScaledByTheLargestValue) {
+  for (const auto& [header, pixels] : {std::pair<std::string, std::string>("P5 1 1 100\n", "\x32"),
+                                       {"P6\n# one\n# two\n1 1\n100\n", "\x32\x32\x32"},
+                                       {"P5\n1 1\n4094\n", "\x07\xff"},
+                                       {"P2\n1 1\n100\n", "50\n"}}) {
+    std::ofstream(folder_ / "a.pnm", std::ios::binary) << header << pixels;
+    EXPECT_NEAR(read_image(folder_ / "a.pnm")[0][0].item<float>(), 0, 0.005) << header;  // 127 of 255 in P2
+  }
+}
+
+TEST_F(Read, ATiffWhoseAlphaOpencvWouldLeaveOutIsRefused) {
+  EXPECT_NE(complaint(stored("grey_alpha.tif")).find("grey with alpha"), std::string::npos);
+}
+
+/// Of EXIF in hexadecimal digits, as ImageMagick writes it into a PNG.
+std::string raw_profile(const std::string& name, const std::string& bytes) {
+  std::string digits;
+  for (const unsigned char byte : bytes) {
+    if (digits.size() % 73 == 72) digits += '\n';
+    for (const int half : {byte >> 4, byte & 15}) digits += "0123456789abcdef"[half];
+  }
+  return "\n" + name + "\n      " + std::to_string(bytes.size()) + "\n" + digits + "\n";
+}
+
+const std::string kXmp = R"(<x:xmpmeta><rdf:Description dc:title="é 猫" tiff:Orientation="6"/></x:xmpmeta>)";
+
+TEST_F(Turned, APngByXmpOrARawProfile) {
+  auto image = -torch::ones({1, 3, 16, 32});
+  image.slice(3, 0, 16).fill_(1);
+  const std::string exif("Exif\0\0", 6);
+  for (const auto& [keyword, text] :
+       TextChunks{{"Raw profile type exif", raw_profile("exif", kTurned)},
+                  {"Raw profile type exif", raw_profile("exif", exif + kTurned)},
+                  {"Raw profile type APP1", raw_profile("generic profile", exif + kTurned)},
+                  {"Raw profile type xmp", raw_profile("xmp", kXmp)},
+                  {"XML:com.adobe.xmp", kXmp},
+                  {"XML:com.adobe.xmp", "<tiff:Orientation>6</tiff:Orientation>"}})
+    expect_turned("a.png", encode_png(image, {{keyword, text}}));
+}
+
+TEST_F(Turned, AWebpByXmp) {
+  const auto simple = half_white(".webp", CV_8UC3);
+  auto body = "WEBPVP8X" + bytes_of(10, false) + '\x04' + std::string(3, '\0') + bytes_of(31, false).substr(0, 3) +
+              bytes_of(15, false).substr(0, 3) + simple.substr(12) + "XMP " +
+              bytes_of(static_cast<std::uint32_t>(kXmp.size()), false) + kXmp + std::string(kXmp.size() % 2, '\0');
+  expect_turned("a.webp", "RIFF" + bytes_of(static_cast<std::uint32_t>(body.size()), false) + body);
+}
+
+TEST_F(Turned, AJpegByXmpUnlessItsExifDecides) {
+  const auto stored_jpeg = half_white(".jpg", CV_8UC3);
+  const auto app1 = [](const std::string& content) {
+    return std::string("\xFF\xE1") + bytes_of(static_cast<std::uint32_t>(content.size() + 2), true).substr(2) + content;
+  };
+  const auto xmp = app1(std::string("http://ns.adobe.com/xap/1.0/\0", 29) + kXmp);
+  auto upright = kTurned;
+  upright[18] = 1;
+  const auto size = [&](const std::string& segments) {
+    std::ofstream(folder_ / "a.jpg", std::ios::binary) << stored_jpeg.substr(0, 2) + segments + stored_jpeg.substr(2);
+    return read_image(folder_ / "a.jpg").size(2);
+  };
+  EXPECT_EQ(size(xmp), 32);
+  EXPECT_EQ(size(app1(std::string("Exif\0\0", 6) + upright) + xmp), 16);
 }
 
 TEST(Exif, EveryOrientationIsRead) {

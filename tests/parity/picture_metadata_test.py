@@ -61,5 +61,32 @@ class PictureMetadata(Programs):
         self.assertEqual(found.parameter["sampler"], "DDIM")
 
 
+class Exif(Programs):
+    def test_pillow_and_sd_parsers_read_jpeg_and_webp(self):
+        self.makes(TXT2IMG, PROMPT, "-n", NEGATIVE, "-s", "5", "-o", "a.png")
+        expected = Image.open(self.folder / "a.png").info["parameters"]
+        for name in ("a.jpg", "a.webp"):
+            self.makes(TXT2IMG, PROMPT, "-n", NEGATIVE, "-s", "5", "-o", name)
+            with Image.open(self.folder / name) as image:
+                comment = image.getexif().get_ifd(0x8769)[0x9286]
+                self.assertEqual(image.size, (64, 64))
+                image.load()
+            self.assertEqual(comment[:8], b"UNICODE\0")
+            self.assertEqual(comment[8:].decode("utf-16-be"), expected)
+            found = ParserManager().parse(self.folder / name)
+            self.assertEqual([prompt.value for prompt in found.samplers[0].prompts], [PROMPT])
+
+    def test_what_pillow_writes_as_the_web_ui_does(self):
+        text = "a cat 猫\nNegative prompt: a dog\nSteps: 2, Sampler: Euler, CFG scale: 3, Seed: 8, Size: 64x64, RNG: CPU"
+        self.makes(TXT2IMG, "a cat 猫", "-n", "a dog", "--sampler", "euler", "--cfg-scale", "3", "-s", "8", "-o", "a.png")
+        for name in ("w.jpg", "w.webp"):
+            exif = Image.Exif()
+            exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + text.encode("utf-16-be")
+            Image.new("RGB", (8, 8)).save(self.folder / name, exif=exif)
+            self.makes(TXT2IMG, "--from-image", name, "-o", f"of-{name}.png")
+            with Image.open(self.folder / "a.png") as a, Image.open(self.folder / f"of-{name}.png") as b:
+                self.assertEqual(a.tobytes(), b.tobytes())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -62,6 +62,11 @@ CASES = [
     dict(name="edit_closely", model="edit", steps=5, guidance_scale=3.0, seed=52, image_guidance_scale=2.5,
          negative_prompt="a dog", eta=0.4),
     dict(name="edit_unguided", model="edit", steps=4, guidance_scale=1.0, seed=53, image_guidance_scale=1.5),
+    # padding_mode "circular" in every convolution of UNet and VAE.
+    dict(name="tiling", model="clip", steps=4, guidance_scale=3.0, seed=51, height=48, width=64, tiling=True),
+    dict(name="tiling_img2img", model="xl", steps=6, guidance_scale=3.0, seed=52, strength=0.5, tiling=True),
+    dict(name="subseed", model="clip", steps=4, guidance_scale=3.0, seed=53, batch_count=2, subseed=90,
+         subseed_strength=0.3, eta=0.5),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
 ]
 
@@ -273,7 +278,28 @@ def texts(pipeline, case, count, is_xl):
     return dict(prompt=[PROMPT] * count, negative_prompt=[negative or ""] * count)
 
 
+def varied(case, shape):
+    """The noise of a seed turned by a part of the angle towards that of each subseed, column by column of a channel."""
+    normal = lambda seed: torch.randn(shape, generator=torch.Generator().manual_seed(seed)).double()
+    latents = []
+    for k in range(case.get("batch_count", 1)):
+        low, high = normal(case["seed"]), normal(case["subseed"] + k)
+        angle = torch.acos(torch.nn.functional.cosine_similarity(low, high, dim=1)).unsqueeze(1)
+        part = case["subseed_strength"]
+        latents.append((torch.sin((1 - part) * angle) * low + torch.sin(part * angle) * high) / torch.sin(angle))
+    return torch.stack(latents).float()
+
+
+def make_circular(network):
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.padding_mode = "circular"
+
+
 def run(pipeline, case, image):
+    if case.get("tiling"):
+        make_circular(pipeline.unet)
+        make_circular(pipeline.vae)
     if "hires" in case:
         return run_hires(pipeline, case)
     is_xl = isinstance(pipeline, XL)
@@ -290,8 +316,14 @@ def run(pipeline, case, image):
         image=image, image_guidance_scale=case["image_guidance_scale"]) if edits else dict(
         height=case.get("height"), width=case.get("width"), guidance_rescale=case.get("guidance_rescale", 0.0))
     options |= texts(pipeline, case, count, is_xl)
+    seeds = generators(case)
+    if "subseed" in case:
+        seeds = [torch.Generator().manual_seed(case["seed"]) for _ in range(count)]
+        options["latents"] = varied(case, (4, 16, 16))
+        for seed, latents in zip(seeds, options["latents"]):
+            torch.randn(latents.shape, generator=seed)  # the first draw is in the latents already
     pictures, result = recorded(pipeline, num_inference_steps=case["steps"], guidance_scale=case["guidance_scale"],
-                                eta=case.get("eta", 0.0), output_type="np", generator=generators(case), **options)
+                                eta=case.get("eta", 0.0), output_type="np", generator=seeds, **options)
     return result | {"images": as_tensor(pictures)}
 
 

@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "images/pixels.h"
 #include "parity/pipeline_case.h"
+#include "pipelines/latent_preview.h"
 
 namespace sfumato {
 namespace {
@@ -34,7 +35,7 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                                            "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
                                            "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta",
                                            "hires_latent", "hires_bicubic", "hires_lanczos", "edit", "edit_closely",
-                                           "edit_unguided"),
+                                           "edit_unguided", "tiling", "tiling_img2img", "subseed"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
@@ -101,6 +102,50 @@ TEST(PipelineParityCanFail, AnotherUpscalerOrAStepMoreShows) {
   EXPECT_GT(moved_by("hires_latent", [](Request& request) { request.hires.upscaler = "latent-nearest"; }), 0.01);
   EXPECT_GT(moved_by("hires_latent", [](Request& request) { request.hires.steps += 1; }), 100 * kNetworkTolerance);
   EXPECT_GT(moved_by("hires_lanczos", [](Request& request) { request.hires.upscaler = "nearest"; }), 0.01);
+}
+
+TEST(PipelineParityCanFail, PaddingWithZerosOrAnotherSubseedShows) {
+  EXPECT_GT(moved_by("tiling", [](Request& request) { request.tiling = false; }), 100 * kNetworkTolerance);
+  EXPECT_GT(moved_by("tiling_img2img", [](Request& request) { request.tiling = false; }), 100 * kNetworkTolerance);
+  EXPECT_GT(moved_by("subseed", [](Request& request) { request.subseed += 1; }), 0.01);
+  EXPECT_GT(moved_by("subseed", [](Request& request) { request.subseed_strength = 0.31; }), 10 * kNetworkTolerance);
+}
+
+/// Smooth latents, and what the decoder makes of them at their own size.
+struct Smooth {
+  explicit Smooth(const StableDiffusion& model) {
+    const torch::NoGradGuard no_gradients;
+    const auto coarse = torch::randn({1, 4, 4, 4}, seeded_generator(7), torch::kFloat32);
+    latents = at::upsample_bilinear2d(coarse, std::vector<std::int64_t>{16, 16}, false);
+    colors = at::avg_pool2d(model.vae->decode(model.vae->unscale(latents)), 4);
+  }
+  torch::Tensor latents, colors;
+};
+
+// Of a random decoder, too, a linear function of the channels explains more than a constant does.
+TEST(LatentPreview, IsCloserToTheDecodedImageThanItsMeanColour) {
+  const auto model = load_model("clip");
+  const LatentPreview preview(model);
+  const Smooth smooth(model);
+  const auto image = preview(smooth.latents);
+  ASSERT_EQ(image.sizes(), (std::vector<std::int64_t>{1, 3, 64, 64}));
+  const auto error = [&](const torch::Tensor& colors) {
+    return (colors - smooth.colors).square().mean().item<double>();
+  };
+  const auto mean = smooth.colors.mean({2, 3}, true);
+  EXPECT_LT(error(at::avg_pool2d(image, 4)), 0.8 * error(mean));
+  EXPECT_GT(error(at::avg_pool2d(preview(smooth.latents.flip(1)), 4)), 0.8 * error(mean))
+      << "channels that are mixed up";
+}
+
+TEST(Tiling, BelongsToTheRequestAndNotToTheModel) {
+  const auto test = find_case("tiling");
+  const auto model = load_model(test.model);
+  auto plain = test.request;
+  plain.tiling = false;
+  const auto before = make_pictures(model, plain).images;
+  make_pictures(model, test.request);
+  EXPECT_TRUE(torch::equal(make_pictures(model, plain).images, before));
 }
 
 TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {

@@ -29,7 +29,8 @@ const PictureRecord kRecord = sample_record();
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
-            "a cat\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 64x72, "
+            "a cat <lora:a:0.75> <lora:b:1>\nNegative prompt: a dog\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: "
+            "5, Size: 64x72, "
             "Model: some, VAE: other.safetensors, RNG: CPU, Version: sfumato");
 }
 

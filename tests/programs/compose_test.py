@@ -3,10 +3,14 @@
 import json
 import os
 import pathlib
+import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
 
+IMAGES = pathlib.Path(__file__).parents[1] / "images"
 COMPOSE = pathlib.Path(os.environ["SFUMATO_BUILD_DIR"], "tools", "compose")
 
 LIST = """cat\t\tanimal\tcommon\t\tdrawing:cat.svg\tkitty
@@ -19,6 +23,27 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><rect widt
 def header(path):
     data = path.read_bytes()
     return json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+
+
+def packed(path, name):
+    """The bytes of a tensor."""
+    data, start = path.read_bytes(), 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    begin, end = header(path)[name]["data_offsets"]
+    return data[start + begin:start + end]
+
+
+def captions(path):
+    texts, offsets = packed(path, "captions.bytes"), packed(path, "captions.offsets")
+    offsets = struct.unpack(f"<{len(offsets) // 8}q", offsets)
+    return [texts[a:b].decode() for a, b in zip(offsets, offsets[1:])]
+
+
+def png(depth, color_type, row, *others):
+    """One pixel, `row`, 16 x 16 times."""
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + (row * 16)[:max(2, 2 * depth * len(row))] if depth < 8 else b"\0" + row * 16 for _ in range(16))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, depth, color_type, 0, 0, 0)) + \
+        b"".join(chunk(*other) for other in others) + chunk(b"IDAT", zlib.compress(b"".join(rows))) + chunk(b"IEND", b"")
 
 
 class Compose(unittest.TestCase):
@@ -80,6 +105,57 @@ class Compose(unittest.TestCase):
         result = self.run_compose("--folder", out, "--pack", path, "--size", 32)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(header(path)["images"]["shape"], [20, 3, 32, 32])
+
+    def pack(self, folder):
+        result = self.run_compose("--folder", folder, "--pack", self.folder / "pack", "--size", 16)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stderr
+
+    def test_photographs_are_packed_upright(self):
+        """turned.jpg: by its EXIF orientation the left part, red, is the top."""
+        photos = self.folder / "photos"
+        photos.mkdir()
+        shutil.copy(IMAGES / "turned.jpg", photos / "a.jpg")
+        (photos / "a.txt").write_text("red above")
+        self.pack(photos)
+        red, green, blue = (packed(self.folder / "pack", "images")[i * 256:(i + 1) * 256] for i in range(3))
+        for x in range(16):
+            self.assertGreater(red[x] - max(green[x], blue[x]), 150, "the first row")
+            self.assertLess(red[-1 - x], 100, "the last row")
+
+    def test_every_kind_of_transparent_png_is_white(self):
+        kinds = {"grey1": png(1, 0, b"\0", (b"tRNS", b"\0\0")), "grey2": png(2, 0, b"\0", (b"tRNS", b"\0\0")),
+                 "grey4": png(4, 0, b"\0", (b"tRNS", b"\0\0")), "grey8": png(8, 0, b"\x20", (b"tRNS", b"\0\x20")),
+                 "grey16": png(16, 0, b"\x20\x30", (b"tRNS", b"\x20\x30")),
+                 "rgb8": png(8, 2, b"\1\2\3", (b"tRNS", b"\0\1\0\2\0\3")),
+                 "rgb16": png(16, 2, b"\1\2\3\4\5\6", (b"tRNS", b"\1\2\3\4\5\6")),
+                 "palette": png(8, 3, b"\1", (b"PLTE", bytes(6)), (b"tRNS", b"\xff\0")),
+                 "grey_alpha8": png(8, 4, b"\x20\0"), "grey_alpha16": png(16, 4, b"\x20\x30\0\0"),
+                 "rgba8": png(8, 6, b"\1\2\3\0"), "rgba16": png(16, 6, b"\1\2\3\4\5\6\0\0"),
+                 "opaque": png(8, 0, b"\x20", (b"tRNS", b"\0\x21"))}
+        folder = self.folder / "kinds"
+        folder.mkdir()
+        for name, data in kinds.items():
+            (folder / f"{name}.png").write_bytes(data)
+            (folder / f"{name}.caption").write_text(name)
+        self.pack(folder)
+        images = packed(self.folder / "pack", "images")
+        for i, name in enumerate(sorted(kinds)):
+            with self.subTest(name):
+                self.assertEqual(set(images[i * 768:(i + 1) * 768]), {0x20 if name == "opaque" else 255})
+
+    def test_kohyas_folders(self):
+        for name, files in {"2_cat": {"a.png": None, "b.png": "a big cat\na small cat"}, "4_dog": {"c.png": "a dog"}}.items():
+            (self.folder / "train" / name).mkdir(parents=True)
+            for file, caption in files.items():
+                (self.folder / "train" / name / file).write_bytes(png(8, 0, b"\x20"))
+                if caption:
+                    (self.folder / "train" / name / file).with_suffix(".caption").write_text(caption)
+        said = self.pack(self.folder / "train")
+        self.assertIn("2_cat: 2 images, 2 times each; 1 without a caption file have 'cat'", said)
+        self.assertEqual(captions(self.folder / "pack"), ["cat"] * 2 + ["a big cat", "a small cat"] + ["a dog"] * 4)
+        self.assertEqual(struct.unpack("<8q", packed(self.folder / "pack", "images.index")), (0, 0, 1, 1, 2, 2, 2, 2))
+        self.assertEqual(header(self.folder / "pack")["images"]["shape"], [3, 3, 16, 16])
 
     def test_bad_input_is_one_line_and_nothing_written(self):
         pack = self.folder / "pack"

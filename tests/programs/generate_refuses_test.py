@@ -27,7 +27,7 @@ class Refuses(Programs):
                                  (["-H", "-8"], ["height -8"]), (["--crop-left", "-5"], ["crop left -5: expected 0 to"]),
                                  (["--cfg-scale", "nan"], ["guidance scale nan: expected 0 to 1000\n"]),
                                  (["--eta", "2"], ["eta 2: expected 0 to 1\n"]), (["-b", "0"], ["batch count 0"]),
-                                 (["-s", "abc"], ["seed 'abc'"]), (["-s", "-1"], ["-1"]), (["-s", "1.5"], ["1.5"]),
+                                 (["-s", "abc"], ["seed 'abc'"]), (["-s", "1.5"], ["1.5"]),
                                  (["-s", "99999999999999999999"], ["99999999999999999999"])]:
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
@@ -189,7 +189,7 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, "a cat", "-o", "mine.png/a.png", says=["mine.png"])
         self.refuses(TXT2IMG, "a cat", "-o", "/proc/a.png", says=["/proc/a.png"])
         self.refuses(TXT2IMG, "a cat", "--force", "-o", "/dev/full", says=["/dev/full"])
-        self.refuses(TXT2IMG, "a cat", "-o", "a.jpg", says=["a.jpg", ".png"])
+        self.refuses(TXT2IMG, "a cat", "-o", "a.bmp", says=["a.bmp", ".png"])
         for length in (300, 250):  # the second is a name by itself, but not while it is written
             self.refuses(TXT2IMG, "a cat", "-o", "a" * length + ".png", says=["output 'aaa", "File name too long"])
         self.refuses(TXT2IMG, "a cat", "-o", "{name}.png", says=["{name}", "{seed}"])

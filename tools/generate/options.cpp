@@ -11,11 +11,13 @@
 #include "core/files.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
+#include "generate/checks.h"
+#include "generate/from_image.h"
 #include "generate/lora_tags.h"
 #include "generate/model_options.h"
 #include "generate/other_names.h"
 #include "generate/request_options.h"
-#include "pipelines/metadata.h"
+#include "generate/wildcards.h"
 
 namespace sfumato {
 namespace {
@@ -26,6 +28,7 @@ struct Arguments {
   RequestArguments asked;
   AdditionArguments additions;
   std::string prompts_file;
+  std::string wildcards = "wildcards";
   std::string from_image;
   std::string list;
 };
@@ -47,43 +50,26 @@ void print_list(const std::string& what) {
 void add_run_options(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.options;
   app.add_option("-o,--output", options.output,
-                 "PNG to write; {seed} and {index} are replaced. By default a free name in out/");
+                 "PNG, JPEG or WebP to write; {seed} and {index} are replaced. By default a free name in out/");
+  app.add_option("--quality", options.quality, "Of a JPEG or WebP, 1 to 100")->capture_default_str();
+  app.add_option("--wildcards", arguments.wildcards,
+                 "Where __NAME__ in a prompt finds NAME.txt, of which it takes a line by the seed, as of {a|b}")
+      ->capture_default_str();
   app.add_option("--prompts-file", arguments.prompts_file, "A prompt a line; - reads standard input");
-  app.add_option("--from-image", arguments.from_image, "Make a picture again from the request in its PNG file");
+  app.add_option("--from-image", arguments.from_image,
+                 "Make a picture again from the request in its file, also of other programs");
   app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
+      ->capture_default_str();
+  app.add_option("--preview-every", options.preview_every,
+                 "Write a rough NAME.preview.png after so many steps each, until the picture is there; 0 does not")
       ->capture_default_str();
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
   app.add_option("--list", arguments.list, "Print the samplers or the schedules, one a line, and do nothing else");
   app.add_flag("--force", options.force, "Overwrite existing files");
+  app.add_flag("--skip-existing", options.skip_existing, "Leave out pictures whose file exists already");
   app.add_flag("--json", options.json, "Print the result as JSON");
   app.add_flag("--verbose", options.verbose, "Say what is loaded, and how long it takes");
   app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
-}
-
-/// The program that makes what a request asks for.
-std::string program_for(const Request& request) {
-  if (!request.inpaint.mask.empty()) return "inpaint";
-  return request.image.empty() ? "txt2img" : "img2img";
-}
-
-/// The request of --from-image becomes what the command line's flags change.
-void start_from_record(const GenerateProgram& program, Arguments& arguments) {
-  const auto record = read_record(arguments.from_image);
-  if (const auto maker = program_for(record.request); maker != program.name)
-    throw std::invalid_argument("'" + arguments.from_image + "' was made by " + maker +
-                                ": make it again with that program");
-  arguments.asked.request = record.request;
-  arguments.asked.seed = std::to_string(record.request.seed);
-  auto& options = arguments.options;
-  options.model = record.model;
-  options.vae = record.vae;
-  options.prediction = record.prediction;
-  options.additions = record.additions;
-  options.dtype = record.dtype;
-  options.tf32 = record.tf32;
-  options.vae_tiling = record.vae_tiling;
-  // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
-  if (record.device == "cpu") options.device = record.device;
 }
 
 std::vector<std::string> read_prompts(const std::string& path) {
@@ -103,12 +89,19 @@ std::vector<std::string> read_prompts(const std::string& path) {
 
 /// One request a prompt, with seeds that run on.
 std::vector<Request> spread(const Request& first, const std::vector<std::string>& prompts) {
-  std::vector<Request> requests(prompts.size(), first);
+  std::vector<Request> requests;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    requests[i].prompt = prompts[i];
-    requests[i].seed += i * static_cast<std::uint64_t>(std::max<std::int64_t>(first.batch_count, 0));
+    requests.push_back(part_of_batch(first, static_cast<std::int64_t>(i) * first.batch_count, first.batch_count));
+    requests.back().prompt = prompts[i];
   }
   return requests;
+}
+
+/// A seed as the command line has it: a random one where there is none, or a negative one as -1.
+std::uint64_t settled_seed(const std::string& text) {
+  const bool negative =
+      text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == std::string::npos;
+  return text.empty() || negative ? std::random_device()() : parse_seed(text);
 }
 
 void check_presence(const CLI::App& app, const Arguments& arguments, const GenerateProgram& program) {
@@ -124,6 +117,22 @@ void check_presence(const CLI::App& app, const Arguments& arguments, const Gener
     throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
   if (app.get_option("--refiner-at")->count() > 0 && !arguments.asked.request.refiner.is_on())
     throw std::invalid_argument("--refiner-at without --refiner: expected a model");
+  if (app.get_option("--subseed")->count() > 0 && arguments.asked.request.subseed_strength == 0)
+    throw std::invalid_argument("--subseed without --subseed-strength: expected a number above 0");
+  if (app.get_option("--quality")->count() > 0 && !has_quality(arguments.options.output))
+    throw std::invalid_argument("--quality without -o: expected a name that ends in .jpg, .jpeg or .webp");
+}
+
+/// Requests of which each has its final prompt. That of a record is it already.
+std::vector<Request> settled_requests(const Arguments& arguments, bool from_record) {
+  const auto& first = arguments.asked.request;
+  const auto& file = arguments.prompts_file;
+  auto requests = spread(first, file.empty() ? std::vector{first.prompt} : read_prompts(file));
+  check_prompts(requests, file);
+  if (from_record) return requests;
+  requests = with_choices(requests, arguments.wildcards);
+  check_prompts(requests, arguments.wildcards);
+  return requests;
 }
 
 }  // namespace
@@ -143,19 +152,21 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
     return std::nullopt;
   }
   if (!arguments.from_image.empty()) {
-    start_from_record(program, arguments);
+    start_from_image(program, arguments.from_image, arguments.options, arguments.asked);
     parse_command_line(app, argc, argv, other_names());  // overwrites what the command line names, and nothing else
   }
   check_presence(app, arguments, program);
   settle_additions(arguments.options.additions, arguments.additions);
   set_controls(request, arguments.asked.control);
-  request.seed = arguments.asked.seed.empty() ? std::random_device()() : parse_seed(arguments.asked.seed);
-  std::vector<std::string> prompts = {request.prompt};
-  if (!arguments.prompts_file.empty()) prompts = read_prompts(arguments.prompts_file);
-  arguments.options.requests = spread(request, prompts);
+  request.seed = settled_seed(arguments.asked.seed);
+  if (request.subseed_strength > 0) request.subseed = settled_seed(arguments.asked.subseed);
+  const bool prompted = app.get_option("--prompt")->count() > 0 || !arguments.prompts_file.empty();
+  arguments.options.requests = settled_requests(arguments, !prompted);
+  check_output_options(arguments.options, arguments.asked.seed.empty() || arguments.asked.seed.starts_with('-'));
   take_lora_tags(arguments.options, arguments.additions.lora_dir);
   if (arguments.additions.lora_partial)
     for (auto& lora : arguments.options.additions.loras) lora.partial = true;
+  check_recorded_paths(arguments.options);
   return arguments.options;
 }
 

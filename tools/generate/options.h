@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "images/write.h"
 #include "pipelines/additions.h"
 #include "pipelines/request.h"
 
@@ -31,7 +32,13 @@ struct GenerateOptions {
   std::string save_latents;
   /// Pictures that go through the model at once.
   std::int64_t batch_size = 1;
+  /// How a JPEG or WebP is written, 1 to 100.
+  std::int64_t quality = kDefaultQuality;
+  /// Steps between previews; 0 makes none.
+  std::int64_t preview_every = 0;
   bool force = false;
+  /// Pictures whose file exists already are left out.
+  bool skip_existing = false;
   bool json = false;
   bool verbose = false;
   bool quiet = false;

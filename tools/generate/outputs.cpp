@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "core/files.h"
+#include "images/write.h"
 
 namespace sfumato {
 namespace {
@@ -89,19 +90,25 @@ void check_writable(const path& output, bool force) {
   try_to_write(output, folder);
 }
 
+path preview_name(const path& output) {
+  auto name = output;
+  return name.replace_extension(".preview.png");
+}
+
 OutputNames::OutputNames(const std::string& pattern, std::size_t pictures) : pattern_(pattern) {
   if (pattern_.empty()) {
     pattern_ = std::string(kDefaultFolder) + "/{index}-{seed}.png";
     first_ = highest_number(kDefaultFolder) + 1;
     digits_ = 4;
   }
-  if (path(pattern_).extension() != ".png") refuse(pattern_, "expected a name that ends in .png");
+  if (!is_writable_format(pattern_)) refuse(pattern_, "expected a name that ends in .png, .jpg, .jpeg or .webp");
   bool differs = false;
   expand(pattern_, [&](const std::string& word) {
     if (word != "seed" && word != "index") refuse(pattern_, "unknown '{" + word + "}', expected {seed} or {index}");
     return differs = true, std::string();
   });
-  if (pictures > 1 && !differs) pattern_.insert(pattern_.size() - 4, "-{index}");
+  if (pictures > 1 && !differs)
+    pattern_.insert(pattern_.size() - path(pattern_).extension().string().size(), "-{index}");
 }
 
 path OutputNames::name(std::size_t index, std::uint64_t seed) const {

@@ -10,12 +10,15 @@ namespace sfumato {
 /// an existing file and not `force`), and leaves nothing behind.
 void check_writable(const std::filesystem::path& path, bool force);
 
+/// NAME.preview.png beside NAME.png or another.
+std::filesystem::path preview_name(const std::filesystem::path& output);
+
 /// The names of a run's pictures.
 class OutputNames {
  public:
   /// `pattern` with {seed} and {index} (from 1); "" is out/NNNN-SEED.png in the current folder, counting on from the
-  /// highest there. Of several pictures and a pattern without either, each gets -{index} before its .png. Throws
-  /// std::invalid_argument for another word in braces or a name that does not end in .png.
+  /// highest there. Of several pictures and a pattern without either, each gets -{index} before its extension.
+  /// Throws std::invalid_argument for another word in braces or a name without an extension that write_image takes.
   OutputNames(const std::string& pattern, std::size_t pictures);
 
   /// `index` from 0.

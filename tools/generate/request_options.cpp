@@ -41,7 +41,12 @@ void add_sampling_options(CLI::App& app, RequestArguments& arguments) {
   app.add_option("--schedule", request.schedule,
                  help_of("How its noise levels lie, by default as the model's folder says: ", sigma_schedules()));
   app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
-  app.add_option("-s,--seed", arguments.seed, "Of the first picture; by default a random one");
+  app.add_option("-s,--seed", arguments.seed,
+                 "Of the first picture; by default, and where it is negative, a random one");
+  app.add_option("--subseed", arguments.subseed,
+                 "Another seed, whose noise --subseed-strength mixes in; counts up in place of the seed");
+  app.add_option("--subseed-strength", request.subseed_strength, "How much of it, 0 to 1")->capture_default_str();
+  app.add_flag("--tiling,!--no-tiling", request.tiling, "Make a picture that joins its own copies without a seam");
   app.add_option("--rng", request.rng,
                  "Whose random numbers a seed means: cpu, or cuda as other programs have on a GPU")
       ->capture_default_str();

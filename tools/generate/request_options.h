@@ -12,7 +12,7 @@ namespace sfumato {
 struct RequestArguments {
   Request request;
   ControlArguments control;
-  std::string seed;
+  std::string seed, subseed;
 };
 
 /// What the pictures show and how they are made, as far as the program takes it.

@@ -15,7 +15,8 @@
 #include "core/processor.h"
 #include "core/progress.h"
 #include "generate/outputs.h"
-#include "images/png.h"
+#include "generate/previews.h"
+#include "images/write.h"
 #include "pipelines/find_model.h"
 #include "pipelines/metadata.h"
 #include "pipelines/refiner.h"
@@ -54,45 +55,66 @@ struct Run {
   std::vector<Planned> batches;
   StableDiffusion model;
   Pipeline pipeline;
+  AdditionHashes hashes = {};
 };
 
-/// A request's pictures, `batch_size` at a time. By itself, as it is by default, a picture does not depend on what else
-/// is asked for, not even in its last bit.
-std::vector<Planned> split(const std::vector<Request>& requests, std::int64_t batch_size) {
-  std::vector<Planned> batches;
-  for (const auto& request : requests) {
-    validate_batch_count(request);
-    for (std::int64_t k = 0; k < request.batch_count; k += batch_size) {
-      auto part = request;
-      part.batch_count = std::min(batch_size, request.batch_count - k);
-      part.seed += static_cast<std::uint64_t>(k);
-      batches.push_back({part, {}});
+/// Whether a picture is to be made, or its file exists and is kept. Throws where it could not be written.
+bool is_wanted(const std::filesystem::path& output, const GenerateOptions& options) {
+  std::error_code error;
+  if (options.skip_existing && std::filesystem::is_regular_file(output, error)) return false;
+  check_writable(output, options.force);
+  if (options.preview_every > 0) check_writable(preview_name(output), options.force);
+  return true;
+}
+
+/// Adds a request's pictures with these names, `batch_size` at a time, but for those that are not wanted. By itself, as
+/// it is by default, a picture does not depend on what else is asked for, not even in its last bit.
+void add_batches(const Request& request, const std::vector<std::filesystem::path>& outputs,
+                 const GenerateOptions& options, std::vector<Planned>& batches) {
+  bool continues = false;  // the last batch, with the picture that follows its own
+  for (std::int64_t k = 0; k < request.batch_count; ++k) {
+    const auto& output = outputs[static_cast<std::size_t>(k)];
+    if (!is_wanted(output, options)) {
+      continues = false;
+      continue;
     }
+    if (continues && batches.back().request.batch_count < options.batch_size) {
+      ++batches.back().request.batch_count;
+      batches.back().outputs.push_back(output);
+    } else {
+      batches.push_back({part_of_batch(request, k, 1), {output}});
+    }
+    continues = true;
   }
-  return batches;
 }
 
 std::vector<Planned> plan(const GenerateOptions& options) {
   if (options.batch_size < 1)
     throw std::invalid_argument("batch size " + std::to_string(options.batch_size) + ": expected 1 or more");
-  auto batches = split(options.requests, options.batch_size);
-  std::int64_t pictures = 0, index = 0;
-  for (const auto& batch : batches) pictures += batch.request.batch_count;
+  std::int64_t pictures = 0;
+  for (const auto& request : options.requests) {
+    validate_batch_count(request);
+    pictures += request.batch_count;
+  }
   const OutputNames names(options.output, static_cast<std::size_t>(pictures));
-  for (auto& batch : batches) {
-    for (std::int64_t k = 0; k < batch.request.batch_count; ++k, ++index) {
-      batch.outputs.push_back(
-          names.name(static_cast<std::size_t>(index), batch.request.seed + static_cast<std::uint64_t>(k)));
-      check_writable(batch.outputs.back(), options.force);
-    }
+  std::size_t index = 0;
+  std::vector<Planned> batches;
+  for (const auto& request : options.requests) {
+    std::vector<std::filesystem::path> outputs;
+    for (std::int64_t k = 0; k < request.batch_count; ++k)
+      outputs.push_back(names.name(index++, part_of_batch(request, k, 1).seed));
+    add_batches(request, outputs, options, batches);
   }
   if (!options.save_latents.empty()) check_writable(options.save_latents, options.force);
   return batches;
 }
 
 /// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
-void set_tiling(Autoencoder& vae, const std::string& tiling) {
+/// A picture without a seam is not: tiles have other edges than it.
+void set_tiling(Autoencoder& vae, const std::string& tiling, bool seamless) {
   constexpr std::int64_t kLargeSide = 1024;
+  if (seamless && tiling == "on") throw std::invalid_argument("vae tiling 'on': expected auto or off with --tiling");
+  if (seamless) return;
   if (tiling == "on")
     vae.enable_tiling({});
   else if (tiling == "auto")
@@ -124,6 +146,10 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options->quiet)
     for (const auto& warning : options->warnings) std::cerr << program.name << ": warning: " << warning << '\n';
   auto batches = plan(*options);
+  if (batches.empty()) {
+    if (!options->quiet) std::cerr << program.name << ": all pictures exist already\n";
+    return std::nullopt;
+  }
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
@@ -135,7 +161,8 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   add_to(run.model, options->additions);
   run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
   run.model.refiner = refiner_of(*options, run.model);
-  set_tiling(*run.model.vae, options->vae_tiling);
+  run.hashes = hashes_of(options->additions);
+  set_tiling(*run.model.vae, options->vae_tiling, options->requests.front().tiling);
   if (!options->quiet)
     for (const auto& warning : run.model.warnings) std::cerr << program.name << ": warning: " << warning << '\n';
   for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
@@ -154,7 +181,8 @@ PictureRecord record_of(const Run& run, const Request& request) {
           .dtype = dtype_name(run.model.placement.dtype),
           .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
           .vae_tiling = run.options.vae_tiling,
-          .additions = run.options.additions};
+          .additions = run.options.additions,
+          .hashes = run.hashes};
 }
 
 /// The k-th picture of a batch, written.
@@ -162,19 +190,20 @@ Made write(const Run& run, const Planned& planned, const Generated& generated, s
   Made made{.path = planned.outputs[static_cast<std::size_t>(k)],
             .request = generated.request,
             .latents = generated.latents.slice(0, k, k + 1).cpu()};
-  made.request.batch_count = 1;
-  made.request.seed += static_cast<std::uint64_t>(k);
-  write_png(made.path, generated.images[k], to_text_chunks(record_of(run, made.request)));
+  made.request = part_of_batch(made.request, k, 1);
+  write_image(made.path, generated.images[k], to_text_chunks(record_of(run, made.request)),
+              static_cast<int>(run.options.quality));
   return made;
 }
 
 /// The pictures, written; nothing where Ctrl-C ended it.
-std::optional<Batch> make(const Run& run, const Planned& planned) {
+std::optional<Batch> make(const Run& run, const Planned& planned, Previews& previews) {
   const auto start = Clock::now();
   std::optional<Progress> progress;
   const OnStep on_step = [&](int step, int steps, const torch::Tensor&) {
     if (!progress) progress.emplace("denoising", steps, run.options.quiet ? Progress::Style::kQuiet : kAutomatic);
     progress->update(step + 1);
+    previews.step_made(step, planned.outputs);
     return !interrupted();
   };
   const auto generated = run.pipeline(run.model, planned.request, on_step);
@@ -182,6 +211,7 @@ std::optional<Batch> make(const Run& run, const Planned& planned) {
   Batch batch{.pictures = {}, .warnings = generated.warnings};
   const auto count = planned.request.batch_count;
   for (std::int64_t k = 0; k < count; ++k) batch.pictures.push_back(write(run, planned, generated, k));
+  previews.remove(planned.outputs);
   const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
   for (auto& made : batch.pictures) made.seconds = seconds / static_cast<double>(count);
   return batch;
@@ -212,12 +242,13 @@ void save_latents(const std::filesystem::path& path, const std::vector<Made>& pi
   write_safetensors(path, {{"latents", torch::cat(latents)}});  // [N, C, h, w]
 }
 
-int compute(const GenerateProgram& program, const Run& run) {
+int compute(const GenerateProgram& program, Run& run) {
   watch_interrupts();
+  Previews previews(run.model, run.options.preview_every);
   std::vector<Made> pictures;
   std::set<std::string> warned;
   for (const auto& planned : run.batches) {
-    auto batch = make(run, planned);
+    auto batch = make(run, planned, previews);
     if (!batch) return kInterrupted;
     for (const auto& warning : batch->warnings)
       if (!run.options.quiet && warned.insert(warning).second)
@@ -253,7 +284,7 @@ int run_generate(const GenerateProgram& program, const Prepare& prepare, int arg
   int code = kMistake;
   pool_cpu_memory();
   try {
-    const auto run = prepared(program, prepare, argc, argv);
+    auto run = prepared(program, prepare, argc, argv);
     if (!run) return 0;
     code = kFailure;
     return compute(program, *run);

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <string>
+
+#include "images/png.h"
+
+namespace sfumato {
+
+/// Extensions of the files that write_image writes: .png, .jpg, .jpeg, .webp.
+bool is_writable_format(const std::filesystem::path& path);
+
+/// Whether that file is written with a quality: all but .png.
+bool has_quality(const std::filesystem::path& path);
+
+/// How an image is written as JPEG or WebP, 1 to 100.
+inline constexpr int kDefaultQuality = 90;
+
+/// Writes an image ([1, 3, H, W] or [3, H, W], floats in [-1, 1]) atomically, as PNG, JPEG or WebP by the name's
+/// extension. Texts go into a PNG's text chunks, or into EXIF (images/exif_text.h). Throws std::runtime_error, also for
+/// texts that a JPEG cannot hold (64 KiB).
+void write_image(const std::filesystem::path& path, const torch::Tensor& image, const TextChunks& texts = {},
+                 int quality = kDefaultQuality);
+
+/// Texts of an image file: a PNG's text chunks, or those in the EXIF of a JPEG or WebP. Throws std::runtime_error
+/// naming `path` where it cannot be read or is of another kind.
+TextChunks read_image_texts(const std::filesystem::path& path);
+
+}  // namespace sfumato
