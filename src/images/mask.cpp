@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "images/nonzero_range.h"
 #include "images/pixels.h"
 
 namespace sfumato {
@@ -35,12 +36,6 @@ torch::Tensor box_blurred(const torch::Tensor& bytes, float radius) {
   const auto ends = padded.slice(-1, 0, size) + padded.slice(-1, 2 * whole + 2, 2 * whole + 2 + size);
   const auto sum = box * static_cast<double>(inner) + ends * static_cast<double>(outer);
   return ((sum + static_cast<double>(kOne / 2)) / static_cast<double>(kOne)).floor();
-}
-
-/// First and last index of [N] that are not 0, the last one exclusive.
-std::pair<std::int64_t, std::int64_t> extent(const torch::Tensor& values) {
-  const auto found = values.nonzero();
-  return {found.min().item<std::int64_t>(), found.max().item<std::int64_t>() + 1};
 }
 
 /// [first, last) of a side with `size` pixels made `wanted` long, evenly but for the border.
@@ -98,8 +93,8 @@ torch::Tensor blur_mask(const torch::Tensor& mask, double radius) {
 
 Region masked_region(const torch::Tensor& mask, std::int64_t padding, std::int64_t height, std::int64_t width) {
   const auto own_height = mask.size(2), own_width = mask.size(3);
-  auto [top, bottom] = extent(mask[0][0].amax(1));
-  auto [left, right] = extent(mask[0][0].amax(0));
+  auto [top, bottom] = nonzero_range(mask[0][0].amax(1));
+  auto [left, right] = nonzero_range(mask[0][0].amax(0));
   top = std::max<std::int64_t>(0, top - padding), bottom = std::min(own_height, bottom + padding);
   left = std::max<std::int64_t>(0, left - padding), right = std::min(own_width, right + padding);
   const double ratio = static_cast<double>(width) / static_cast<double>(height);

@@ -5,23 +5,19 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "images/nonzero_range.h"
+
 namespace sfumato {
 namespace {
 
 constexpr std::uint8_t kLowBits = 0x0f;
 
-/// The index of the first true value and one past that of the last one; `flags` must have one.
-std::pair<std::int64_t, std::int64_t> extent(const torch::Tensor& flags) {
-  const auto indices = flags.nonzero();
-  return {indices.min().item<std::int64_t>(), indices.max().item<std::int64_t>() + 1};
-}
-
 /// Without the rows and columns at the borders in which each pixel has a channel of 0; empty where all have.
 torch::Tensor without_black_border(const torch::Tensor& pixels) {
   const auto lit = pixels.gt(0).all(2);  // [H, W]
   if (!lit.any().item<bool>()) return pixels.slice(0, 0, 0);
-  const auto [top, bottom] = extent(lit.any(1));
-  const auto [left, right] = extent(lit.any(0));
+  const auto [top, bottom] = nonzero_range(lit.any(1));
+  const auto [left, right] = nonzero_range(lit.any(0));
   return pixels.slice(0, top, bottom).slice(1, left, right);
 }
 
@@ -66,7 +62,7 @@ std::string text_in_pixels(const torch::Tensor& pixels) {
   if (bits.numel() == 0) return "";
   const auto black = bits.eq(0).all(2).all(0);  // [W]
   if (black.sum().item<std::int64_t>() < 2) return "";
-  const auto [first, end] = extent(black);
+  const auto [first, end] = nonzero_range(black);
   const auto low = plain_bits(bits.slice(1, 0, first)), high = plain_bits(bits.slice(1, end));
   if (low.empty() || low.size() != high.size()) return "";
   std::string bytes = low;
