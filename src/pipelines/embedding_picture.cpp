@@ -7,8 +7,8 @@
 #include "core/json.h"
 #include "images/picture_data.h"
 #include "images/pixels.h"
-#include "images/png.h"
 #include "images/read.h"
+#include "images/write.h"
 
 namespace sfumato {
 namespace {
@@ -34,7 +34,7 @@ std::string from_base64(const std::string& text) {
 }
 
 std::string embedding_text(const std::filesystem::path& path) {
-  for (const auto& [keyword, text] : read_png_texts(path))
+  for (const auto& [keyword, text] : read_image_texts(path))
     if (keyword == kEmbeddingChunk) return from_base64(text);
   auto text = text_in_pixels(to_bytes(read_image(path)));
   if (text.empty()) throw std::runtime_error("neither its text chunks nor its pixels hold one");
