@@ -150,39 +150,39 @@ TEST(ForeignRecord, OfInvokeAi) {
 }
 
 TEST(ForeignRecord, OfFooocus) {
-  const auto record = read({{"fooocus_scheme", "fooocus"}, {"parameters", R"({"prompt": "a cat",
+  const auto record = read({{"fooocus_scheme", "fooocus"}, {"parameters", R"json({"prompt": "a cat",
       "negative_prompt": "", "full_prompt": ["cinematic a cat", "sharp"], "full_negative_prompt": ["anime"],
       "styles": "['Fooocus V2']", "performance": "Speed", "steps": 30, "resolution": "(1152, 896)",
       "guidance_scale": 4.0, "sharpness": 2.0, "adm_guidance": "(1.5, 0.8, 0.3)", "base_model": "juggernautXL",
       "refiner_model": "None", "sampler": "dpmpp_2m_sde_gpu", "scheduler": "karras", "seed": "987654321", "clip_skip": 2,
-      "vae": "Default (model)", "loras": [["sd_xl_offset.safetensors", 0.1, "hash"]], "version": "Fooocus v2.5.5"})"}});
+      "vae": "Default (model)", "loras": [["sd_xl_offset.safetensors", 0.1, "hash"]], "version": "Fooocus v2.5.5"})json"}});
   const auto& request = record.request;
-    EXPECT_EQ(request.prompt, "cinematic a cat, sharp <lora:sd_xl_offset:0.1>");
-    EXPECT_EQ(request.negative_prompt, "anime");
-    EXPECT_EQ(request.width, 1152);
-    EXPECT_EQ(request.height, 896);
-    EXPECT_EQ(request.seed, 987654321U);
-    EXPECT_EQ(request.sampler, "dpm++2m_sde");
-    EXPECT_EQ(request.schedule, "karras");
-    EXPECT_EQ(record.model, "juggernautXL");
-  EXPECT_EQ(record.notes, (Notes{R"(adm_guidance "(1.5, 0.8, 0.3)")", "sharpness 2.0"}));
+  EXPECT_EQ(request.prompt, "cinematic a cat, sharp <lora:sd_xl_offset:0.1>");
+  EXPECT_EQ(request.negative_prompt, "anime");
+  EXPECT_EQ(request.width, 1152);
+  EXPECT_EQ(request.height, 896);
+  EXPECT_EQ(request.seed, 987654321U);
+  EXPECT_EQ(request.sampler, "dpm++2m_sde");
+  EXPECT_EQ(request.schedule, "karras");
+  EXPECT_EQ(record.model, "juggernautXL");
+  EXPECT_EQ(record.notes, (Notes{"adm_guidance \"(1.5, 0.8, 0.3)\"", "sharpness 2.0"}));
 }
 
 TEST(ForeignRecord, OfNovelAi) {
   const auto record = read({{"Software", "NovelAI"}, {"Description", "a {red} [cat] (x)"},
                             {"Comment", R"({"prompt": "a {red} [cat] (x)", "uc": "lowres", "steps": 28, "height": 832,
       "width": 640, "scale": 5.0, "seed": 3, "sampler": "k_euler_ancestral", "noise_schedule": "native", "sm": true})"}});
-  EXPECT_EQ(record.request.prompt, R"(a (red:1.05) (cat:0.952381) \(x\))");
-        EXPECT_EQ(record.request.negative_prompt, "lowres");
-        EXPECT_EQ(record.request.sampler, "euler_a");
-        EXPECT_EQ(record.request.schedule, "discrete");
-        EXPECT_EQ(record.request.guidance_scale, 5);
-        EXPECT_EQ(record.notes, (Notes{"NovelAI's model", "sm true"}));
+  EXPECT_EQ(record.request.prompt, "a (red:1.05) (cat:0.952381) \\(x\\)");
+    EXPECT_EQ(record.request.negative_prompt, "lowres");
+    EXPECT_EQ(record.request.sampler, "euler_a");
+    EXPECT_EQ(record.request.schedule, "discrete");
+    EXPECT_EQ(record.request.guidance_scale, 5);
+    EXPECT_EQ(record.notes, (Notes{"NovelAI's model", "sm true"}));
 }
 
 TEST(ForeignRecord, OfNoProgramIsNone) {
-        EXPECT_FALSE(read_foreign_record({}));
-        EXPECT_FALSE(read_foreign_record({{"Software", "GIMP"}, {"parameters", "a cat"}}));
+    EXPECT_FALSE(read_foreign_record({}));
+    EXPECT_FALSE(read_foreign_record({{"Software", "GIMP"}, {"parameters", "a cat"}}));
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ void start_from_foreign(const GenerateProgram& program, const std::string& path,
   options.model = record->model;
   std::cerr << program.name << ": '" << path << "' was made by " << record->program
             << "; its settings are taken over as far as they exist here\n";
+  if (record->model.empty())
+    std::cerr << program.name << ": not taken over: the model, which the image does not name\n";
   for (const auto& note : record->notes) std::cerr << program.name << ": not taken over: " << note << '\n';
 }
 
