@@ -169,20 +169,22 @@ TEST(ForeignRecord, OfFooocus) {
 }
 
 TEST(ForeignRecord, OfNovelAi) {
-  const auto record = read({{"Software", "NovelAI"}, {"Description", "a {red} [cat] (x)"},
-                            {"Comment", R"({"prompt": "a {red} [cat] (x)", "uc": "lowres", "steps": 28, "height": 832,
-      "width": 640, "scale": 5.0, "seed": 3, "sampler": "k_euler_ancestral", "noise_schedule": "native", "sm": true})"}});
+  const auto record =
+      read({{"Software", "NovelAI"},
+            {"Description", "a {red} [cat] (x)"},
+            {"Comment", R"json({"prompt": "a {red} [cat] (x)", "uc": "lowres", "steps": 28, "height": 832,
+      "width": 640, "scale": 5.0, "seed": 3, "sampler": "k_euler_ancestral", "noise_schedule": "native", "sm": true})json"}});
   EXPECT_EQ(record.request.prompt, "a (red:1.05) (cat:0.952381) \\(x\\)");
-    EXPECT_EQ(record.request.negative_prompt, "lowres");
-    EXPECT_EQ(record.request.sampler, "euler_a");
-    EXPECT_EQ(record.request.schedule, "discrete");
-    EXPECT_EQ(record.request.guidance_scale, 5);
-    EXPECT_EQ(record.notes, (Notes{"NovelAI's model", "sm true"}));
+  EXPECT_EQ(record.request.negative_prompt, "lowres");
+  EXPECT_EQ(record.request.sampler, "euler_a");
+  EXPECT_EQ(record.request.schedule, "discrete");
+  EXPECT_EQ(record.request.guidance_scale, 5);
+  EXPECT_EQ(record.notes, (Notes{"NovelAI's model", "sm true"}));
 }
 
 TEST(ForeignRecord, OfNoProgramIsNone) {
-    EXPECT_FALSE(read_foreign_record({}));
-    EXPECT_FALSE(read_foreign_record({{"Software", "GIMP"}, {"parameters", "a cat"}}));
+  EXPECT_FALSE(read_foreign_record({}));
+  EXPECT_FALSE(read_foreign_record({{"Software", "GIMP"}, {"parameters", "a cat"}}));
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ TEST_F(XlSingleFile, KeepsDepthsOfLayersAndAMiddleThatIsMissing) {
   unet.mid_block_type = "";
   unet.sample_size = {128};
   write_single_file(small_xl({{"timestep_spacing", "leading"}, {"steps_offset", 1}}, unet), path_,
-                    {.warn = [](const std::string& warning) { ADD_FAILURE() << warning; }});
+                    {.dtype = {}, .warn = [](const std::string& warning) { ADD_FAILURE() << warning; }});
   auto expected = unet.to_json(), read = load_stable_diffusion(path_, {}, tokenizers_).unet->config().to_json();
   EXPECT_EQ(read, expected);
 }

@@ -2,6 +2,7 @@
 #include "nn/init.h"
 #include "nn/layers.h"
 #include "pipelines/generate.h"
+#include "pipelines/vae.h"
 #include "placements.h"
 #include "small_unet.h"
 
