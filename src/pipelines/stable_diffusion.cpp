@@ -1,11 +1,11 @@
 #include "pipelines/stable_diffusion.h"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
+#include "diffusion/scheduler_classes.h"
 #include "models/original_layout.h"
 #include "nn/layers.h"
 #include "pipelines/diffusers_folder.h"
@@ -65,26 +65,7 @@ ModelLimits StableDiffusion::limits() const {
 }
 
 std::string StableDiffusion::default_sampler() const {
-  static const std::map<std::string, std::string> samplers = {{"DDPMScheduler", "ddpm"},
-                                                              {"DEISMultistepScheduler", "deis"},
-                                                              {"DPMSolverMultistepScheduler", "dpm++2m"},
-                                                              {"DPMSolverSDEScheduler", "dpm++sde"},
-                                                              {"DPMSolverSinglestepScheduler", "dpm++2m"},
-                                                              {"EulerAncestralDiscreteScheduler", "euler_a"},
-                                                              {"EulerDiscreteScheduler", "euler"},
-                                                              {"HeunDiscreteScheduler", "heun"},
-                                                              {"KDPM2AncestralDiscreteScheduler", "dpm2_a"},
-                                                              {"KDPM2DiscreteScheduler", "dpm2"},
-                                                              {"LCMScheduler", "lcm"},
-                                                              {"LMSDiscreteScheduler", "lms"},
-                                                              {"PNDMScheduler", "pndm"},
-                                                              {"TCDScheduler", "tcd"},
-                                                              {"UniPCMultistepScheduler", "unipc"}};
-  const auto& solver = schedule.config().solver;
-  if (solver.algorithm_type == "sde-dpmsolver++") return "dpm++2m_sde";
-  const auto found = samplers.find(schedule.config().class_name);
-  if (found == samplers.end()) return "ddim";
-  return found->second == "dpm++2m" && solver.solver_order == 3 ? "dpm++3m" : found->second;
+  return sfumato::default_sampler(schedule.config());
 }
 
 std::string StableDiffusion::default_prompt_syntax() const {
