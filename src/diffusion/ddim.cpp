@@ -7,10 +7,11 @@
 namespace sfumato {
 namespace {
 
-/// Song et al. 2021, eq. 16: the deviation of the noise that makes DDIM as random as DDPM, times eta.
+/// Song et al. 2021, eq. 16: the deviation of the noise that makes DDIM as random as DDPM, times eta. Of sigma / alpha,
+/// as a level may leave alpha out (StepGrid::interpolated).
 double noise_deviation(const Level& from, const Level& to, double eta) {
-  const double kept = from.alpha / to.alpha;
-  return eta * to.sigma / from.sigma * std::sqrt(1 - kept * kept);
+  const double kept = to.ratio() / from.ratio();
+  return eta * to.sigma * std::sqrt(1 - kept * kept);
 }
 
 }  // namespace

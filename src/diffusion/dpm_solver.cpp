@@ -1,4 +1,4 @@
-#include <cmath>
+#include <algorithm>
 #include <deque>
 
 #include "diffusion/multistep.h"
@@ -13,47 +13,82 @@ std::size_t order_of_step(const SampleArgs& args, std::size_t i) {
   return multistep_order(args, i);
 }
 
-/// All forms of the multistep solver: `stochastic` draws noise at every step.
-torch::Tensor solve(const SampleArgs& args, bool stochastic) {
-  const bool of_eps = args.options.solver.algorithm_type == "dpmsolver" && !stochastic;
+/// All forms of the multistep solver.
+torch::Tensor solve(const SampleArgs& args, const std::string& algorithm_type) {
+  auto solver = args.options.solver;
+  solver.algorithm_type = algorithm_type;
   auto x = args.x.to(torch::kFloat32);
   StepNoise noise(args);
   std::deque<SolverPrediction> past;  // the newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to, middle] = args.steps[i];
-    const auto x0 = args.denoise(x, from).x0;
-    past.push_front({half_log_snr(from), of_eps ? eps_beside(x0, x, from) : x0});
+    past.push_front(solver_prediction(args, x, args.steps[i].from, solver));
     past.resize(order_of_step(args, i));
-    const auto step = of_eps ? ExponentialStep::of_eps(args.steps[i]) : ExponentialStep::of_x0(args.steps[i]);
-    const bool midpoint = past.size() == 2 && args.options.solver.solver_type != "heun";
-    if (stochastic) {
-      auto weights = solver_weights(-2 * step.h, midpoint);
-      weights[2] += 1;  // DPMSolverMultistepScheduler adds the half that the expansion subtracts.
-      const double fresh = -std::expm1(-2 * step.h);
-      x = step.kept * std::exp(-step.h) * x - to.alpha * weighted(past, step.h, weights);
-      x = x + to.sigma * std::sqrt(fresh) * noise.between(from, to);
-    } else {
-      x = step.kept * x - step.gained * weighted(past, step.h, solver_weights(step.decay, midpoint));
-    }
+    const auto step = ExponentialStep::of(args.steps[i], solver);
+    const bool midpoint = past.size() == 2 && solver.solver_type != "heun";
+    x = step.kept * x - step.gained * weighted(past, step.h, dpm_solver_weights(step, solver, midpoint));
+    if (solver.is_stochastic()) x = x + step.noise * noise.between(args.steps[i].from, args.steps[i].to);
     if (!report_step(args, i, x)) break;
   }
   return x;
 }
 
+/// The place, from 1, of a step in its group of `solver_order`, which is its order. The last step is of first order
+/// where it ends clean and, with lower_order_final, where it would be of the highest.
+std::size_t singlestep_order(const SampleArgs& args, std::size_t i) {
+  const auto& solver = args.options.solver;
+  const auto highest = static_cast<std::size_t>(std::min<std::int64_t>(solver.solver_order, 3));
+  const auto count = args.skipped + args.steps.size(), place = args.skipped + i;
+  const bool is_last = place + 1 == count, whole_groups = count % highest == 0;
+  if (is_last && (args.steps[i].to.sigma == 0 || (solver.lower_order_final && whole_groups))) return 1;
+  return std::min(place % highest + 1, i + 1);  // image to image may begin within a group
+}
+
+/// The weighted predictions of a group, the first one first: of three, the second is for Heun's form alone.
+torch::Tensor weighted_group(std::deque<SolverPrediction> group, const ExponentialStep& step,
+                             const SolverConfig& solver) {
+  const bool heun = solver.solver_type == "heun";
+  auto weights = dpm_solver_weights(step, solver, group.size() == 2 && !heun);
+  weights[2] *= 2;  // `weighted` has the second difference for it, which is half the second derivative.
+  if (group.size() == 3 && !heun) group.erase(group.begin() + 1);
+  return weighted(group, step.h, weights);
+}
+
 }  // namespace
 
 torch::Tensor sample_dpm_solver_multistep(const SampleArgs& args) {
-  return solve(args, false);
+  return solve(args, args.options.solver.algorithm_type == "dpmsolver" ? "dpmsolver" : "dpmsolver++");
 }
 
 torch::Tensor sample_dpm_solver_3m(const SampleArgs& args) {
   auto third_order = args;
   third_order.options.solver.solver_order = 3;
-  return solve(third_order, false);
+  return sample_dpm_solver_multistep(third_order);
 }
 
 torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args) {
-  return solve(args, true);
+  return solve(args, args.options.solver.algorithm_type == "sde-dpmsolver" ? "sde-dpmsolver" : "sde-dpmsolver++");
+}
+
+torch::Tensor sample_dpm_solver_singlestep(const SampleArgs& args) {
+  const auto& solver = args.options.solver;
+  auto x = args.x.to(torch::kFloat32);
+  torch::Tensor start;
+  Level start_level;
+  std::deque<SolverPrediction> group;
+  for (std::size_t i = 0; i < args.steps.size(); ++i) {
+    const auto& [from, to, middle] = args.steps[i];
+    if (singlestep_order(args, i) == 1) {
+      start = x;
+      start_level = from;
+      group.clear();
+    }
+    group.push_back(solver_prediction(args, x, from, solver));
+    const auto step = ExponentialStep::of({start_level, to}, solver);
+    x = step.kept * start - step.gained * weighted_group(group, step, solver);
+    if (solver.is_stochastic()) x = x + step.noise * args.noise.draw_like(x);
+    if (!report_step(args, i, x)) break;
+  }
+  return x;
 }
 
 }  // namespace sfumato

@@ -1,16 +1,24 @@
 #include <cmath>
 
-#include "diffusion/samplers.h"
+#include "diffusion/multistep.h"
 
 namespace sfumato {
 namespace {
 
+/// By x0, which may be clipped, as the reference has it.
+torch::Tensor slope_at(const Estimate& estimate, const torch::Tensor& x, const Level& level) {
+  return eps_beside(estimate.x0, x, level);
+}
+
 torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const Step& step) {
   const auto& [from, to, middle] = step;
   const double way = to.ratio() - from.ratio();
-  auto slope = args.denoise(x, from).eps;
+  auto slope = slope_at(args.denoise(x, from), x, from);
   const auto scaled = x / from.alpha;  // x0 + (sigma / alpha) eps
-  if (to.sigma > 0) slope = (slope + estimate_on_the_way(args, step, to.alpha * (scaled + way * slope), to).eps) / 2;
+  if (to.sigma > 0) {
+    const auto there = to.alpha * (scaled + way * slope);
+    slope = (slope + slope_at(estimate_on_the_way(args, step, there, to), there, to)) / 2;
+  }
   return to.alpha * (scaled + way * slope);
 }
 

@@ -19,10 +19,36 @@ ExponentialStep ExponentialStep::of_eps(const Step& step) {
   return {.kept = step.to.alpha / step.from.alpha, .gained = step.to.sigma, .h = h, .decay = h};
 }
 
+ExponentialStep ExponentialStep::of(const Step& step, const SolverConfig& solver) {
+  auto result = solver.is_of_eps() ? of_eps(step) : of_x0(step);
+  if (!solver.is_stochastic()) return result;
+  if (solver.is_of_eps()) {
+    result.gained *= 2;
+    result.noise = step.to.sigma * std::sqrt(std::expm1(2 * result.h));
+  } else {
+    result.kept *= std::exp(-result.h);
+    result.decay *= 2;
+    result.noise = step.to.sigma * std::sqrt(-std::expm1(result.decay));
+  }
+  return result;
+}
+
 SolverWeights solver_weights(double decay, bool midpoint) {
   const double phi1 = std::expm1(decay);
   const double phi2 = phi1 / decay - 1;
   return {phi1, midpoint ? phi1 / 2 : phi2, phi2 / decay - 0.5};
+}
+
+SolverWeights dpm_solver_weights(const ExponentialStep& step, const SolverConfig& solver, bool midpoint) {
+  auto weights = solver_weights(step.decay, midpoint);
+  if (solver.is_stochastic() && !solver.is_of_eps()) weights[2] += 1;  // It adds the half that should be subtracted.
+  return weights;
+}
+
+SolverPrediction solver_prediction(const SampleArgs& args, const torch::Tensor& x, const Level& level,
+                                   const SolverConfig& solver) {
+  const auto x0 = args.denoise(x, level).x0;
+  return {half_log_snr(level), solver.is_of_eps() ? eps_beside(x0, x, level) : x0};
 }
 
 torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const SolverWeights& weights) {
@@ -47,7 +73,8 @@ bool is_of_first_order(const Step& step) {
 
 std::size_t multistep_order(const SampleArgs& args, std::size_t step) {
   constexpr std::size_t kFewSteps = 15;
-  const auto order = std::min(static_cast<std::size_t>(args.options.solver.solver_order), step + 1);
+  constexpr std::int64_t kHighest = 3;
+  const auto order = std::min(static_cast<std::size_t>(std::min(args.options.solver.solver_order, kHighest)), step + 1);
   const bool few = args.skipped + args.steps.size() < kFewSteps;
   return args.options.solver.lower_order_final && few ? std::min(order, args.steps.size() - step) : order;
 }

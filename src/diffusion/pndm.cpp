@@ -20,31 +20,41 @@ torch::Tensor extrapolated(const std::deque<torch::Tensor>& eps) {
   }
 }
 
-/// Liu et al. 2022, eq. 9, which is DDIM's step.
-torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tensor& eps) {
+/// Liu et al. 2022, eq. 9, which is DDIM's step, by eps or by v.
+torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tensor& output, bool of_v) {
   const double kept = step.to.alpha / step.from.alpha;
+  const auto eps = of_v ? step.from.alpha * output + step.from.sigma * x : output;
   return kept * x + (step.to.sigma - kept * step.from.sigma) * eps;
+}
+
+/// eps or v, as the network was trained to give.
+torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, const Level& level, bool of_v) {
+  const auto estimate = args.denoise(x, level);
+  return of_v ? level.alpha * estimate.eps - level.sigma * estimate.x0 : estimate.eps;
 }
 
 /// The pseudo Runge-Kutta step (eq. 13), in steps of one evaluation each.
 class RungeKutta {
  public:
+  explicit RungeKutta(bool of_v) : of_v_(of_v) {}
+
   bool is_under_way() const { return done_ > 0; }
 
   /// From where its first evaluation was made, the last time by the mean of all.
-  torch::Tensor moved_by(const torch::Tensor& x, const Step& step, const torch::Tensor& eps) {
+  torch::Tensor moved_by(const torch::Tensor& x, const Step& step, const torch::Tensor& output) {
     static constexpr std::array<double, 4> kWeights = {1 / 6.0, 1 / 3.0, 1 / 3.0, 1 / 6.0};
     if (done_ == 0) {
       start_ = x;
       from_ = step.from;
-      mean_ = torch::zeros_like(eps);
+      mean_ = torch::zeros_like(output);
     }
-    mean_ = mean_ + kWeights[done_] * eps;
+    mean_ = mean_ + kWeights[done_] * output;
     done_ = (done_ + 1) % kWeights.size();
-    return moved(start_, {from_, step.to}, done_ == 0 ? mean_ : eps);
+    return moved(start_, {from_, step.to}, done_ == 0 ? mean_ : output, of_v_);
   }
 
  private:
+  bool of_v_;
   std::size_t done_ = 0;
   Level from_;
   torch::Tensor start_, mean_;
@@ -54,23 +64,25 @@ class RungeKutta {
 
 torch::Tensor sample_pndm(const SampleArgs& args) {
   constexpr std::size_t kOrder = 4;
+  const bool of_v = args.options.prediction_type == "v_prediction";
   auto x = args.x.to(torch::kFloat32);
   auto start = x;
   std::deque<torch::Tensor> past;
-  RungeKutta warm_up;
+  RungeKutta warm_up(of_v);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& step = args.steps[i];
-    const auto eps = args.denoise(x, step.from).eps;
+    const auto output = output_of(args, x, step.from, of_v);
     if (warm_up.is_under_way() || is_runge_kutta(args.steps, i)) {
-      if (!warm_up.is_under_way()) past.push_front(eps);
-      x = warm_up.moved_by(x, step, eps);
+      if (!warm_up.is_under_way()) past.push_front(output);
+      x = warm_up.moved_by(x, step, output);
     } else if (i == 1 && stays(step)) {
-      x = moved(start, args.steps[0], (eps + past[0]) / 2);
+      // From where the first step began: with linspace and trailing spacing the reference takes a level near it.
+      x = moved(start, {step.middle, step.to}, (output + past[0]) / 2, of_v);
     } else {
-      past.push_front(eps);
+      past.push_front(output);
       if (past.size() > kOrder) past.pop_back();
       start = x;
-      x = moved(x, step, extrapolated(past));
+      x = moved(x, step, extrapolated(past), of_v);
     }
     if (!report_step(args, i, x)) break;
   }

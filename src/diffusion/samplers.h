@@ -16,6 +16,7 @@ namespace sfumato {
 struct SamplerOptions {
   double eta = 0;                             ///< DDIM's share of DDPM's noise, 0 to 1
   std::string variance_type = "fixed_small";  ///< DDPM's; ScheduleConfig::variance_type
+  std::string prediction_type = "epsilon";    ///< PNDM's; ScheduleConfig::prediction_type
   /// The steps' noise comes of a Brownian motion over this span (step_noise.h), and `noise` gives its seeds alone; for
   /// the samplers whose row has "brownian". The reference's span is that of all levels, also of those that image to
   /// image leaves out: it decides where the path is halved, and so which numbers it has.
@@ -96,6 +97,12 @@ torch::Tensor sample_dpm_solver_3m(const SampleArgs& args);
 /// and with SamplerOptions::brownian k-diffusion's sample_dpmpp_2m_sde).
 torch::Tensor sample_dpm_solver_multistep_sde(const SampleArgs& args);
 
+/// DPM-Solver and DPM-Solver++ in their singlestep form (Lu et al. 2022a, algorithms 1 and 2; 2022b, algorithm 1;
+/// DPMSolverSinglestepScheduler), of the order and kind that options.solver says: groups of as many steps as the order,
+/// each from where its group begins. One evaluation a step, as there. With algorithm_type sde-dpmsolver++ noise is
+/// drawn at every step.
+torch::Tensor sample_dpm_solver_singlestep(const SampleArgs& args);
+
 /// SDE-DPM-Solver++ of third order (k-diffusion's sample_dpmpp_3m_sde): its first two steps are of first and second
 /// order, that to alpha = 1 is of first.
 torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args);
@@ -118,7 +125,8 @@ torch::Tensor sample_restart(const SampleArgs& args);
 
 /// Pseudo linear multistep (Liu et al. 2022, algorithm 2; PNDMScheduler). Four steps that are of Runge and Kutta
 /// (is_runge_kutta) are one pseudo Runge-Kutta step (eq. 13). Else, where the second step stays at its timestep, as
-/// StepGrid::pndm has it, it does the first one again with the slopes at both its ends.
+/// StepGrid::pndm has it, it does the first one again with the slopes at both its ends. With options.prediction_type
+/// v_prediction it is v that is extrapolated, as there.
 torch::Tensor sample_pndm(const SampleArgs& args);
 
 /// UniPC (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler), of the order, B(h) and prediction that
@@ -145,7 +153,7 @@ torch::Tensor sample_deis(const SampleArgs& args);
 /// Multistep consistency sampling (Luo et al. 2023, algorithm 3; LCMScheduler): x0, noised anew to the next level.
 torch::Tensor sample_lcm(const SampleArgs& args);
 
-/// Strategic stochastic sampling (Zheng et al. 2024, algorithm 4; TCDScheduler with eta = gamma = 0.3): DDIM's step
+/// Strategic stochastic sampling (Zheng et al. 2024, algorithm 4; TCDScheduler, whose eta is gamma): DDIM's step
 /// beyond the next level, to the `middle` of StepGrid::tcd, and back to it with fresh noise.
 torch::Tensor sample_tcd(const SampleArgs& args);
 

@@ -28,12 +28,20 @@ struct ScheduleConfig {
   std::string sigma_schedule = "discrete";
   std::string final_sigmas_type = "zero";  ///< zero, or sigma_min: the solvers and Euler end at timestep 0
   SolverConfig solver = {};
-  // EulerDiscreteScheduler's: between which sigma / alpha the schedules other than discrete lie, in place of the
-  // grid's ends; and linear, or log_linear with the discrete one in equal factors through the whole schedule.
+  /// Of the multistep and singlestep solvers: timesteps with half the logarithm of the signal-to-noise ratio below it
+  /// are left out.
+  std::optional<double> lambda_min_clipped;
+  // Between which sigma / alpha the schedules other than discrete lie, in place of the
+  // grid's ends. EulerDiscreteScheduler's: linear, or log_linear with the discrete one in equal factors through the
+  // whole schedule.
   std::optional<double> sigma_min, sigma_max;
   std::string interpolation_type = "linear";
-  bool skip_prk_steps = true;                  ///< PNDMScheduler's, false there: no Runge-Kutta steps before the others
-  double timestep_scaling = 10;                ///< LCMScheduler's
+  std::string timestep_type = "discrete";  ///< Euler's; with continuous a v-predicting network is told log(sigma) / 4
+  bool skip_prk_steps = true;              ///< PNDMScheduler's, false there: no Runge-Kutta steps before the others
+  double timestep_scaling = 10;            ///< LCMScheduler's
+  /// TCD's, 0 to 1; no key, but step()'s eta there: how much further than the next timestep a step goes, to be noised
+  /// back to it.
+  double gamma = 0.3;
   std::int64_t original_inference_steps = 50;  ///< that a consistency model was distilled with
   std::string prediction_type = "epsilon";     ///< epsilon, v_prediction, sample or flow_prediction
   bool clip_sample = true;
@@ -43,8 +51,8 @@ struct ScheduleConfig {
   double sample_max_value = 1.0;
   std::string variance_type = "fixed_small";  ///< DDPM's: fixed_small(_log), fixed_large, learned, learned_range
 
-  /// Reads the config of any of diffusers' schedulers that discretise this process, with the defaults of the class
-  /// that `_class_name` says for keys that are missing. Throws std::invalid_argument naming the key and value where
+  /// Reads the config of any of scheduler_classes(), with the class's defaults for keys that are missing. Keys that the
+  /// class does not read are ignored, as there. Throws std::invalid_argument naming the key and value where
   /// the class or a value is not supported.
   static ScheduleConfig from_json(const Json& json);
 

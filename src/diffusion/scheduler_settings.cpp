@@ -7,15 +7,15 @@
 namespace sfumato {
 namespace {
 
-/// The values of a key that are supported beside null, for the classes that look at it.
+/// The values of a key that are supported besides null, for the classes that read it; all classes if none is named.
 struct SupportedSetting {
   std::string key;
-  std::vector<std::string> classes;
   std::vector<Json> values;
+  std::vector<std::string> classes = {};
 };
 
-constexpr const char* kEuler = "EulerDiscreteScheduler";
-constexpr const char* kSolver = "DPMSolverMultistepScheduler";
+constexpr const char* kMultistep = "DPMSolverMultistepScheduler";
+constexpr const char* kSinglestep = "DPMSolverSinglestepScheduler";
 constexpr const char* kUniPc = "UniPCMultistepScheduler";
 constexpr const char* kDeis = "DEISMultistepScheduler";
 
@@ -23,21 +23,19 @@ bool is_among(const std::string& name, const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// A solver takes the solver_type of another class for its own default.
+/// A solver takes the solver_type of another class for its own default, as there.
 const std::vector<SupportedSetting>& supported_settings() {
-  static const std::vector<std::string> solvers = {kSolver, kUniPc, kDeis};
   static const std::vector<SupportedSetting> settings = {
-      {"solver_order", solvers, {1, 2, 3}},
-      {"use_flow_sigmas", solvers, {false}},
-      {"use_dynamic_shifting", solvers, {false}},
-      {"algorithm_type", {kSolver}, {"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "deis"}},
-      {"solver_type", {kSolver}, {"midpoint", "heun", "logrho", "bh1", "bh2"}},
-      {"lambda_min_clipped", {kSolver}, {}},
-      {"solver_type", {kUniPc}, {"bh1", "bh2", "midpoint", "heun", "logrho"}},
-      {"solver_p", {kUniPc}, {}},
-      {"shift_terminal", {kUniPc}, {}},
-      {"sigma_min", {kUniPc}, {}},
-      {"sigma_max", {kUniPc}, {}},
+      {"solver_order", {1, 2, 3}, {kSinglestep}},
+      {"use_flow_sigmas", {false}},
+      {"use_dynamic_shifting", {false}},
+      {"algorithm_type", {"dpmsolver++", "dpmsolver", "sde-dpmsolver", "sde-dpmsolver++", "deis"}, {kMultistep}},
+      {"algorithm_type", {"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "deis"}, {kSinglestep}},
+      {"algorithm_type", {"deis", "dpmsolver", "dpmsolver++"}, {kDeis}},
+      {"solver_type", {"midpoint", "heun", "logrho", "bh1", "bh2"}},
+      {"solver_p", {}},
+      {"shift_terminal", {}},
+      {"noise_sampler_seed", {}},
   };
   return settings;
 }
@@ -52,47 +50,59 @@ std::string alternatives(const std::vector<Json>& values) {
   return text.empty() ? "null" : text;
 }
 
+/// The reference refuses it, or its latents are not finite.
+void refuse_eps_at_sigma_zero(const SchedulerClass& scheduler, const Json& json) {
+  if (value_or<std::string>(json, "final_sigmas_type", "zero") == "sigma_min") return;
+  const auto refuse = [&](const char* key, const Json& of_eps) {
+    if (json.value(key, Json()) == of_eps) refuse_setting(key, of_eps, "another with final_sigmas_type zero");
+  };
+  if (is_among(scheduler.name, {kMultistep, kSinglestep})) refuse("algorithm_type", "dpmsolver");
+  if (scheduler.name == kMultistep) refuse("algorithm_type", "sde-dpmsolver");
+  if (scheduler.name == kUniPc) refuse("predict_x0", false);
+}
+
+/// Combinations that the reference treats otherwise than ours would.
+void refuse_combinations(const SchedulerClass& scheduler, const Json& json) {
+  const auto prediction = value_or<std::string>(json, "prediction_type", "epsilon");
+  // There it is of the flow's levels, which are refused above.
+  if (prediction == "flow_prediction" && reads_key(scheduler, "use_flow_sigmas"))
+    refuse_setting("prediction_type", prediction, "epsilon, v_prediction or sample with " + scheduler.name);
+  const auto clipped = json.value("lambda_min_clipped", Json());
+  if (!clipped.is_null() && reads_key(scheduler, "lambda_min_clipped") && reads_key(scheduler, "timestep_spacing") &&
+      value_or(json, "timestep_spacing", scheduler.defaults.timestep_spacing) == "trailing")
+    refuse_setting("lambda_min_clipped", clipped, "null with trailing spacing");
+  if (scheduler.name == kMultistep && json.value("algorithm_type", Json()) == "sde-dpmsolver" &&
+      value_or<std::int64_t>(json, "solver_order", 2) > 2)
+    refuse_setting("solver_order", json.at("solver_order"), "1 or 2 with sde-dpmsolver");
+  refuse_eps_at_sigma_zero(scheduler, json);
+}
+
 }  // namespace
 
-void require_supported_settings(const std::string& class_name, const Json& json) {
-  for (const auto& [key, classes, values] : supported_settings()) {
+void require_supported_settings(const SchedulerClass& scheduler, const Json& json) {
+  for (const auto& [key, values, classes] : supported_settings()) {
     const auto found = json.find(key);
-    if (found == json.end() || found->is_null() || !is_among(class_name, classes)) continue;
+    if (found == json.end() || found->is_null() || !reads_key(scheduler, key)) continue;
+    if (!classes.empty() && !is_among(scheduler.name, classes)) continue;
     if (std::find(values.begin(), values.end(), *found) == values.end())
       refuse_setting(key, *found, alternatives(values));
   }
-  // With other predictions the reference does not look at it.
-  if (class_name == kEuler && value_or<std::string>(json, "timestep_type", "discrete") != "discrete" &&
-      value_or<std::string>(json, "prediction_type", "epsilon") == "v_prediction")
-    refuse_setting("timestep_type", json.at("timestep_type"), "\"discrete\" with v_prediction");
-  // A solver for eps does not reach sigma = 0: the reference refuses it, or its latents are not finite.
-  const auto [key, of_eps] =
-      class_name == kUniPc ? std::pair{"predict_x0", Json(false)} : std::pair{"algorithm_type", Json("dpmsolver")};
-  const bool ends_clean = value_or<std::string>(json, "final_sigmas_type", "zero") != "sigma_min";
-  if (is_among(class_name, {kSolver, kUniPc}) && ends_clean && json.value(key, Json()) == of_eps)
-    refuse_setting(key, of_eps, "another with final_sigmas_type zero");
+  refuse_combinations(scheduler, json);
 }
 
-std::string sigma_schedule_of(const std::string& class_name, const Json& json) {
-  static const std::vector<std::string> blind = {"DDIMScheduler", "DDPMScheduler", "PNDMScheduler",
-                                                 "LCMScheduler",  "TCDScheduler",  "EulerAncestralDiscreteScheduler"};
+std::string sigma_schedule_of(const SchedulerClass& scheduler, const Json& json) {
   static const std::vector<std::pair<std::string, std::string>> flags = {{"use_karras_sigmas", "karras"},
                                                                          {"use_exponential_sigmas", "exponential"},
                                                                          {"use_beta_sigmas", "beta"},
                                                                          {"use_lu_lambdas", "lu"}};
-  std::string schedule = "discrete", chosen_by;
-  if (is_among(class_name, blind)) return schedule;
+  std::string schedule = scheduler.defaults.sigma_schedule, chosen_by;
   for (const auto& [flag, name] : flags) {
-    if (!value_or(json, flag, false) || (name == "lu" && class_name != kSolver)) continue;
+    if (!reads_key(scheduler, flag) || !value_or(json, flag, false)) continue;
     if (!chosen_by.empty()) refuse_setting(flag, true, "false with " + chosen_by);
     schedule = name;
     chosen_by = flag;
   }
   return schedule;
-}
-
-bool has_final_sigmas_type(const std::string& class_name) {
-  return is_among(class_name, {kEuler, kSolver, kUniPc});
 }
 
 }  // namespace sfumato

@@ -8,26 +8,36 @@
 
 namespace sfumato {
 
-/// What a scheduler_config.json says of its multistep solver: DPMSolverMultistepScheduler, UniPCMultistepScheduler or
-/// DEISMultistepScheduler. Members are diffusers' keys, with its defaults. Each solver obeys what it knows, as a
-/// scheduler that is made from another class's config does there.
+/// What a scheduler_config.json says of its solver: of DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler,
+/// UniPCMultistepScheduler, DEISMultistepScheduler or EDMDPMSolverMultistepScheduler. Members are diffusers' keys, with
+/// its defaults. Each solver obeys what it knows, as a scheduler that is made from another class's config does there.
 struct SolverConfig {
-  std::int64_t solver_order = 2;  ///< 1 to 3
+  std::int64_t solver_order = 2;  ///< at least 1; at most 3 but for UniPC and the multistep DPM-Solver
   /// DPM-Solver's second order: heun, else midpoint. UniPC's B(h): bh1, else bh2.
   std::string solver_type = "";
-  /// DPMSolverMultistepScheduler's: dpmsolver solves for eps, dpmsolver++ for x0, sde-dpmsolver++ draws fresh noise.
+  /// DPM-Solver's: dpmsolver and sde-dpmsolver solve for eps, the others for x0; sde-dpmsolver and sde-dpmsolver++ draw
+  /// fresh noise.
   std::string algorithm_type = "dpmsolver++";
   bool lower_order_final = true;                     ///< the last steps, where there are few, at lower orders
   bool euler_at_final = false;                       ///< DPM-Solver's last step at first order
   bool predict_x0 = true;                            ///< UniPC's: solves for x0, else for eps
   std::vector<std::int64_t> disable_corrector = {};  ///< UniPC's: the steps, from 0, that are not corrected
 
-  /// What that class looks at, the defaults for the rest. Throws std::invalid_argument naming the key and value where
-  /// a value is not supported.
-  static SolverConfig from_json(const std::string& class_name, const Json& json);
-
-  /// The keys that the class looks at; {} for a class that is no multistep solver.
-  Json to_json(const std::string& class_name) const;
+  /// By algorithm_type.
+  bool is_stochastic() const { return algorithm_type.starts_with("sde-"); }
+  bool is_of_eps() const { return algorithm_type == "dpmsolver" || algorithm_type == "sde-dpmsolver"; }
 };
+
+/// Calls `visit` with each key and the member that it names.
+template <class Config, class Visit>
+void for_each_solver_member(Config& config, Visit visit) {
+  visit("solver_order", config.solver_order);
+  visit("solver_type", config.solver_type);
+  visit("algorithm_type", config.algorithm_type);
+  visit("lower_order_final", config.lower_order_final);
+  visit("euler_at_final", config.euler_at_final);
+  visit("predict_x0", config.predict_x0);
+  visit("disable_corrector", config.disable_corrector);
+}
 
 }  // namespace sfumato

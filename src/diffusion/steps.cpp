@@ -16,10 +16,6 @@ Level clean() {
   return {.t = 0, .alpha = 1, .sigma = 0};
 }
 
-bool is_solver(StepGrid grid) {
-  return grid == StepGrid::solver || grid == StepGrid::deis;
-}
-
 /// The sigma / alpha of the schedule, linear between timesteps (numpy.interp).
 Level interpolated_level(const Schedule& schedule, double t) {
   const auto& ratios = schedule.ratios();
@@ -36,7 +32,7 @@ double told_timestep(const ScheduleConfig& config, double t, StepGrid grid) {
   const bool whole = find_sigma_schedule(config.sigma_schedule).whole_timesteps;
   if (grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral) return whole ? std::nearbyint(t) : t;
   if (!is_solver(grid)) return static_cast<float>(t);
-  const bool rounds = whole && (grid == StepGrid::deis || config.beta_schedule != "squaredcos_cap_v2");
+  const bool rounds = whole && (grid != StepGrid::solver || config.beta_schedule != "squaredcos_cap_v2");
   return rounds ? std::nearbyint(t) : std::trunc(t);
 }
 
@@ -57,10 +53,17 @@ std::vector<Level> log_linear_levels(const Schedule& schedule, const std::vector
   return levels;
 }
 
+std::vector<double> timesteps_of(const Schedule& schedule, std::int64_t n, StepGrid grid) {
+  if (!is_solver(grid)) return interpolated_timesteps(schedule, n);
+  if (grid != StepGrid::singlestep) return solver_timesteps(schedule, n);
+  auto config = schedule.config();
+  config.timestep_spacing = "linspace";
+  return solver_timesteps(Schedule(config), n);
+}
+
 std::vector<Level> levels_of(const Schedule& schedule, std::int64_t n, StepGrid grid) {
   std::vector<Level> levels;
-  for (const auto t : is_solver(grid) ? solver_timesteps(schedule, n) : interpolated_timesteps(schedule, n))
-    levels.push_back(interpolated_level(schedule, t));
+  for (const auto t : timesteps_of(schedule, n, grid)) levels.push_back(interpolated_level(schedule, t));
   const auto& config = schedule.config();
   const auto& spacing = find_sigma_schedule(config.sigma_schedule);
   const bool log_linear = is_log_linear(schedule, grid), whole = is_solver(grid) || log_linear;
@@ -78,6 +81,15 @@ std::vector<Level> levels_of(const Schedule& schedule, std::int64_t n, StepGrid 
   return levels;
 }
 
+/// Where the levels end that do not end clean: DEIS, with a sigma_min, where the last of them is.
+Level noisy_end(const Schedule& schedule, StepGrid grid, const std::vector<Level>& levels) {
+  const auto& config = schedule.config();
+  if (grid == StepGrid::deis && config.sigma_min && config.sigma_schedule != "discrete") return levels.back();
+  auto level = schedule.level_at(0);
+  if (!is_solver(grid)) level = {.t = level.t, .alpha = 1, .sigma = level.ratio()};
+  return level;
+}
+
 /// From each level to the next, and from the last to `end`.
 std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& end) {
   std::vector<Step> steps;
@@ -90,7 +102,11 @@ std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepG
   const auto& config = schedule.config();
   const bool ends_noisy = grid == StepGrid::deis || config.final_sigmas_type == "sigma_min" ||
                           (is_log_linear(schedule, grid) && config.sigma_schedule == "discrete");
-  auto steps = steps_through(levels_of(schedule, n, grid), ends_noisy ? schedule.level_at(0) : clean());
+  auto levels = levels_of(schedule, n, grid);
+  if (grid == StepGrid::interpolated && config.timestep_type == "continuous" &&
+      config.prediction_type == "v_prediction")
+    for (auto& level : levels) level.t = std::log(level.ratio()) / 4;
+  auto steps = steps_through(levels, ends_noisy ? noisy_end(schedule, grid, levels) : clean());
   const bool has_middle = grid == StepGrid::midpoint || grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral;
   for (auto& [from, to, middle] : steps) {
     if (!has_middle || to.sigma == 0) continue;
@@ -107,11 +123,12 @@ std::vector<Level> levels_at(const Schedule& schedule, const std::vector<std::in
   return levels;
 }
 
-/// Zheng et al. 2024, section 4.3: down to s = (1 - gamma) t' on the way to t'.
+/// Zheng et al. 2024, section 4.3: down to s = (1 - gamma) t' on the way to t'. In float32 as in the reference, since
+/// the product is cut.
 std::vector<Step> tcd_steps(const Schedule& schedule, std::int64_t n) {
-  constexpr float kKept = 0.7F;  // 1 - gamma; float32 as in the reference, since the product is cut
+  const auto kept = static_cast<float>(1 - schedule.config().gamma);
   auto steps = steps_through(levels_at(schedule, consistency_timesteps(schedule, n)), schedule.level_at(0));
-  for (auto& step : steps) step.middle = schedule.level_at(std::floor(kKept * static_cast<float>(step.to.t)));
+  for (auto& step : steps) step.middle = schedule.level_at(std::floor(kept * static_cast<float>(step.to.t)));
   return steps;
 }
 
@@ -141,10 +158,15 @@ std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>
   return steps;
 }
 
+/// Where a step of DDIM's stride to `to` comes from.
+Level level_before(const Schedule& schedule, const Level& to, std::int64_t n) {
+  return schedule.level_at(to.t + static_cast<double>(schedule.num_train_timesteps() / n));
+}
+
 std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
   auto steps = ddim_steps(schedule, n);
   if (!schedule.config().skip_prk_steps) return with_warm_up(schedule, steps);
-  if (n > 1) steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from});
+  if (n > 1) steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from, level_before(schedule, steps[1].from, n)});
   return steps;
 }
 
@@ -164,6 +186,18 @@ RatioSpan ratio_span(const std::vector<Step>& steps) {
   return span;
 }
 
+bool is_solver(StepGrid grid) {
+  switch (grid) {
+    case StepGrid::solver:
+    case StepGrid::unipc:
+    case StepGrid::singlestep:
+    case StepGrid::deis:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool goes_by_sigma(StepGrid grid) {
   switch (grid) {
     case StepGrid::interpolated:
@@ -171,11 +205,9 @@ bool goes_by_sigma(StepGrid grid) {
     case StepGrid::midpoint:
     case StepGrid::kdpm2:
     case StepGrid::kdpm2_ancestral:
-    case StepGrid::solver:
-    case StepGrid::deis:
       return true;
     default:
-      return false;
+      return is_solver(grid);
   }
 }
 

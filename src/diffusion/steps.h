@@ -33,20 +33,28 @@ enum class StepGrid {
   kdpm2,            ///< KDPM2DiscreteScheduler: as midpoint, but Karras' levels get whole timesteps
   kdpm2_ancestral,  ///< KDPM2AncestralDiscreteScheduler: as kdpm2; the middle has the sigma / alpha of `to`
   restart,          ///< the paper's (restart.h), around the levels of interpolated: some of its steps go back up
-  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is; or, where
-                    ///< skip_prk_steps is false, with the first three in four steps each (is_runge_kutta)
+  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is, which its
+                    ///< middle is a stride above; or, where skip_prk_steps is false, with the first three in four
+                    ///< steps each (is_runge_kutta)
   solver,           ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
+  unipc,            ///< UniPCMultistepScheduler: as solver, but for the rounding of timesteps
+  singlestep,       ///< DPMSolverSinglestepScheduler: as solver with linspace spacing, whatever the config's
   deis,             ///< DEISMultistepScheduler: as solver, but ending at timestep 0
   lcm,              ///< LCMScheduler: consistency_timesteps, and from the last to alpha = 1
-  tcd,              ///< TCDScheduler: as lcm, ending at timestep 0; the middle is its x_s with gamma = 0.3
+  tcd,              ///< TCDScheduler: as lcm, ending at timestep 0; the middle is its x_s
 };
 
 /// Whether the grid's levels can lie elsewhere than at the model's timesteps.
 bool goes_by_sigma(StepGrid grid);
 
+/// Whether the grid is that of a solver in log(alpha / sigma), whose scheduler keeps x_t = alpha x0 + sigma eps; the
+/// others that go by sigma keep x0 + (sigma / alpha) eps.
+bool is_solver(StepGrid grid);
+
 /// The steps of n inference steps. Those of a grid that goes by sigma lie as the config's sigma_schedule has them,
-/// between the ends of the grid (solver and deis: of the schedule), and end at timestep 0 in place of alpha = 1 where
-/// its final_sigmas_type is sigma_min or its levels are log_linear. Throws as the functions of timesteps.h do.
+/// between the ends of the grid (solvers: of the schedule). They end at timestep 0 in place of alpha = 1 where its
+/// final_sigmas_type is sigma_min or its levels are log_linear; the schedulers that keep x0 + (sigma / alpha) eps leave
+/// that as it is (alpha = 1). Throws as the functions of timesteps.h do.
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid);
 
 /// Whether the four steps from this one are the evaluations of one of Runge and Kutta (PNDMScheduler's prk_timesteps):

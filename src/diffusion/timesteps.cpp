@@ -23,16 +23,17 @@ void check_first(const Schedule& schedule, std::int64_t n, double first) {
                               std::to_string(last));
 }
 
-/// Falling timesteps before rounding. Rounding is numpy's, half to even, which nearbyint does.
-std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t n) {
-  const auto total = static_cast<double>(config.num_train_timesteps);
+/// Falling timesteps before rounding, of the first `count` of the model's. Rounding is numpy's, half to even, which
+/// nearbyint does.
+std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t n, std::int64_t count) {
+  const auto total = static_cast<double>(count);
   std::vector<double> values(n);
   for (std::int64_t i = 0; i < n; ++i) {
     const auto index = static_cast<double>(n - 1 - i);
     if (config.timestep_spacing == "linspace") {
       values[i] = n == 1 ? 0 : i == 0 ? total - 1 : index * ((total - 1) / static_cast<double>(n - 1));
     } else if (config.timestep_spacing == "leading") {
-      values[i] = static_cast<double>((n - 1 - i) * (config.num_train_timesteps / n) + config.steps_offset);
+      values[i] = static_cast<double>((n - 1 - i) * (count / n) + config.steps_offset);
     } else {
       // numpy.arange(total, 0, -ratio) multiplies what is left of ratio after total - ratio was rounded.
       const double ratio = (total - total / static_cast<double>(n)) - total;
@@ -42,12 +43,20 @@ std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t 
   return values;
 }
 
+/// How many of the model's timesteps lambda_min_clipped leaves: those with -log(sigma / alpha) of at least it.
+std::int64_t unclipped_timesteps(const Schedule& schedule) {
+  const auto& clipped = schedule.config().lambda_min_clipped;
+  if (!clipped) return schedule.num_train_timesteps();
+  const auto& ratios = schedule.ratios();
+  return std::upper_bound(ratios.begin(), ratios.end(), std::exp(-*clipped)) - ratios.begin();
+}
+
 }  // namespace
 
 std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n) {
   check_count(schedule, n);
   std::vector<std::int64_t> rounded;
-  for (const auto t : spaced_timesteps(schedule.config(), n))
+  for (const auto t : spaced_timesteps(schedule.config(), n, schedule.num_train_timesteps()))
     rounded.push_back(static_cast<std::int64_t>(std::nearbyint(t)));
   check_first(schedule, n, static_cast<double>(rounded.front()));
   return rounded;
@@ -56,7 +65,7 @@ std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n) {
 std::vector<double> interpolated_timesteps(const Schedule& schedule, std::int64_t n) {
   check_count(schedule, n);
   const auto& config = schedule.config();
-  auto ts = spaced_timesteps(config, n);
+  auto ts = spaced_timesteps(config, n, config.num_train_timesteps);
   for (auto& t : ts) t = static_cast<float>(config.timestep_spacing == "linspace" ? t : std::nearbyint(t));
   check_first(schedule, n, ts.front());
   return ts;
@@ -70,7 +79,7 @@ std::vector<double> solver_timesteps(const Schedule& schedule, std::int64_t n) {
     throw std::invalid_argument("steps is " + std::to_string(n) + ", expected fewer than the model's timesteps with " +
                                 config.timestep_spacing + " spacing");
   }
-  auto ts = spaced_timesteps(config, n + 1);
+  auto ts = spaced_timesteps(config, n + 1, unclipped_timesteps(schedule));
   ts.pop_back();
   for (auto& t : ts) t = std::nearbyint(t);
   check_first(schedule, n, ts.front());

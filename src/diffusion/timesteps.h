@@ -16,8 +16,8 @@ std::vector<std::int64_t> timesteps(const Schedule& schedule, std::int64_t n);
 /// EulerDiscreteScheduler's: the same, but that linspace spacing keeps them real-valued, in float32.
 std::vector<double> interpolated_timesteps(const Schedule& schedule, std::int64_t n);
 
-/// DPMSolverMultistepScheduler's: the first n of n + 1, but n with trailing spacing. Throws std::invalid_argument also
-/// where there are no n + 1.
+/// DPMSolverMultistepScheduler's: the first n of n + 1, but n with trailing spacing, from what lambda_min_clipped
+/// leaves. Throws std::invalid_argument also where there are no n + 1.
 std::vector<double> solver_timesteps(const Schedule& schedule, std::int64_t n);
 
 /// LCMScheduler's: n of the original_inference_steps that a consistency model was distilled with. Throws

@@ -47,9 +47,9 @@ std::vector<double> solved_weights(const std::vector<double>& places, const UniP
 
 /// x at the step's end: the solution for a prediction that stays the same, and `change` with the weight B(h).
 torch::Tensor unipc_moved(const torch::Tensor& x, const UniPcStep& step, const torch::Tensor& change) {
-  const auto& [kept, gained, h, decay] = step.exact;
-  const auto constant = kept * x - gained * std::expm1(decay) * step.nodes[0].predicted;
-  return change.defined() ? constant - gained * step.b * change : constant;
+  const auto& exact = step.exact;
+  const auto constant = exact.kept * x - exact.gained * std::expm1(exact.decay) * step.nodes[0].predicted;
+  return change.defined() ? constant - exact.gained * step.b * change : constant;
 }
 
 /// The sum of a_k D_k / r_k over the nodes before the step's own; undefined where there is none.

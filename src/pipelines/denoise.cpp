@@ -193,6 +193,7 @@ SamplerOptions sampler_options(const StableDiffusion& model, const Request& requ
   const auto& config = model.schedule.config();
   SamplerOptions options{.eta = request.eta,
                          .variance_type = config.variance_type,
+                         .prediction_type = config.prediction_type,
                          .solver = config.solver,
                          .timestep_scaling = config.timestep_scaling};
   if (request.noise == "brownian") options.brownian = ratio_span(denoising.all);
@@ -205,6 +206,7 @@ Request completed(const StableDiffusion& model, Request request, std::int64_t he
   if (request.height == 0) request.height = height;
   if (request.width == 0) request.width = width;
   if (request.sampler.empty()) request.sampler = model.default_sampler();
+  if (request.eta == Request::kOwnEta) request.eta = request.sampler == "tcd" ? ScheduleConfig().gamma : 0;
   if (request.schedule.empty()) {
     const bool by_sigma = goes_by_sigma(find_sampler(request.sampler).grid);
     request.schedule = by_sigma ? model.schedule.config().sigma_schedule : "discrete";
@@ -224,6 +226,7 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
   config.sigma_schedule = request.schedule;
+  config.gamma = request.eta;
   if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);
 }
@@ -231,6 +234,9 @@ Schedule schedule_of(const StableDiffusion& model, const Request& request) {
 bool denoise(const StableDiffusion& model, const Denoising& denoising, Generated& generated, const OnStep& on_step) {
   const auto& request = generated.request;
   const auto& sampler = find_sampler(request.sampler);
+  if (request.eta > 0 && sampler.name != "ddim" && sampler.name != "tcd")
+    generated.warnings.push_back("eta " + std::to_string(request.eta) + " has no effect with the sampler " +
+                                 sampler.name + ": ddim and tcd have one");
   Course course(denoising.steps, sampler.order);
   const ToldModel base(model, request, denoising, course, generated.warnings);
   const auto refiner = told_refiner(model, request, denoising, course);

@@ -123,7 +123,7 @@ std::string parameters(const PictureRecord& record) {
             ", Refiner switch at: " + number_text(request.refiner.switch_at);
   if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
   text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
-  if (request.eta != 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);
+  if (request.eta > 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);
   if (request.tiling) text += ", Tiling: True";
   return text + hash_list("Lora hashes", record.hashes.loras) + hash_list("TI hashes", record.hashes.embeddings) +
          control_parameters(request) + ", Version: sfumato";

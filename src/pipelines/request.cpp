@@ -152,7 +152,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_schedule(request);
   if (request.clip_skip != 1) check_clip_skip(request.clip_skip, limits.clip_layers);
   for (const auto& [key, member] : kSizeConditions) check_pixels(key, request.*member);
-  check_range("eta", request.eta, 1);
+  if (request.eta != Request::kOwnEta) check_range("eta", request.eta, 1);
   check_range("subseed strength", request.subseed_strength, 1);
   parse_rng(request.rng);
   check_noise(request);

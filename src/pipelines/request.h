@@ -57,8 +57,9 @@ struct Request {
   /// samplers that go by sigma another name of sigma_schedules() (diffusion/sigma_schedules.h); "" takes the model's
   /// own.
   std::string schedule{};
-  /// DDIM's eta, 0 to 1; other samplers ignore it.
-  double eta = 0;
+  /// DDIM's eta or TCD's gamma, 0 to 1; kOwnEta takes the sampler's own. Others draw noise as they always do.
+  static constexpr double kOwnEta = -1;
+  double eta = kOwnEta;
   /// Image k of the batch has seed + k.
   std::uint64_t seed = 0;
   /// Another seed, whose noise is mixed into the first noise by a part of 0 to 1: AUTOMATIC1111's variation seed. With

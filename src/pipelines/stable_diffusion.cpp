@@ -1,9 +1,9 @@
 #include "pipelines/stable_diffusion.h"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
+#include "diffusion/scheduler_classes.h"
 #include "nn/layers.h"
 #include "pipelines/diffusers_folder.h"
 #include "pipelines/single_file.h"
@@ -23,8 +23,7 @@ void check_unet(const std::filesystem::path& path, const StableDiffusion& model)
   if (!unet.class_embed_type.empty() || unet.num_class_embeds != 0)
     refuse("class embeddings are not supported by this pipeline");
   if (model.vae == nullptr) return;
-  const auto channels = model.vae->config().latent_channels, with_picture = 2 * channels,
-             with_mask = with_picture + 1;
+  const auto channels = model.vae->config().latent_channels, with_picture = 2 * channels, with_mask = with_picture + 1;
   if (unet.in_channels != channels && unet.in_channels != with_picture && unet.in_channels != with_mask)
     refuse("in_channels " + std::to_string(unet.in_channels) + ", expected the VAE's latent_channels " +
            std::to_string(channels) + " or, to edit pictures, " + std::to_string(with_picture) +
@@ -47,26 +46,7 @@ ModelLimits StableDiffusion::limits() const {
 }
 
 std::string StableDiffusion::default_sampler() const {
-  static const std::map<std::string, std::string> samplers = {{"DDPMScheduler", "ddpm"},
-                                                              {"DEISMultistepScheduler", "deis"},
-                                                              {"DPMSolverMultistepScheduler", "dpm++2m"},
-                                                              {"DPMSolverSDEScheduler", "dpm++sde"},
-                                                              {"DPMSolverSinglestepScheduler", "dpm++2m"},
-                                                              {"EulerAncestralDiscreteScheduler", "euler_a"},
-                                                              {"EulerDiscreteScheduler", "euler"},
-                                                              {"HeunDiscreteScheduler", "heun"},
-                                                              {"KDPM2AncestralDiscreteScheduler", "dpm2_a"},
-                                                              {"KDPM2DiscreteScheduler", "dpm2"},
-                                                              {"LCMScheduler", "lcm"},
-                                                              {"LMSDiscreteScheduler", "lms"},
-                                                              {"PNDMScheduler", "pndm"},
-                                                              {"TCDScheduler", "tcd"},
-                                                              {"UniPCMultistepScheduler", "unipc"}};
-  const auto& solver = schedule.config().solver;
-  if (solver.algorithm_type == "sde-dpmsolver++") return "dpm++2m_sde";
-  const auto found = samplers.find(schedule.config().class_name);
-  if (found == samplers.end()) return "ddim";
-  return found->second == "dpm++2m" && solver.solver_order == 3 ? "dpm++3m" : found->second;
+  return sfumato::default_sampler(schedule.config());
 }
 
 std::string StableDiffusion::default_prompt_syntax() const {

@@ -90,6 +90,32 @@ TEST(Samplers, EveryOneArrivesAtTheX0ThatIsAlwaysPredicted) {
   }
 }
 
+/// A perfect denoiser makes the way straight, and what a multistep method remembers of it is constant.
+TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
+  const Schedule schedule(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"},
+                                                     {"beta_schedule", "scaled_linear"},
+                                                     {"skip_prk_steps", true},
+                                                     {"set_alpha_to_one", true},
+                                                     {"steps_offset", 1}}));
+  const auto denoise = towards(0.25);
+  for (const std::string name : {"pndm", "lms", "dpm++2s"}) {
+    const auto& sampler = find_sampler(name);
+    const auto all = make_steps(schedule, 10, sampler.grid);
+    const auto steps = last_steps(all, 10, 0.5);
+    NoiseSource noise({1});
+    const auto picture = torch::full({1, 4, 8, 8}, 0.25);
+    const auto y = sampler.sample({.denoise = denoise,
+                                   .x = add_noise(picture, noise.draw_like(picture), steps.front().from),
+                                   .steps = steps,
+                                   .noise = noise,
+                                   .options = {},
+                                   .on_step = {},
+                                   .skipped = all.size() - steps.size()});
+    // float32: some ten steps of rounding.
+    EXPECT_LT((y - picture).abs().max().item<double>(), 1e-5) << name;
+  }
+}
+
 TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
   // The exact posterior mean for data N(0, 0.5^2): a linear flow, whose end DDIM approaches at first order.
   const Denoiser gaussian = [](const torch::Tensor& x, const Level& level) {

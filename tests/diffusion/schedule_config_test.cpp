@@ -87,19 +87,20 @@ TEST(ScheduleConfig, TakesOneFlagAtATime) {
 
 TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
   const std::vector<std::tuple<std::string, std::string, Json>> wrong = {
-      {"DPMSolverMultistepScheduler", "solver_order", 4},
-      {"DPMSolverMultistepScheduler", "algorithm_type", "sde-dpmsolver"},
-      {"DPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},  // not down to sigma = 0
+      {"DPMSolverSinglestepScheduler", "solver_order", 4},
+      {"DPMSolverSinglestepScheduler", "algorithm_type", "sde-dpmsolver"},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "sde-dpmsolver"},  // not down to sigma = 0
+      {"DPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},      // not down to sigma = 0
       {"DPMSolverMultistepScheduler", "solver_type", "trapezoid"},
       {"DPMSolverMultistepScheduler", "use_flow_sigmas", true},
-      {"DPMSolverMultistepScheduler", "lambda_min_clipped", -5.1},
+      {"DPMSolverSDEScheduler", "noise_sampler_seed", 7},
+      {"DPMSolverMultistepScheduler", "prediction_type", "flow_prediction"},
       {"UniPCMultistepScheduler", "solver_type", "bh3"},
       {"UniPCMultistepScheduler", "predict_x0", false},  // likewise
       {"UniPCMultistepScheduler", "disable_corrector", "all"},
       {"DEISMultistepScheduler", "solver_order", 0},
       {"EulerDiscreteScheduler", "interpolation_type", "cubic"},
       {"EulerDiscreteScheduler", "sigma_max", -80.0},
-      {"UniPCMultistepScheduler", "sigma_max", 80.0},
       {"EulerDiscreteScheduler", "final_sigmas_type", "one"},
       {"LCMScheduler", "timestep_scaling", "large"},
       {"PNDMScheduler", "skip_prk_steps", 1},
@@ -112,12 +113,16 @@ TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
   }
 }
 
-TEST(ScheduleConfig, RefusesContinuousTimestepsWhereTheyWouldCount) {
-  const Json euler = {{"_class_name", "EulerDiscreteScheduler"}, {"timestep_type", "continuous"}};
-  EXPECT_EQ(refusal(euler), "");
-  auto with_v = euler;
-  with_v["prediction_type"] = "v_prediction";
-  EXPECT_NE(refusal(with_v).find("'timestep_type' is \"continuous\""), std::string::npos) << refusal(with_v);
+TEST(ScheduleConfig, IgnoresKeysOfOtherClasses) {
+  const auto euler = ScheduleConfig::from_json({{"_class_name", "EulerDiscreteScheduler"},
+                                                {"clip_sample", true},
+                                                {"thresholding", true},
+                                                {"set_alpha_to_one", false}});
+  EXPECT_FALSE(euler.clip_sample);
+  EXPECT_FALSE(euler.thresholding);
+  EXPECT_TRUE(euler.set_alpha_to_one);
+  EXPECT_FALSE(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"}, {"rescale_betas_zero_snr", true}})
+                   .rescale_betas_zero_snr);
 }
 
 TEST(ScheduleConfig, SaysWhatASolverIsToldAndWritesItAgain) {

@@ -250,9 +250,7 @@ def lcm_cases():
 
 
 def pndm_cases():
-    """Only of eps: the reference extrapolates the raw output, and takes a v for one of the present timestep. Without
-    Runge-Kutta steps of the "leading" spacing: with another one the second step does not start where the first one did.
-    With them not from the cosine schedule's end, from where alpha rises 2e4 times and x with it: float32 then leaves
+    """Of eps and leading spacing; v and the other spacings are in diffusion_keys.py. With Runge-Kutta steps not from the cosine schedule's end, from where alpha rises 2e4 times and x with it: float32 then leaves
     the toy network's cosine of x no digits."""
     for betas, offset, one in itertools.product(BETAS.values(), (0, 1), (False, True)):
         for steps in (2, 3, 7, 50):

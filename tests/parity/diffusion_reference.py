@@ -28,6 +28,7 @@ from diffusers.utils.torch_utils import randn_tensor
 import diffusion_brownian as brownian
 import diffusion_cases as cases_of
 import diffusion_kdiffusion as kdiffusion
+import diffusion_keys as keys
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
@@ -209,6 +210,12 @@ def main(out_dir):
 
     for case, latents in brownian.cases(lambda x, t: toy_network(x, t, "")):
         add({"brownian": case}, latents)
+
+    for case, latents in keys.run(trajectory, float64_tables):
+        if latents is None:
+            cases.append({"swept": case})
+        else:
+            add({"swept": case}, latents)
 
     (out_dir / "latents.f32").write_bytes(torch.cat(values).numpy().tobytes())
     (out_dir / "cases.json").write_text(json.dumps(cases))

@@ -39,6 +39,7 @@ Network toy_network(const std::string& variance_type, double t_error) {
 Schedule schedule_of(const Json& one) {
   auto config = ScheduleConfig::from_json(one.at("config"));
   config.sigma_schedule = one.value("schedule", config.sigma_schedule);
+  config.gamma = one.value("eta", config.gamma);
   return Schedule(config);
 }
 
@@ -64,24 +65,28 @@ torch::Tensor trajectory(const Json& one, double t_error) {
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
   // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.
-  const bool is_solver = sampler.grid == StepGrid::solver || sampler.grid == StepGrid::deis;
-  const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver;
+  const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver(sampler.grid);
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
-  sampler.sample(
-      {.denoise = denoise,
-       .x = initial * initial_noise_scale(schedule, steps, sampler.grid),
-       .steps = steps,
-       .noise = noise,
-       .options = {.eta = one.value("eta", 0.0),
-                   .variance_type = variance_type,
-                   .solver = config.solver,
-                   .timestep_scaling = config.timestep_scaling},
-       .on_step =
-           [&](int step, int, const torch::Tensor& x) {
-             latents.push_back(keeps_scaled ? x / steps[step].to.alpha : x);
-             return true;
-           },
-       .skipped = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid).size() - steps.size()});
+  const auto all = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
+  double scale = initial_noise_scale(schedule, all, sampler.grid);
+  if (keeps_scaled) scale *= steps.front().from.alpha / all.front().from.alpha;
+  sampler.sample({.denoise = denoise,
+                  .x = initial * scale,
+                  .steps = steps,
+                  .noise = noise,
+                  .options = {.eta = one.value("eta", 0.0),
+                              .variance_type = variance_type,
+                              .prediction_type = config.prediction_type,
+                              .solver = config.solver,
+                              .timestep_scaling = config.timestep_scaling},
+                  .on_step =
+                      [&](int step, int count, const torch::Tensor& x) {
+                        // The last is what a pipeline decodes.
+                        const bool is_last = step + 1 == count;
+                        latents.push_back(keeps_scaled && !is_last ? x / steps[step].to.alpha : x);
+                        return true;
+                      },
+                  .skipped = all.size() - steps.size()});
   return torch::stack(latents);
 }
 

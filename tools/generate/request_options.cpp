@@ -40,7 +40,8 @@ void add_sampling_options(CLI::App& app, RequestArguments& arguments) {
                  help_of("How to integrate, by default what the model's folder says: ", samplers()));
   app.add_option("--schedule", request.schedule,
                  help_of("How its noise levels lie, by default as the model's folder says: ", sigma_schedules()));
-  app.add_option("--eta", request.eta, "DDIM's noise, 0 (none) to 1 (as DDPM)")->capture_default_str();
+  app.add_option("--eta", request.eta,
+                 "DDIM's noise, 0 (none, the default) to 1 (as DDPM); TCD's gamma, likewise (default: 0.3)");
   app.add_option("-s,--seed", arguments.seed,
                  "Of the first picture; by default, and where it is negative, a random one");
   app.add_option("--subseed", arguments.subseed,

@@ -1,0 +1,122 @@
+#include "diffusion/scheduler_classes.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace sfumato {
+namespace {
+
+using Keys = std::vector<std::string>;
+
+Keys operator+(Keys keys, const Keys& more) {
+  keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
+ScheduleConfig of_latents() {
+  ScheduleConfig config;
+  config.timestep_spacing = "linspace";
+  config.clip_sample = false;
+  return config;
+}
+
+/// The classes that came from k-diffusion.
+ScheduleConfig of_k_diffusion() {
+  auto config = of_latents();
+  config.beta_start = 0.00085;
+  config.beta_end = 0.012;
+  return config;
+}
+
+ScheduleConfig of_consistency_models() {
+  auto config = of_k_diffusion();
+  config.timestep_spacing = "leading";
+  config.beta_schedule = "scaled_linear";
+  return config;
+}
+
+ScheduleConfig of_pndm() {
+  auto config = of_latents();
+  config.timestep_spacing = "leading";
+  config.set_alpha_to_one = false;
+  config.skip_prk_steps = false;
+  return config;
+}
+
+ScheduleConfig of_solver(const std::string& solver_type) {
+  auto config = of_latents();
+  config.solver.solver_type = solver_type;
+  return config;
+}
+
+ScheduleConfig of_singlestep_solver() {
+  auto config = of_solver("midpoint");
+  config.solver.lower_order_final = false;
+  return config;
+}
+
+std::vector<SchedulerClass> make_table() {
+  const Keys spacing = {"timestep_spacing", "steps_offset"}, zero_snr = {"rescale_betas_zero_snr"};
+  const Keys clipping = {"clip_sample", "clip_sample_range"};
+  const Keys thresholding = {"thresholding", "dynamic_thresholding_ratio", "sample_max_value"};
+  // Not all of these classes have sigma_min and sigma_max, but the functions that they share read them.
+  const Keys sigmas = {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "sigma_min", "sigma_max"};
+  const Keys end = {"final_sigmas_type"};
+  const Keys flow = {"use_flow_sigmas", "use_dynamic_shifting"};
+  const Keys solver = thresholding + sigmas + flow + Keys{"solver_order", "lower_order_final"};
+  const Keys dpm = solver + end + Keys{"solver_type", "algorithm_type", "lambda_min_clipped"};
+  const Keys pixels = spacing + zero_snr + clipping + thresholding;
+  const Keys consistency = pixels + Keys{"set_alpha_to_one", "original_inference_steps", "timestep_scaling"};
+  return {
+      {"DDIMScheduler", "ddim", pixels + Keys{"set_alpha_to_one"}, {}},
+      {"DDPMScheduler", "ddpm", pixels + Keys{"variance_type"}, {}},
+      {"PNDMScheduler", "pndm", spacing + Keys{"set_alpha_to_one", "skip_prk_steps"}, of_pndm()},
+      {"LCMScheduler", "lcm", consistency, of_consistency_models()},
+      {"TCDScheduler", "tcd", zero_snr + Keys{"set_alpha_to_one", "original_inference_steps"}, of_consistency_models()},
+      {"HeunDiscreteScheduler", "heun", spacing + sigmas + clipping, of_k_diffusion()},
+      {"KDPM2DiscreteScheduler", "dpm2", spacing + sigmas, of_k_diffusion()},
+      {"KDPM2AncestralDiscreteScheduler", "dpm2_a", spacing + sigmas, of_k_diffusion()},
+      {"DPMSolverSDEScheduler", "dpm++sde", spacing + sigmas + Keys{"noise_sampler_seed"}, of_k_diffusion()},
+      {"LMSDiscreteScheduler", "lms", spacing + sigmas, of_latents()},
+      {"EulerDiscreteScheduler", "euler",
+       spacing + zero_snr + sigmas + end + Keys{"interpolation_type", "timestep_type"}, of_latents()},
+      {"EulerAncestralDiscreteScheduler", "euler_a", spacing + zero_snr, of_latents()},
+      {"DPMSolverMultistepScheduler", "dpm++2m", dpm + spacing + zero_snr + Keys{"euler_at_final", "use_lu_lambdas"},
+       of_solver("midpoint")},
+      {"DPMSolverSinglestepScheduler", "dpm++2s", dpm, of_singlestep_solver()},
+      {"DEISMultistepScheduler", "deis", solver + spacing + Keys{"algorithm_type", "solver_type"}, of_solver("logrho")},
+      {"UniPCMultistepScheduler", "unipc",
+       solver + spacing + zero_snr + end +
+           Keys{"solver_type", "predict_x0", "disable_corrector", "solver_p", "shift_terminal"},
+       of_solver("bh2")},
+  };
+}
+
+}  // namespace
+
+const std::vector<SchedulerClass>& scheduler_classes() {
+  static const std::vector<SchedulerClass> table = make_table();
+  return table;
+}
+
+const SchedulerClass& find_scheduler_class(const std::string& name) {
+  std::string known;
+  for (const auto& scheduler : scheduler_classes()) {
+    if (scheduler.name == name) return scheduler;
+    known += (known.empty() ? "" : ", ") + scheduler.name;
+  }
+  throw std::invalid_argument("scheduler config: '_class_name' is '" + name + "', expected one of " + known);
+}
+
+bool reads_key(const SchedulerClass& scheduler, const std::string& key) {
+  return std::find(scheduler.keys.begin(), scheduler.keys.end(), key) != scheduler.keys.end();
+}
+
+std::string default_sampler(const ScheduleConfig& config) {
+  const auto& sampler = find_scheduler_class(config.class_name).sampler;
+  if (sampler != "dpm++2m") return sampler;
+  if (config.solver.is_stochastic()) return "dpm++2m_sde";
+  return config.solver.solver_order >= 3 ? "dpm++3m" : sampler;
+}
+
+}  // namespace sfumato
