@@ -58,7 +58,9 @@ TEST(ScheduleConfig, RefusesUnsupportedValuesByKeyAndValue) {
       {"trained_betas", Json::array({0.1, 0.2})},
   };
   for (const auto& [key, value] : wrong) {
-    const auto message = refusal({{key, value}});
+    Json json = {{"_class_name", "DDPMScheduler"}};
+    json[key] = value;
+    const auto message = refusal(json);
     EXPECT_NE(message.find(key), std::string::npos) << key << ": " << message;
     if (value.is_string()) {
       EXPECT_NE(message.find(value.get<std::string>()), std::string::npos) << message;

@@ -113,7 +113,7 @@ CONDITION = {
         dict(block_out_channels=(16, 24, 32), norm_num_groups=8, cross_attention_dim=24, attention_head_dim=(2, 3, 4),
              down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
              up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), layers_per_block=2,
-             use_linear_projection=True, transformer_layers_per_block=(1, (1, 2), (3, 3)),
+             use_linear_projection=True, transformer_layers_per_block=(1, (1, 2), (3, 2)),
              reverse_transformer_layers_per_block=((2, 2, 4), (2, 1, 1), 1), mid_block_type="UNetMidBlock2D",
              addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=8 * 6 + 12),
         dict(size=(8, 12), timestep=torch.tensor([17, 603]),
