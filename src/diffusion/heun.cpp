@@ -5,12 +5,20 @@
 namespace sfumato {
 namespace {
 
-/// By x0, which may be clipped, as the reference has it.
-torch::Tensor slope_at(const Estimate& estimate, const torch::Tensor& x, const Level& level) {
+/// The slope of x0 + (sigma / alpha) eps over sigma / alpha.
+using Slope = torch::Tensor (*)(const Estimate& estimate, const torch::Tensor& x, const Level& level);
+
+/// By x0, which may be clipped, as HeunDiscreteScheduler has it.
+torch::Tensor slope_by_x0(const Estimate& estimate, const torch::Tensor& x, const Level& level) {
   return eps_beside(estimate.x0, x, level);
 }
 
-torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const Step& step) {
+/// Without the rounding of a difference that is divided by sigma.
+torch::Tensor slope_by_eps(const Estimate& estimate, const torch::Tensor&, const Level&) {
+  return estimate.eps;
+}
+
+torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const Step& step, Slope slope_at) {
   const auto& [from, to, middle] = step;
   const double way = to.ratio() - from.ratio();
   auto slope = slope_at(args.denoise(x, from), x, from);
@@ -27,7 +35,7 @@ torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const St
 torch::Tensor sample_heun(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    x = heun_step(args, x, args.steps[i]);
+    x = heun_step(args, x, args.steps[i], slope_by_x0);
     if (!report_step(args, i, x)) break;
   }
   return x;
@@ -42,7 +50,7 @@ torch::Tensor sample_restart(const SampleArgs& args) {
       const double added = std::sqrt(std::pow(from.ratio(), 2) - std::pow(reached.ratio(), 2));
       x = from.alpha * (x / reached.alpha + added * args.noise.draw_like(x));
     }
-    x = heun_step(args, x, args.steps[i]);
+    x = heun_step(args, x, args.steps[i], slope_by_eps);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -226,7 +226,7 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
   config.sigma_schedule = request.schedule;
-  config.gamma = request.eta;
+  if (request.eta != Request::kOwnEta) config.gamma = request.eta;
   if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);
 }
