@@ -131,7 +131,9 @@ void compare_schedules(const ScheduleConfig& said, const ScheduleConfig& assumed
   static const Keys process = {"num_train_timesteps",   "beta_start",    "beta_end",
                                "beta_schedule",         "trained_betas", "prediction_type",
                                "rescale_betas_zero_snr"};
-  const auto own = said.to_json(), taken = assumed.to_json();
+  auto own = said.to_json(), taken = assumed.to_json();
+  // A class without the key does not rescale.
+  for (auto* side : {&own, &taken}) side->emplace("rescale_betas_zero_snr", false);
   const bool same_class = said.class_name == assumed.class_name;
   Keys warned = {"_class_name", "timestep_spacing", "steps_offset"}, ignored;
   for (const auto* side : {&own, &taken})

@@ -68,7 +68,8 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
   auto model = std::filesystem::is_regular_file(path) ? load_single_file(path, placement, tokenizers, vae)
                                                       : load_diffusers_folder(path, placement, vae);
   if (model.vae == nullptr && !vae.may_be_missing)
-    throw std::runtime_error("model '" + path.string() + "' brings no VAE: expected one by --vae");
+    throw std::runtime_error("model '" + path.string() +
+                             "' brings no VAE: expected an AutoencoderKL in it, or one by --vae");
   check_unet(path, model);
   if (prefers_channels_last(placement)) {
     make_channels_last(*model.unet);

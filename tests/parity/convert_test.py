@@ -120,7 +120,7 @@ class Convert(unittest.TestCase):
         text = "text_encoder/config.json"
         for version, part, key, value in (
                 ("sd1", scheduler, "beta_end", 0.02), ("sd1", scheduler, "beta_schedule", "linear"),
-                ("sd1", scheduler, "num_train_timesteps", 500), ("sd1", scheduler, "rescale_betas_zero_snr", True),
+                ("sd1", scheduler, "num_train_timesteps", 500),
                 ("sd2", scheduler, "prediction_type", "epsilon"), ("sd1", scheduler, "prediction_type", "sample"),
                 ("sd1", unet, "norm_num_groups", 16), ("sd1", unet, "attention_head_dim", 4),
                 ("sdxl", unet, "attention_head_dim", [1, 1, 2]), ("sd1", unet, "flip_sin_to_cos", False),
