@@ -26,8 +26,8 @@ std::string lora_tags(const Additions& additions) {
   std::string tags;
   for (const auto& lora : additions.loras) {
     tags += (tags.empty() ? "<lora:" : " <lora:") + lora.path.stem().string() + ":";
-    if (lora.text_encoder_weight) tags += number_text(*lora.text_encoder_weight) + ":";
-    tags += number_text(lora.weight) + ">";
+    if (lora.text_encoder_weight || lora.dyn) tags += number_text(lora.text_encoder_weight.value_or(lora.weight)) + ":";
+    tags += number_text(lora.weight) + (lora.dyn ? ":" + std::to_string(*lora.dyn) : "") + ">";
   }
   return tags;
 }
@@ -37,7 +37,8 @@ std::string prompt_with_tags(const PictureRecord& record) {
   const auto tags = lora_tags(record.additions);
   const auto& prompt = record.request.prompt;
   if (tags.empty() || prompt.empty()) return prompt + tags;
-  return prompt.find('#') == std::string::npos ? prompt + " " + tags : tags + " " + prompt;
+  if (prompt.find('#') != std::string::npos) return tags + " " + prompt;
+  return prompt + (prompt.ends_with(' ') ? "" : " ") + tags;
 }
 
 /// `, KEY: "NAME: HASH, NAME: HASH"`; nothing without files.

@@ -137,7 +137,7 @@ class Programs(unittest.TestCase):
     def makes(self, program, *arguments, **options):
         result = self.run_program(program, "--steps", "2", *arguments, **options)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
-        return result.stdout.decode()
+        return result.stdout.decode(errors="surrogateescape")
 
     def refuses(self, program, *arguments, code=2, says=(), **options):
         """Exactly one line on standard error that holds each word of `says`, and no file more than before."""
