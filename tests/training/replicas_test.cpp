@@ -49,7 +49,7 @@ TEST_F(Replication, TrainsOneSetOfWeights) {
 TEST_F(Replication, AddsWeightedGradientsOfSeveralBatches) {
   const auto task = this->task(0);
   Replicas all(*task, 2);
-  const auto& weight = task->objective().parameters().front().second;
+  const auto weight = task->objective().parameters().front().second;
   all.backward(task->batch(0));
   const auto first = weight.grad().clone();
   weight.mutable_grad().reset();
