@@ -88,9 +88,12 @@ torch::Tensor ImageClassifierImpl::forward(const torch::Tensor& images) {
   return classifier_(features(images));
 }
 
+torch::Tensor ranks_of(const torch::Tensor& scores) {
+  return scores.argsort(1, /*descending=*/true).argsort(std::int64_t{1});
+}
+
 torch::Tensor names_exactly(const torch::Tensor& scores, const torch::Tensor& labels) {
-  const auto rank = scores.argsort(1, /*descending=*/true).argsort(std::int64_t{1});  // [N, K], 0 for the largest
-  return ((rank < labels.sum(1, /*keepdim=*/true)) == (labels > 0)).all(1);
+  return ((ranks_of(scores) < labels.sum(1, /*keepdim=*/true)) == (labels > 0)).all(1);
 }
 
 }  // namespace sfumato

@@ -51,6 +51,9 @@ class ImageClassifierImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ImageClassifier);
 
+/// The rank of each of `scores` [N, K] in its row, from 0 for the largest: int64 [N, K].
+torch::Tensor ranks_of(const torch::Tensor& scores);
+
 /// True for the rows whose classes, n of them in `labels` [N, K] of 0 and 1, are the n largest `scores` [N, K].
 torch::Tensor names_exactly(const torch::Tensor& scores, const torch::Tensor& labels);
 
