@@ -54,9 +54,8 @@ void serve(const std::filesystem::path& folder) {
        }},
       {"vae_1024",
        [&] {
-         vae->enable_tiling({});
          const auto z = torch::randn({1, 4, 128, 128});
-         print_seconds([&] { vae->decode(z); });
+         print_seconds([&] { vae->decode(z, VaeTiling()); });
        }},
       {"memory", print_peak_memory}};
   for (std::string word; std::getline(std::cin, word);) answers.at(word)();

@@ -12,9 +12,8 @@ int main(int argc, char** argv) {
   const Prepare prepare = [](const GenerateOptions& options) -> Pipeline {
     const auto& request = options.requests.front();
     const MaskedImage masked{read_image(request.image), read_mask(request.inpaint.mask)};
-    return [masked](const StableDiffusion& model, const Request& request, const OnStep& on_step) {
-      return inpaint(model, request, masked, on_step);
-    };
+    return [masked](const StableDiffusion& model, const Request& request, const OnStep& on_step,
+                    const Attachments& attachments) { return inpaint(model, request, masked, on_step, attachments); };
   };
   return run_generate(program, prepare, argc, argv);
 }

@@ -12,7 +12,7 @@ torch::Tensor sample_lcm(const SampleArgs& args) {
     // The boundary condition (section 4.1): at timestep 0 x itself.
     const double scaled_t = args.options.timestep_scaling * from.t;
     const double norm = std::hypot(scaled_t, kSigmaData);
-    const auto denoised = scaled_t / norm * args.denoise(x, from).x0 + std::pow(kSigmaData / norm, 2) * x;
+    const auto denoised = scaled_t / norm * args.denoise(x, {from, i, i}).x0 + std::pow(kSigmaData / norm, 2) * x;
     x = to.sigma > 0 ? to.alpha * denoised + to.sigma * args.noise.draw_like(x) : denoised;
     if (!report_step(args, i, x)) break;
   }
@@ -23,7 +23,7 @@ torch::Tensor sample_tcd(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
-    const auto [x0, eps, variance] = args.denoise(x, from);
+    const auto [x0, eps, variance] = args.denoise(x, {from, i, i});
     x = middle.alpha * x0 + middle.sigma * eps;
     if (i + 1 < args.steps.size()) {
       const double kept = to.alpha / middle.alpha;

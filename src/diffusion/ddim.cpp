@@ -22,7 +22,7 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
-    const auto [x0, eps, variance] = args.denoise(x, from);
+    const auto [x0, eps, variance] = args.denoise(x, {from, i, i});
     const double deviation = noise_deviation(from, to, eta);
     // Eq. 12: the predicted x0, and the direction that points to x_t, of length 0 at eta = 1 from alpha = 0, where
     // rounding must not take the root below it.
@@ -39,7 +39,7 @@ torch::Tensor invert_ddim(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[args.steps.size() - 1 - i];
     // Told the timestep of the step's noisy end, the network says what it would say on the way back.
-    const auto [x0, eps, variance] = args.denoise(x, {.t = from.t, .alpha = to.alpha, .sigma = to.sigma});
+    const auto [x0, eps, variance] = args.denoise(x, {{.t = from.t, .alpha = to.alpha, .sigma = to.sigma}, i, i});
     x = from.alpha * x0 + from.sigma * eps;
     if (!report_step(args, i, x)) break;
   }

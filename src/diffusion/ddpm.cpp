@@ -45,7 +45,7 @@ torch::Tensor sample_ddpm(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
-    const auto estimate = args.denoise(x, from);
+    const auto estimate = args.denoise(x, {from, i, i});
     const auto moments = posterior(from, to);
     x = moments.on_x0 * estimate.x0 + moments.on_x * x;
     if (from.t > 0) x = x + deviation(moments, estimate.variance, args.options.variance_type) * args.noise.draw_like(x);

@@ -40,8 +40,8 @@ torch::Tensor sample_deis(const SampleArgs& args) {
   std::deque<PastNoise> past;  // the newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& step = args.steps[i];
-    const auto x0 = args.denoise(x, step.from).x0;
-    past.push_front({std::log(step.from.ratio()), eps_beside(x0, x, step.from)});
+    const auto x0 = args.denoise(x, {step.from, i, i}).x0;
+    past.push_front({std::log(step.from.ratio()), eps_of(x0, x, step.from)});
     past.resize(multistep_order(args, i));
     const auto& eps = past[0].eps;
     // The first order, and since all C_ik add up to its share of eps, what the earlier ones differ.

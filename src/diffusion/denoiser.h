@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -27,11 +28,18 @@ struct Estimate {
   torch::Tensor variance;
 };
 
-/// A network's raw output [N, C, H, W] (or [N, 2C, H, W] with a learned variance) at x [N, C, H, W], level `level`.
-using Network = std::function<torch::Tensor(const torch::Tensor& x, const Level& level)>;
+/// One evaluation of the network during sampling: its noise level and its place in the run. What changes on the way
+/// (prompts, ControlNets, the interval of guidance, a refiner) is looked up by `step` or `index`. The level alone would
+/// not do: the second half of one of Heun's steps and the first of the next share it.
+struct Evaluation {
+  Level level;
+  std::size_t step = 0;  ///< index into SampleArgs::steps
+  std::size_t index =
+      0;  ///< count of evaluations before this one, as diffusers' loop over `scheduler.timesteps` has it
+};
 
 /// All that a sampler sees of networks, prompts and guidance.
-using Denoiser = std::function<Estimate(const torch::Tensor& x, const Level& level)>;
+using Denoiser = std::function<Estimate(const torch::Tensor& x, const Evaluation& evaluation)>;
 
 /// Called after each step with its index from 0, the count of steps, and the latents; false ends the sampling.
 using OnStep = std::function<bool(int step, int steps, const torch::Tensor& latents)>;

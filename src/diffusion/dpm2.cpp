@@ -5,13 +5,13 @@
 namespace sfumato {
 namespace {
 
-/// The slope at the step's middle, or at its beginning where it ends clean. `scaled` is x0 + (sigma / alpha) eps.
-torch::Tensor middle_slope(const SampleArgs& args, const torch::Tensor& scaled, const Step& step) {
-  const auto& [from, to, middle] = step;
-  const auto slope = args.denoise(from.alpha * scaled, from).eps;
+/// The slope at the middle of step i, or at its beginning where it ends clean. `scaled` is x0 + (sigma / alpha) eps.
+torch::Tensor middle_slope(const SampleArgs& args, const torch::Tensor& scaled, std::size_t i) {
+  const auto& [from, to, middle] = args.steps[i];
+  const auto slope = args.denoise(from.alpha * scaled, {from, i, 2 * i}).eps;
   if (to.sigma == 0) return slope;
   const auto x = middle.alpha * (scaled + (middle.ratio() - from.ratio()) * slope);
-  return estimate_on_the_way(args, step, x, middle).eps;
+  return second_estimate(args, x, middle, i).eps;
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ torch::Tensor sample_dpm2(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto scaled = x / from.alpha;
-    x = to.alpha * (scaled + (to.ratio() - from.ratio()) * middle_slope(args, scaled, args.steps[i]));
+    x = to.alpha * (scaled + (to.ratio() - from.ratio()) * middle_slope(args, scaled, i));
     if (!report_step(args, i, x)) break;
   }
   return x;
@@ -33,7 +33,7 @@ torch::Tensor sample_dpm2_ancestral(const SampleArgs& args) {
     const auto& [from, to, middle] = args.steps[i];
     const double down = to.ratio() * to.ratio() / from.ratio();
     const auto scaled = x / from.alpha;
-    x = scaled + (down - from.ratio()) * middle_slope(args, scaled, args.steps[i]);
+    x = scaled + (down - from.ratio()) * middle_slope(args, scaled, i);
     if (to.sigma > 0) x = x + std::sqrt(to.ratio() * to.ratio() - down * down) * args.noise.draw_like(x);
     x = to.alpha * x;
     if (!report_step(args, i, x)) break;

@@ -21,7 +21,7 @@ torch::Tensor solve(const SampleArgs& args, const std::string& algorithm_type) {
   StepNoise noise(args);
   std::deque<SolverPrediction> past;  // the newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    past.push_front(solver_prediction(args, x, args.steps[i].from, solver));
+    past.push_front(solver_prediction(args, x, i, solver));
     past.resize(order_of_step(args, i));
     const auto step = ExponentialStep::of(args.steps[i], solver);
     const bool midpoint = past.size() == 2 && solver.solver_type != "heun";
@@ -82,7 +82,7 @@ torch::Tensor sample_dpm_solver_singlestep(const SampleArgs& args) {
       start_level = from;
       group.clear();
     }
-    group.push_back(solver_prediction(args, x, from, solver));
+    group.push_back(solver_prediction(args, x, i, solver));
     const auto step = ExponentialStep::of({start_level, to}, solver);
     x = step.kept * start - step.gained * weighted_group(group, step, solver);
     if (solver.is_stochastic()) x = x + step.noise * args.noise.draw_like(x);

@@ -24,11 +24,11 @@ torch::Tensor sample_dpm_solver_2s_ancestral(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const double r = from.ratio(), s = to.ratio();
-    auto x0 = args.denoise(x, from).x0;
+    auto x0 = args.denoise(x, {from, i, 2 * i}).x0;
     if (to.sigma > 0) {
       // The middle, in log(sigma / alpha), of the way down is at `to`.
       const auto there = to.alpha * (s / r * x / from.alpha + (1 - s / r) * x0);
-      x0 = estimate_on_the_way(args, args.steps[i], there, to).x0;
+      x0 = second_estimate(args, there, to, i).x0;
       x = gone_down(x / from.alpha, x0, r, s) + ancestral_noise(r, s) * args.noise.draw_like(x);
       x = to.alpha * x;
     } else {
@@ -45,14 +45,14 @@ torch::Tensor sample_dpm_solver_sde(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const double r = from.ratio(), m = middle.ratio(), s = to.ratio();
-    auto x0 = args.denoise(x, from).x0;
+    auto x0 = args.denoise(x, {from, i, 2 * i}).x0;
     if (to.sigma > 0) {
       const auto scaled = x / from.alpha;
       // A Brownian motion along sigma / alpha: the noise of the whole step has that of its first half in it.
       const auto first = noise.between(from, middle), second = noise.between(middle, to);
       const auto whole = (std::sqrt(r - m) * first + std::sqrt(m - s) * second) / std::sqrt(r - s);
       const auto there = middle.alpha * (gone_down(scaled, x0, r, m) + ancestral_noise(r, m) * first);
-      x0 = estimate_on_the_way(args, args.steps[i], there, middle).x0;
+      x0 = second_estimate(args, there, middle, i).x0;
       x = to.alpha * (gone_down(scaled, x0, r, s) + ancestral_noise(r, s) * whole);
     } else {
       x = x0;

@@ -1,62 +1,71 @@
 #pragma once
 
-#include "diffusion/course.h"
-#include "diffusion/denoiser.h"
-#include "diffusion/prediction.h"
+#include <torch/torch.h>
+
+#include <optional>
+#include <vector>
 
 namespace sfumato {
-
-struct GuidanceOptions {
-  double scale = 7.5;  ///< guidance_scale, from the empty prompt (0) over the prompt alone (1) beyond it
-  double rescale = 0;  ///< guidance_rescale in [0, 1] (Lin et al. 2023, section 3.4)
-};
-
-/// Whether the empty prompt's half of the batch is needed. As in diffusers a scale of 1 or less runs without it.
-bool is_guided(const GuidanceOptions& options);
-
-/// Classifier-free guidance (Ho & Salimans 2022) as a wrapper of `network`, which takes both halves as one batch
-/// [2N, ...]: first N pictures with the empty or negative prompt, then the same N with the prompt. The result takes
-/// [N, ...] and gives raw output, combined in float32: negative + scale * (positive - negative), then rescaled. A
-/// learned variance is the positive half's. Where not `is_guided(options)`, `network` is returned as it is and so
-/// must take [N, ...] with the prompt alone.
-Network classifier_free_guidance(Network network, const GuidanceOptions& options);
-
-/// Composable diffusion (Liu et al. 2022, eq. 11): several prompts at once, each with its weight. `network` takes
-/// [(1 + K) N, ...], first N pictures with the negative prompt, then the same N with each of the K prompts. The result
-/// takes [N, ...] and gives negative + scale * sum_k weight_k (positive_k - negative) in float32, at any scale; for the
-/// rescaling that sum at scale 1 is the positive half, and a learned variance is the first prompt's.
-Network composed_guidance(Network network, std::vector<double> weights, const GuidanceOptions& options);
-
-/// Guidance by a text and a picture (Brooks et al. 2023, eq. 3): `network` takes [3N, ...], first N pictures with the
-/// negative prompt and without the given picture, then with both the negative prompt and the picture, then with the
-/// prompt and the picture. The result takes [N, ...] and gives none + image_scale * (pictured - none) + options.scale *
-/// (prompted - pictured) in float32, as diffusers' StableDiffusionInstructPix2PixPipeline; for the rescaling the last N
-/// are the positive half.
-Network text_and_image_guidance(Network network, const GuidanceOptions& options, double image_scale);
-
-/// CFG++ (Chung et al. 2024, algorithm 2) with `network` as classifier_free_guidance takes it: x0 is guided, with a
-/// scale in [0, 1], and the noise that is added again is what the negative half predicts. It acts where a sampler makes
-/// its next x of x0 and eps, as DDIM and Euler do.
-Denoiser cfg_plus_plus(Network network, const GuidanceOptions& options, const Prediction& prediction);
 
 /// Perturbed-attention guidance (Ahn et al. 2024).
 struct PerturbedAttention {
   double scale = 0;           ///< pag_scale; 0 is without
   double adaptive_scale = 0;  ///< pag_adaptive_scale: what the scale loses with each timestep below 1000
+
+  /// The scale at timestep t, 0 or more. diffusers counts from 1000 whatever the model's number of timesteps.
+  double scale_at(double t) const;
 };
 
-/// Wraps a `network` that takes rows [R, ...] of `pictures` pictures, the last of them with the prompt, or
-/// [R + pictures, ...]: the last ones once more, now with the identity for an attention map in some layers. The result
-/// takes R rows, and moves each away from what the perturbed ones predict, by scale * (prompt - perturbed): guidance
-/// that combines R rows with weights of sum 1 then ends up where diffusers' StableDiffusionPAGPipeline does. (But
-/// guidance_rescale measures the prompt's deviation after this, there before.)
-Network perturbed_attention_guidance(Network network, const PerturbedAttention& options, std::int64_t pictures);
+struct GuidanceOptions {
+  double scale = 7.5;        ///< guidance_scale, from the empty prompt (0) over the prompt alone (1) beyond it
+  double rescale = 0;        ///< guidance_rescale in [0, 1] (Lin et al. 2023, section 3.4)
+  double image_scale = 1.5;  ///< image_guidance_scale, where a network edits images
+  bool plus_plus = false;    ///< CFG++ (Chung et al. 2024, algorithm 2): x0 is guided, eps is the negative prompt's
+  PerturbedAttention perturbed_attention = {};
+  double self_attention_scale = 0;  ///< sag_scale (Hong et al. 2023); 0 is without
+  /// The interval of evaluations in which guidance acts, as fractions of their number (Kynkäänniemi et al. 2024;
+  /// `start` and `stop` of diffusers' guiders). The others have the prompts alone.
+  double start = 0, end = 1;
+};
 
-/// `guided` in the evaluations from start * n to end * n, rounded down, of the n of `course`, and `plain` in the others
-/// (Kynkäänniemi et al. 2024; `start` and `stop` of diffusers' guiders).
-Denoiser guided_within(Denoiser guided, Denoiser plain, const Course& course, double start, double end);
+/// True where classifier-free guidance needs the negative prompt: as in diffusers, for a scale above 1.
+bool is_guided(double guidance_scale);
 
-/// `guided` with its deviation over all but the first dimension drawn towards that of `positive` by `rescale`
+/// One value for each term that guidance combines: the conditions themselves, or a network's outputs under them.
+template <class Value>
+struct GuidanceTerms {
+  std::optional<Value> negative = {};   ///< the negative or empty prompt; absent where only the prompts count
+  std::optional<Value> image = {};      ///< of a network that edits images: the negative prompt with the image
+  std::vector<Value> positives = {};    ///< the prompt, or the prompts that AND joins
+  std::optional<Value> perturbed = {};  ///< the last of `positives` with perturbed self-attention
+};
+
+/// Calls `function` with each value that is there, in the order of the members.
+template <class Terms, class Function>
+void for_each_term(Terms& terms, const Function& function) {
+  if (terms.negative) function(*terms.negative);
+  if (terms.image) function(*terms.image);
+  for (auto& positive : terms.positives) function(positive);
+  if (terms.perturbed) function(*terms.perturbed);
+}
+
+// Raw outputs below are float32 [N, C, ...] of any rank.
+
+/// Classifier-free guidance (Ho & Salimans 2022): negative + scale * (positive - negative), then rescaled.
+torch::Tensor classifier_free_guidance(const torch::Tensor& negative, const torch::Tensor& positive,
+                                       const GuidanceOptions& options);
+
+/// Composable diffusion (Liu et al. 2022, eq. 11): negative + scale * sum_k weight_k (positive_k - negative). For the
+/// rescaling that sum at scale 1 is the positive output.
+torch::Tensor composed_guidance(const torch::Tensor& negative, const std::vector<torch::Tensor>& positives,
+                                const std::vector<double>& weights, const GuidanceOptions& options);
+
+/// Guidance by a text and an image (Brooks et al. 2023, eq. 3): negative + image_scale * (image - negative) + scale *
+/// (positive - image), as in diffusers' StableDiffusionInstructPix2PixPipeline.
+torch::Tensor text_and_image_guidance(const torch::Tensor& negative, const torch::Tensor& image,
+                                      const torch::Tensor& positive, const GuidanceOptions& options);
+
+/// `guided` with its standard deviation over all but the first dimension drawn towards that of `positive` by `rescale`
 /// (diffusers' `rescale_noise_cfg`).
 torch::Tensor rescale_guidance(const torch::Tensor& guided, const torch::Tensor& positive, double rescale);
 

@@ -10,7 +10,7 @@ using Slope = torch::Tensor (*)(const Estimate& estimate, const torch::Tensor& x
 
 /// By x0, which may be clipped, as HeunDiscreteScheduler has it.
 torch::Tensor slope_by_x0(const Estimate& estimate, const torch::Tensor& x, const Level& level) {
-  return eps_beside(estimate.x0, x, level);
+  return eps_of(estimate.x0, x, level);
 }
 
 /// Without the rounding of a difference that is divided by sigma.
@@ -18,14 +18,14 @@ torch::Tensor slope_by_eps(const Estimate& estimate, const torch::Tensor&, const
   return estimate.eps;
 }
 
-torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const Step& step, Slope slope_at) {
-  const auto& [from, to, middle] = step;
+torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, std::size_t i, Slope slope_at) {
+  const auto& [from, to, middle] = args.steps[i];
   const double way = to.ratio() - from.ratio();
-  auto slope = slope_at(args.denoise(x, from), x, from);
+  auto slope = slope_at(args.denoise(x, {from, i, 2 * i}), x, from);
   const auto scaled = x / from.alpha;  // x0 + (sigma / alpha) eps
   if (to.sigma > 0) {
     const auto there = to.alpha * (scaled + way * slope);
-    slope = (slope + slope_at(estimate_on_the_way(args, step, there, to), there, to)) / 2;
+    slope = (slope + slope_at(second_estimate(args, there, to, i), there, to)) / 2;
   }
   return to.alpha * (scaled + way * slope);
 }
@@ -35,7 +35,7 @@ torch::Tensor heun_step(const SampleArgs& args, const torch::Tensor& x, const St
 torch::Tensor sample_heun(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    x = heun_step(args, x, args.steps[i], slope_by_x0);
+    x = heun_step(args, x, i, slope_by_x0);
     if (!report_step(args, i, x)) break;
   }
   return x;
@@ -50,7 +50,7 @@ torch::Tensor sample_restart(const SampleArgs& args) {
       const double added = std::sqrt(std::pow(from.ratio(), 2) - std::pow(reached.ratio(), 2));
       x = from.alpha * (x / reached.alpha + added * args.noise.draw_like(x));
     }
-    x = heun_step(args, x, args.steps[i], slope_by_eps);
+    x = heun_step(args, x, i, slope_by_eps);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -30,7 +30,7 @@ torch::Tensor sample_lms(const SampleArgs& args) {
   std::deque<double> nodes;
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
-    slopes.push_front(args.denoise(x, from).eps);
+    slopes.push_front(args.denoise(x, {from, i, i}).eps);
     nodes.push_front(from.ratio());
     if (nodes.size() > kLmsOrder) {
       slopes.pop_back();

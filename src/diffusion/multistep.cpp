@@ -45,10 +45,11 @@ SolverWeights dpm_solver_weights(const ExponentialStep& step, const SolverConfig
   return weights;
 }
 
-SolverPrediction solver_prediction(const SampleArgs& args, const torch::Tensor& x, const Level& level,
+SolverPrediction solver_prediction(const SampleArgs& args, const torch::Tensor& x, std::size_t i,
                                    const SolverConfig& solver) {
-  const auto x0 = args.denoise(x, level).x0;
-  return {half_log_snr(level), solver.is_of_eps() ? eps_beside(x0, x, level) : x0};
+  const auto& level = args.steps[i].from;
+  const auto x0 = args.denoise(x, {level, i, i}).x0;
+  return {half_log_snr(level), solver.is_of_eps() ? eps_of(x0, x, level) : x0};
 }
 
 torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const SolverWeights& weights) {
@@ -63,7 +64,7 @@ torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const
   return phi1 * past[0].value + phi2 * (newer + r0 * bend) + phi3 * bend;
 }
 
-torch::Tensor eps_beside(const torch::Tensor& x0, const torch::Tensor& x, const Level& level) {
+torch::Tensor eps_of(const torch::Tensor& x0, const torch::Tensor& x, const Level& level) {
   return (x - level.alpha * x0) / level.sigma;
 }
 

@@ -45,16 +45,16 @@ SolverWeights solver_weights(double decay, bool midpoint);
 /// Those of DPM-Solver's algorithm_type, with what DPMSolverMultistepScheduler has in place of an expansion.
 SolverWeights dpm_solver_weights(const ExponentialStep& step, const SolverConfig& solver, bool midpoint);
 
-/// What DPM-Solver predicts of x at a level: by algorithm_type x0, or the eps beside a thresholded x0.
-SolverPrediction solver_prediction(const SampleArgs& args, const torch::Tensor& x, const Level& level,
+/// DPM-Solver's prediction at the beginning of step i: by algorithm_type x0, or the eps of a thresholded x0.
+SolverPrediction solver_prediction(const SampleArgs& args, const torch::Tensor& x, std::size_t i,
                                    const SolverConfig& solver);
 
 /// The prediction over a step of h, weighted, by all the `past` ones, the newest first: as many as the step's order, 1
 /// to 3.
 torch::Tensor weighted(const std::deque<SolverPrediction>& past, double h, const SolverWeights& weights);
 
-/// The eps that goes with x0 at a level. Not the estimate's, which a thresholded x0 would contradict.
-torch::Tensor eps_beside(const torch::Tensor& x0, const torch::Tensor& x, const Level& level);
+/// Recovers eps from x and x0 at a level. `Estimate::eps` is inconsistent with a thresholded x0.
+torch::Tensor eps_of(const torch::Tensor& x0, const torch::Tensor& x, const Level& level);
 
 /// Whether a step ends clean, or where it begins, as after Karras' levels with final_sigmas_type sigma_min: infinitely
 /// far in lambda or not at all, so that no order but the first can be told.

@@ -27,9 +27,10 @@ torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tenso
   return kept * x + (step.to.sigma - kept * step.from.sigma) * eps;
 }
 
-/// eps or v, as the network was trained to give.
-torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, const Level& level, bool of_v) {
-  const auto estimate = args.denoise(x, level);
+/// eps or v, as the network was trained to predict, at the beginning of step i.
+torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, std::size_t i, bool of_v) {
+  const auto& level = args.steps[i].from;
+  const auto estimate = args.denoise(x, {level, i, i});
   return of_v ? level.alpha * estimate.eps - level.sigma * estimate.x0 : estimate.eps;
 }
 
@@ -71,7 +72,7 @@ torch::Tensor sample_pndm(const SampleArgs& args) {
   RungeKutta warm_up(of_v);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& step = args.steps[i];
-    const auto output = output_of(args, x, step.from, of_v);
+    const auto output = output_of(args, x, i, of_v);
     if (warm_up.is_under_way() || is_runge_kutta(args.steps, i)) {
       if (!warm_up.is_under_way()) past.push_front(output);
       x = warm_up.moved_by(x, step, output);

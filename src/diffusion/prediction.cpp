@@ -1,6 +1,7 @@
 #include "diffusion/prediction.h"
 
 #include <stdexcept>
+#include <utility>
 
 namespace sfumato {
 
@@ -62,6 +63,12 @@ Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level&
   return result;
 }
 
+Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, const Prediction& prediction) {
+  auto result = estimate(raw, x, level, prediction.type);
+  result.x0 = apply_threshold(result.x0, prediction.threshold);
+  return result;
+}
+
 torch::Tensor apply_threshold(const torch::Tensor& x0, const Threshold& threshold) {
   if (threshold.dynamic_ratio > 0) {
     std::vector<std::int64_t> shape(x0.dim(), 1);
@@ -74,11 +81,10 @@ torch::Tensor apply_threshold(const torch::Tensor& x0, const Threshold& threshol
   return threshold.clip > 0 ? x0.clamp(-threshold.clip, threshold.clip) : x0;
 }
 
-Denoiser make_denoiser(Network network, const Prediction& prediction) {
-  return [network = std::move(network), prediction](const torch::Tensor& x, const Level& level) {
-    auto result = estimate(network(x, level), x, level, prediction.type);
-    result.x0 = apply_threshold(result.x0, prediction.threshold);
-    return result;
+Denoiser make_denoiser(Backbone backbone, Condition condition, const Prediction& prediction) {
+  return [backbone = std::move(backbone), condition = std::move(condition), prediction](const torch::Tensor& x,
+                                                                                        const Evaluation& evaluation) {
+    return estimate(backbone(x, evaluation, condition), x, evaluation.level, prediction);
   };
 }
 

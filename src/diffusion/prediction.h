@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "diffusion/denoiser.h"
+#include "diffusion/condition.h"
 #include "diffusion/schedule_config.h"
 
 namespace sfumato {
@@ -38,11 +38,13 @@ struct Prediction {
 /// holds no signal to subtract the noise from.
 Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, PredictionType type);
 
-/// x0 [N, ...] thresholded, each picture for itself.
+/// The same, with x0 thresholded. eps stays as it was predicted, as in diffusers.
+Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, const Prediction& prediction);
+
+/// x0 [N, ...] thresholded, each image for itself.
 torch::Tensor apply_threshold(const torch::Tensor& x0, const Threshold& threshold);
 
-/// The network as samplers see it: raw output, guided already, to an estimate, of which x0 is then thresholded. eps
-/// stays as it was predicted, as diffusers has it.
-Denoiser make_denoiser(Network network, const Prediction& prediction);
+/// Denoiser of a network under one condition, without guidance.
+Denoiser make_denoiser(Backbone backbone, Condition condition, const Prediction& prediction);
 
 }  // namespace sfumato

@@ -61,9 +61,16 @@ const Sampler& find_sampler(const std::string& name) {
   throw std::invalid_argument("sampler is '" + name + "', expected one of " + known);
 }
 
-Estimate estimate_on_the_way(const SampleArgs& args, const Step& step, const torch::Tensor& x, const Level& level) {
-  if (!args.adjust) return args.denoise(x, level);
-  return args.denoise(args.adjust(x, {level.t, level.alpha, level.alpha * step.to.ratio()}), level);
+Estimate second_estimate(const SampleArgs& args, const torch::Tensor& x, const Level& level, std::size_t step) {
+  const Evaluation evaluation{level, step, 2 * step + 1};
+  if (!args.adjust) return args.denoise(x, evaluation);
+  return args.denoise(args.adjust(x, {level.t, level.alpha, level.alpha * args.steps[step].to.ratio()}), evaluation);
+}
+
+std::size_t evaluation_count(const std::vector<Step>& steps, std::size_t order) {
+  std::size_t count = 0;
+  for (const auto& step : steps) count += step.to.sigma > 0 ? order : 1;
+  return count;
 }
 
 bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x) {

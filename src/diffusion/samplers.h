@@ -25,9 +25,8 @@ struct SamplerOptions {
   double timestep_scaling = 10;  ///< LCM's; ScheduleConfig::timestep_scaling
 };
 
-/// What becomes of the latents x at `level` before the network sees them, where part of the picture is known. Called
-/// after each step with the level that the next one comes from (clean after the last), and on the way through a step
-/// (estimate_on_the_way).
+/// Callback that restores the known region of x at `level` (inpainting). Called after each step with the level that the
+/// next one starts from (clean after the last), and before the second evaluation of a step (second_estimate).
 using AdjustLatents = std::function<torch::Tensor(const torch::Tensor& x, const Level& level)>;
 
 /// All that a sampler integrates with.
@@ -157,12 +156,15 @@ torch::Tensor sample_lcm(const SampleArgs& args);
 /// beyond the next level, to the `middle` of StepGrid::tcd, and back to it with fresh noise.
 torch::Tensor sample_tcd(const SampleArgs& args);
 
-/// The estimate at `level`, which is on the way through `step`, of latents x adjusted there. What is known of them is
-/// noised as for the step's end, whose sigma / alpha is all that diffusers' schedulers know at that time.
-Estimate estimate_on_the_way(const SampleArgs& args, const Step& step, const torch::Tensor& x, const Level& level);
+/// Number of network evaluations of a sampler of this order (Sampler::order) in `steps`: `order` a step, one in a step
+/// that ends clean.
+std::size_t evaluation_count(const std::vector<Step>& steps, std::size_t order);
 
-/// Ends a step: adjusts x, if that is asked for, and tells on_step, if there is one; false where the sampling shall
-/// end.
+/// Second evaluation of step number `step`, at `level`, with the known region of x composited in. That region is noised
+/// to the sigma / alpha of the step's end, as diffusers' schedulers do.
+Estimate second_estimate(const SampleArgs& args, const torch::Tensor& x, const Level& level, std::size_t step);
+
+/// Ends a step: calls `adjust` on x and then on_step, where they are set. False where sampling should stop.
 bool report_step(const SampleArgs& args, std::size_t step, torch::Tensor& x);
 
 }  // namespace sfumato

@@ -35,21 +35,11 @@ torch::Tensor blurred_where_attended(const torch::Tensor& x0, const torch::Tenso
   return blurred(x0) * mask + x0 * (1 - mask);
 }
 
-Network self_attention_guidance(Network network, Network first, ReceivedAttention received,
-                                const SelfAttention& options) {
-  return [=](const torch::Tensor& x, const Level& level) {
-    check_size(x);
-    const auto raw = network(x, level).to(torch::kFloat32);
-    const auto rows = x.size(0), channels = x.size(1);
-    const auto x_first = x.narrow(0, 0, options.pictures), raw_first = raw.narrow(0, 0, options.pictures);
-    const auto said = estimate(raw_first, x_first, level, options.prediction);
-    const auto degraded = level.alpha * blurred_where_attended(said.x0, received()) + level.sigma * said.eps;
-    const auto of_degraded = first(degraded, level).to(torch::kFloat32);
-    const auto away = options.scale * (raw_first - of_degraded).narrow(1, 0, channels);
-    auto moved = raw.clone();
-    moved.narrow(1, 0, channels).add_(away.repeat({rows / options.pictures, 1, 1, 1}));
-    return moved;
-  };
+torch::Tensor degraded_where_attended(const torch::Tensor& x, const torch::Tensor& output,
+                                      const torch::Tensor& received, const Level& level, PredictionType prediction) {
+  check_size(x);
+  const auto predicted = estimate(output, x, level, prediction);
+  return level.alpha * blurred_where_attended(predicted.x0, received) + level.sigma * predicted.eps;
 }
 
 }  // namespace sfumato

@@ -102,7 +102,7 @@ torch::Tensor sample_unipc(const SampleArgs& args) {
   UniPcStep step{};
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& from = args.steps[i].from;
-    const auto estimate = args.denoise(x, from);
+    const auto estimate = args.denoise(x, {from, i, i});
     const auto prediction = solver.predict_x0 ? estimate.x0 : estimate.eps;
     if (i > 0 && corrects(args, i - 1)) x = corrected(before_step, step, prediction);
     step.nodes.push_front({half_log_snr(from), prediction});

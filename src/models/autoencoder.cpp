@@ -1,5 +1,7 @@
 #include "models/autoencoder.h"
 
+#include "nn/shared_statistics.h"
+
 namespace sfumato {
 namespace {
 
@@ -29,6 +31,27 @@ torch::Tensor DiagonalGaussian::sample(const torch::Tensor& noise) const {
 
 torch::Tensor DiagonalGaussian::kl() const {
   return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum({1, 2, 3});
+}
+
+torch::Tensor Autoencoder::in_tiles(const torch::Tensor& x, const TileSizes& sizes, const VaeTiling& tiling,
+                                    const TileMap& map) {
+  std::optional<SharedStatistics> whole;
+  if (tiling.shared_statistics && has_image_statistics()) whole.emplace([&] { map(thinned_out(x, sizes.from)); });
+  return map_tiles(x, sizes, map);
+}
+
+DiagonalGaussian Autoencoder::encode(const torch::Tensor& x, const std::optional<VaeTiling>& tiling) {
+  const auto factor = config().downscale_factor();
+  if (!tiling || !needs_tiles(*tiling, x.size(2), x.size(3), factor)) return posterior_of(encoder_output(x));
+  const TileSizes sizes{tiling->sample_size, tiling->sample_size / factor, tiling->overlap_factor};
+  return posterior_of(in_tiles(x, sizes, *tiling, [&](const torch::Tensor& tile) { return encoder_output(tile); }));
+}
+
+torch::Tensor Autoencoder::decode(const torch::Tensor& z, const std::optional<VaeTiling>& tiling) {
+  const auto factor = config().downscale_factor();
+  if (!tiling || !needs_tiles(*tiling, z.size(2) * factor, z.size(3) * factor, factor)) return decoder_output(z);
+  const TileSizes sizes{tiling->sample_size / factor, tiling->sample_size, tiling->overlap_factor};
+  return in_tiles(z, sizes, *tiling, [&](const torch::Tensor& tile) { return decoder_output(tile); });
 }
 
 torch::Tensor Autoencoder::scale(const torch::Tensor& z) const {

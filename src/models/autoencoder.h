@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "models/vae_tiling.h"
@@ -50,19 +51,30 @@ struct DiagonalGaussian {
 /// Map between images and latents: AutoencoderKL or AutoencoderTiny.
 class Autoencoder : public torch::nn::Module {
  public:
-  /// x [N, in_channels, H, W] in [-1, 1]: the posterior over latents [N, latent_channels, H/f, W/f], not yet scaled.
-  virtual DiagonalGaussian encode(const torch::Tensor& x) = 0;
-  /// z [N, latent_channels, h, w], not scaled: images [N, out_channels, f h, f w], about in [-1, 1].
-  virtual torch::Tensor decode(const torch::Tensor& z) = 0;
-  /// From now on large images are encoded and decoded in tiles. Throws std::invalid_argument for a tile that is not a
-  /// whole number of latent pixels.
-  virtual void enable_tiling(const VaeTiling& tiling) = 0;
+  /// x [N, in_channels, H, W] in [-1, 1]: the posterior over latents [N, latent_channels, H/f, W/f], not yet scaled. In
+  /// tiles where `tiling` applies to an image of this size; throws std::invalid_argument for a tile that is not a whole
+  /// number of latent pixels.
+  DiagonalGaussian encode(const torch::Tensor& x, const std::optional<VaeTiling>& tiling = std::nullopt);
+  /// z [N, latent_channels, h, w], not scaled: images [N, out_channels, f h, f w], about in [-1, 1]. Tiles likewise.
+  torch::Tensor decode(const torch::Tensor& z, const std::optional<VaeTiling>& tiling = std::nullopt);
   virtual const AutoencoderConfig& config() const = 0;
 
   /// Latents as the autoencoder has them to those that diffusion works on, of unit deviation: (z - shift) scale.
   torch::Tensor scale(const torch::Tensor& z) const;
   /// The inverse of scale.
   torch::Tensor unscale(const torch::Tensor& latents) const;
+
+ protected:
+  /// The encoder's output for an image or a tile: moments [N, 2C, h, w] or, without a distribution, latents [N, C, h,
+  /// w].
+  virtual torch::Tensor encoder_output(const torch::Tensor& x) = 0;
+  virtual torch::Tensor decoder_output(const torch::Tensor& z) = 0;
+  virtual DiagonalGaussian posterior_of(const torch::Tensor& output) const = 0;
+  /// True where norms take statistics over the image, which tiles should share.
+  virtual bool has_image_statistics() const = 0;
+
+ private:
+  torch::Tensor in_tiles(const torch::Tensor& x, const TileSizes& sizes, const VaeTiling& tiling, const TileMap& map);
 };
 
 }  // namespace sfumato

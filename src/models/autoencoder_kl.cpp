@@ -6,7 +6,6 @@
 
 #include "kernels/plain_inference.h"
 #include "models/config.h"
-#include "nn/shared_statistics.h"
 
 namespace sfumato {
 namespace {
@@ -192,41 +191,13 @@ AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config))
   if (config_.use_post_quant_conv) post_quant_conv_ = register_module("post_quant_conv", Conv2d(latent, latent, 1));
 }
 
-void AutoencoderKLImpl::enable_tiling(const VaeTiling& tiling) {
-  require_whole_latents(tiling, config_.downscale_factor());
-  tiling_ = tiling;
+torch::Tensor AutoencoderKLImpl::encoder_output(const torch::Tensor& x) {
+  const auto moments = encoder(x);
+  return quant_conv_ ? quant_conv_(moments) : moments;
 }
 
-bool AutoencoderKLImpl::is_tiled(std::int64_t height, std::int64_t width) const {
-  return tiling_ && needs_tiles(*tiling_, height, width);
-}
-
-torch::Tensor AutoencoderKLImpl::in_tiles(torch::nn::Module& network, const torch::Tensor& x, const TileSizes& sizes,
-                                          const TileMap& map) const {
-  std::optional<SharedStatistics> whole;
-  if (tiling_->shared_statistics) whole.emplace(network, [&] { map(thinned_out(x, sizes.from)); });
-  return map_tiles(x, sizes, map);
-}
-
-DiagonalGaussian AutoencoderKLImpl::encode(const torch::Tensor& x) {
-  const auto moments_of = [&](const torch::Tensor& image) {
-    const auto moments = encoder(image);
-    return quant_conv_ ? quant_conv_(moments) : moments;
-  };
-  if (!is_tiled(x.size(2), x.size(3))) return DiagonalGaussian(moments_of(x));
-  const auto side = tiling_->sample_size;
-  const TileSizes sizes{side, side / config_.downscale_factor(), tiling_->overlap_factor};
-  return DiagonalGaussian(in_tiles(*encoder, x, sizes, moments_of));
-}
-
-torch::Tensor AutoencoderKLImpl::decode(const torch::Tensor& z) {
-  const auto image_of = [&](const torch::Tensor& latents) {
-    return decoder(post_quant_conv_ ? post_quant_conv_(latents) : latents);
-  };
-  const auto factor = config_.downscale_factor();
-  if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
-  const auto side = tiling_->sample_size;
-  return in_tiles(*decoder, z, {side / factor, side, tiling_->overlap_factor}, image_of);
+torch::Tensor AutoencoderKLImpl::decoder_output(const torch::Tensor& z) {
+  return decoder(post_quant_conv_ ? post_quant_conv_(z) : z);
 }
 
 std::string AutoencoderKLImpl::rename_key(const std::string& key) {

@@ -64,10 +64,6 @@ class AutoencoderKLImpl : public Autoencoder {
   using Config = AutoencoderKLConfig;
   explicit AutoencoderKLImpl(Config config);
 
-  DiagonalGaussian encode(const torch::Tensor& x) override;
-  torch::Tensor decode(const torch::Tensor& z) override;
-  void enable_tiling(const VaeTiling& tiling) override;
-
   const Config& config() const override { return config_; }
   /// Older checkpoints' names of attention.
   static std::string rename_key(const std::string& key);
@@ -75,14 +71,14 @@ class AutoencoderKLImpl : public Autoencoder {
   Encoder encoder{nullptr};
   Decoder decoder{nullptr};
 
- private:
-  bool is_tiled(std::int64_t height, std::int64_t width) const;
-  /// map_tiles through `network`, by the whole's statistics if that is asked for.
-  torch::Tensor in_tiles(torch::nn::Module& network, const torch::Tensor& x, const TileSizes& sizes,
-                         const TileMap& map) const;
+ protected:
+  torch::Tensor encoder_output(const torch::Tensor& x) override;
+  torch::Tensor decoder_output(const torch::Tensor& z) override;
+  DiagonalGaussian posterior_of(const torch::Tensor& output) const override { return DiagonalGaussian(output); }
+  bool has_image_statistics() const override { return true; }
 
+ private:
   Config config_;
-  std::optional<VaeTiling> tiling_;
   Conv2d quant_conv_{nullptr}, post_quant_conv_{nullptr};
 };
 TORCH_MODULE(AutoencoderKL);

@@ -123,32 +123,13 @@ AutoencoderTinyImpl::AutoencoderTinyImpl(Config config) : config_(std::move(conf
   register_module("decoder", std::make_shared<TinyHalfImpl>(decoder_));
 }
 
-void AutoencoderTinyImpl::enable_tiling(const VaeTiling& tiling) {
-  require_whole_latents(tiling, config_.downscale_factor());
-  tiling_ = tiling;
+torch::Tensor AutoencoderTinyImpl::encoder_output(const torch::Tensor& x) {
+  return encoder_->forward((x + 1) / 2);
 }
 
-bool AutoencoderTinyImpl::is_tiled(std::int64_t height, std::int64_t width) const {
-  return tiling_ && needs_tiles(*tiling_, height, width);
-}
-
-DiagonalGaussian AutoencoderTinyImpl::encode(const torch::Tensor& x) {
-  const TileMap latents_of = [&](const torch::Tensor& image) { return encoder_->forward((image + 1) / 2); };
-  if (!is_tiled(x.size(2), x.size(3))) return DiagonalGaussian::point(latents_of(x));
-  const auto side = tiling_->sample_size;
-  const TileSizes sizes{side, side / config_.downscale_factor(), tiling_->overlap_factor};
-  return DiagonalGaussian::point(map_tiles(x, sizes, latents_of));
-}
-
-torch::Tensor AutoencoderTinyImpl::decode(const torch::Tensor& z) {
+torch::Tensor AutoencoderTinyImpl::decoder_output(const torch::Tensor& z) {
   constexpr double kMagnitude = 3;  // latents beyond it are squashed
-  const TileMap image_of = [&](const torch::Tensor& latents) {
-    return decoder_->forward(torch::tanh(latents / kMagnitude) * kMagnitude) * 2 - 1;
-  };
-  const auto factor = config_.downscale_factor();
-  if (!is_tiled(z.size(2) * factor, z.size(3) * factor)) return image_of(z);
-  const auto side = tiling_->sample_size;
-  return map_tiles(z, {side / factor, side, tiling_->overlap_factor}, image_of);
+  return decoder_->forward(torch::tanh(z / kMagnitude) * kMagnitude) * 2 - 1;
 }
 
 }  // namespace sfumato

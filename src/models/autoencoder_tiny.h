@@ -33,19 +33,17 @@ class AutoencoderTinyImpl : public Autoencoder {
   using Config = AutoencoderTinyConfig;
   explicit AutoencoderTinyImpl(Config config);
 
-  /// A point: the latents themselves.
-  DiagonalGaussian encode(const torch::Tensor& x) override;
-  torch::Tensor decode(const torch::Tensor& z) override;
-  void enable_tiling(const VaeTiling& tiling) override;
-
   const Config& config() const override { return config_; }
   static std::string rename_key(const std::string& key) { return key; }
 
- private:
-  bool is_tiled(std::int64_t height, std::int64_t width) const;
+ protected:
+  torch::Tensor encoder_output(const torch::Tensor& x) override;
+  torch::Tensor decoder_output(const torch::Tensor& z) override;
+  DiagonalGaussian posterior_of(const torch::Tensor& output) const override { return DiagonalGaussian::point(output); }
+  bool has_image_statistics() const override { return false; }
 
+ private:
   Config config_;
-  std::optional<VaeTiling> tiling_;
   torch::nn::Sequential encoder_, decoder_;
 };
 TORCH_MODULE(AutoencoderTiny);

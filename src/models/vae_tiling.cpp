@@ -21,15 +21,16 @@ void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim,
   start.copy_(end * (1 - share) + start * share);
 }
 
-}  // namespace
-
 void require_whole_latents(const VaeTiling& tiling, std::int64_t downscale_factor) {
   if (tiling.sample_size <= 0 || tiling.sample_size % downscale_factor != 0)
     throw std::invalid_argument("tiles of " + std::to_string(tiling.sample_size) + " pixels, expected a multiple of " +
                                 std::to_string(downscale_factor));
 }
 
-bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width) {
+}  // namespace
+
+bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width, std::int64_t downscale_factor) {
+  require_whole_latents(tiling, downscale_factor);
   return height * width > tiling.above_pixels && std::max(height, width) > tiling.sample_size;
 }
 

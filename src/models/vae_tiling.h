@@ -7,7 +7,7 @@
 
 namespace sfumato {
 
-/// How an autoencoder works on a large image in overlapping tiles (diffusers' enable_tiling), so that its memory is
+/// Division of a large image into overlapping tiles for an autoencoder (diffusers' enable_tiling), whose memory is then
 /// that of one tile. Each tile has its own attention, and in diffusers its own statistics in the norms: the result is
 /// near that of the whole image, not equal to it.
 struct VaeTiling {
@@ -22,11 +22,9 @@ struct VaeTiling {
   bool shared_statistics = true;
 };
 
-/// Throws std::invalid_argument for a tile that is not a whole number of latent pixels of `downscale_factor` pixels.
-void require_whole_latents(const VaeTiling& tiling, std::int64_t downscale_factor);
-
-/// True for an image of more than `above_pixels` pixels that one tile does not hold.
-bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width);
+/// True for an image of more than `above_pixels` pixels that one tile does not hold. Throws std::invalid_argument for a
+/// tile that is not a whole number of latent pixels of `downscale_factor` pixels.
+bool needs_tiles(const VaeTiling& tiling, std::int64_t height, std::int64_t width, std::int64_t downscale_factor);
 
 /// Sides of a tile before and after a map from square tiles to square tiles.
 struct TileSizes {

@@ -1,18 +1,22 @@
 #include "nn/circular_padding.h"
 
 namespace sfumato {
+namespace {
 
-CircularPadding::~CircularPadding() {
-  for (const auto& convolution : convolutions_) convolution->circular = false;
+thread_local bool circular_padding = false;
+
+}  // namespace
+
+CircularPadding::CircularPadding(bool enabled) : before_(circular_padding) {
+  circular_padding = enabled;
 }
 
-void CircularPadding::add(torch::nn::Module& network) {
-  for (const auto& module : network.modules()) {
-    const auto convolution = std::dynamic_pointer_cast<Conv2dImpl>(module);
-    if (!convolution) continue;
-    convolution->circular = true;
-    convolutions_.push_back(convolution);
-  }
+CircularPadding::~CircularPadding() {
+  circular_padding = before_;
+}
+
+bool CircularPadding::is_enabled() {
+  return circular_padding;
 }
 
 }  // namespace sfumato

@@ -1,26 +1,21 @@
 #pragma once
 
-#include <torch/torch.h>
-
-#include <vector>
-
-#include "nn/layers.h"
-
 namespace sfumato {
 
-/// While it lives, the convolutions of some networks pad with the opposite edge of their input (torch's padding_mode
-/// "circular"), so that copies of an image join without a seam.
+/// While it lives, convolutions that run on this thread pad with the opposite edge of their input (torch's padding_mode
+/// "circular"), so that copies of an image join without a seam. As torch::NoGradGuard, it changes no network: another
+/// thread can run the same one with zeros for padding.
 class CircularPadding {
  public:
-  CircularPadding() = default;
+  explicit CircularPadding(bool enabled = true);
   ~CircularPadding();
   CircularPadding(const CircularPadding&) = delete;
   CircularPadding& operator=(const CircularPadding&) = delete;
 
-  void add(torch::nn::Module& network);
+  static bool is_enabled();
 
  private:
-  std::vector<std::shared_ptr<Conv2dImpl>> convolutions_;
+  bool before_;
 };
 
 }  // namespace sfumato

@@ -6,8 +6,19 @@
 #include "kernels/linear.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd.h"
+#include "nn/circular_padding.h"
 
 namespace sfumato {
+namespace {
+
+torch::Tensor mapped(const torch::Tensor& x, const SharedStatistics::Affine& affine) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  shape[1] = x.size(1);
+  return torch::addcmul(affine.shift.view(shape).to(x.dtype()), x, affine.factor.view(shape).to(x.dtype()));
+}
+
+}  // namespace
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
   weight = register_parameter("weight", torch::empty({out, in}));
@@ -25,7 +36,7 @@ Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, C
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
-  if (circular && options_.padding > 0) {
+  if (CircularPadding::is_enabled() && options_.padding > 0) {
     const std::vector<std::int64_t> sides(4, options_.padding);
     return torch::conv2d(at::pad(x, sides, "circular"), weight, bias, options_.stride);
   }
@@ -45,24 +56,19 @@ GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double 
   bias = register_parameter("bias", torch::empty({channels}));
 }
 
-void GroupNormImpl::keep_statistics(const torch::Tensor& x) {
+SharedStatistics::Affine GroupNormImpl::affine_of(const torch::Tensor& x) const {
   const auto groups = x.reshape({x.size(0), groups_, -1}).to(torch::kFloat32);
   const auto [variance, mean] = torch::var_mean(groups, {2}, /*unbiased=*/false);  // [N, groups]
   const auto width = weight.size(0) / groups_;
-  factor_ = (variance + eps_).rsqrt().repeat_interleave(width, 1) * weight;
-  shift_ = bias - mean.repeat_interleave(width, 1) * factor_;
-}
-
-torch::Tensor GroupNormImpl::by_kept_statistics(const torch::Tensor& x) const {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
-  shape[0] = x.size(0);
-  shape[1] = x.size(1);
-  return torch::addcmul(shift_.view(shape).to(x.dtype()), x, factor_.view(shape).to(x.dtype()));
+  const auto factor = (variance + eps_).rsqrt().repeat_interleave(width, 1) * weight;
+  return {.factor = factor, .shift = bias - mean.repeat_interleave(width, 1) * factor};
 }
 
 torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
-  if (statistics == Statistics::kGiven) return by_kept_statistics(x);
-  if (statistics == Statistics::kKept) keep_statistics(x);
+  if (auto* shared = SharedStatistics::current()) {
+    if (!shared->records()) return mapped(x, shared->of(this));
+    shared->record(this, affine_of(x));
+  }
   // On CUDA LibTorch computes it, and answers, in NCHW whatever it is given: what follows would then be in NCHW too. A
   // kernel of our own belongs here, which would save both copies.
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "nn/shared_statistics.h"
+
 /// The layers that every network is built of. They differ from torch::nn's in one thing: parameters are allocated
 /// (`torch::empty`, pages untouched) and not initialised, since a checkpoint fills them, or, for training,
 /// `initialize` (nn/init.h). Names and shapes of parameters are torch's.
@@ -24,37 +26,32 @@ struct ConvOptions {
   bool bias = true;
 };
 
-/// 2-D convolution with a square kernel. weight [out, in, k, k], bias [out]; x [N, in, H, W].
+/// 2-D convolution with a square kernel, padded with zeros or, under CircularPadding, with the opposite edge. weight
+/// [out, in, k, k], bias [out]; x [N, in, H, W].
 class Conv2dImpl : public torch::nn::Module {
  public:
   Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options = {});
   torch::Tensor forward(const torch::Tensor& x);
   torch::Tensor weight, bias;
-  bool circular = false;  ///< pads with the opposite edge; see CircularPadding
 
  private:
   ConvOptions options_;
 };
 TORCH_MODULE(Conv2d);
 
-/// Group normalisation with affine weight and bias [channels]; x [N, channels, ...], in its memory format.
+/// Group normalisation with affine weight and bias [channels]; x [N, channels, ...], in its memory format. Under
+/// SharedStatistics by the statistics of another input.
 class GroupNormImpl : public torch::nn::Module {
  public:
-  /// Whose mean and deviation are taken: those of x; these, which are then kept; or those that were kept last.
-  enum class Statistics { kOwn, kKept, kGiven };
-
   GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
   torch::Tensor forward(const torch::Tensor& x);
   torch::Tensor weight, bias;
-  Statistics statistics = Statistics::kOwn;  ///< see SharedStatistics
 
  private:
-  void keep_statistics(const torch::Tensor& x);
-  torch::Tensor by_kept_statistics(const torch::Tensor& x) const;
+  SharedStatistics::Affine affine_of(const torch::Tensor& x) const;
 
   std::int64_t groups_;
   double eps_;
-  torch::Tensor factor_, shift_;  // [N, channels]: weight / deviation, bias - mean weight / deviation
 };
 TORCH_MODULE(GroupNorm);
 

@@ -1,27 +1,29 @@
 #include "nn/shared_statistics.h"
 
 namespace sfumato {
+namespace {
 
-SharedStatistics::SharedStatistics(torch::nn::Module& network, const std::function<void()>& whole) {
-  for (const auto& module : network.modules()) {
-    if (auto* norm = module->as<GroupNormImpl>()) norms_.push_back(norm);
-  }
+thread_local SharedStatistics* shared_statistics = nullptr;
+
+}  // namespace
+
+SharedStatistics::SharedStatistics(const std::function<void()>& whole) : before_(shared_statistics) {
+  shared_statistics = this;
   try {
-    set(GroupNormImpl::Statistics::kKept);
     whole();
   } catch (...) {  // no destructor comes
-    set(GroupNormImpl::Statistics::kOwn);
+    shared_statistics = before_;
     throw;
   }
-  set(GroupNormImpl::Statistics::kGiven);
+  records_ = false;
 }
 
 SharedStatistics::~SharedStatistics() {
-  set(GroupNormImpl::Statistics::kOwn);
+  shared_statistics = before_;
 }
 
-void SharedStatistics::set(GroupNormImpl::Statistics statistics) {
-  for (auto* norm : norms_) norm->statistics = statistics;
+SharedStatistics* SharedStatistics::current() {
+  return shared_statistics;
 }
 
 }  // namespace sfumato

@@ -3,26 +3,39 @@
 #include <torch/torch.h>
 
 #include <functional>
-#include <vector>
-
-#include "nn/layers.h"
+#include <unordered_map>
 
 namespace sfumato {
 
-/// While it lives, the group norms of a network normalise by statistics of another input than the one that they are
-/// given: parts of a picture by those of the whole.
+class GroupNormImpl;
+
+/// While it lives, group norms that run on this thread normalise by statistics of another input than their own: parts
+/// of an image by those of the whole. As torch::NoGradGuard, it changes no network.
 class SharedStatistics {
  public:
-  /// Runs `whole`, a forward pass of `network`, and keeps the statistics of its norms. Later passes are to have as many
-  /// rows.
-  SharedStatistics(torch::nn::Module& network, const std::function<void()>& whole);
+  /// A norm's affine map of the whole, y = factor x + shift: [N, channels] each.
+  struct Affine {
+    torch::Tensor factor, shift;
+  };
+
+  /// Runs `whole`, a forward pass, and records the statistics of its norms. Later passes must have as many rows.
+  explicit SharedStatistics(const std::function<void()>& whole);
   ~SharedStatistics();
   SharedStatistics(const SharedStatistics&) = delete;
+  SharedStatistics& operator=(const SharedStatistics&) = delete;
+
+  /// The one that is alive on this thread, or null.
+  static SharedStatistics* current();
+  /// True during the pass over the whole.
+  bool records() const { return records_; }
+  void record(const GroupNormImpl* norm, Affine affine) { affines_[norm] = std::move(affine); }
+  /// Throws std::out_of_range for a norm that was no part of the pass over the whole.
+  const Affine& of(const GroupNormImpl* norm) const { return affines_.at(norm); }
 
  private:
-  void set(GroupNormImpl::Statistics statistics);
-
-  std::vector<GroupNormImpl*> norms_;
+  std::unordered_map<const GroupNormImpl*, Affine> affines_;
+  bool records_ = true;
+  SharedStatistics* before_;
 };
 
 }  // namespace sfumato

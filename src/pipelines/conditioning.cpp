@@ -3,22 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <stdexcept>
 
-#include "diffusion/guidance.h"
 #include "pipelines/prompt_encoding.h"
 #include "pipelines/prompt_script.h"
 
 namespace sfumato {
 namespace {
 
-// What diffusers' StableDiffusionXLImg2ImgPipeline tells the refiner.
+// Of diffusers' StableDiffusionXLImg2ImgPipeline for the refiner.
 constexpr double kAestheticScore = 6.0, kNegativeAestheticScore = 2.5;
-
-/// Each of `rows` [1, ...] `count` times; undefined where the first is.
-torch::Tensor repeated(const std::vector<torch::Tensor>& rows, std::int64_t count) {
-  if (!rows.front().defined()) return {};
-  return torch::cat(rows).repeat_interleave(count, 0);
-}
 
 /// Micro-conditioning (Podell et al. 2023, section 2.2): the size of the picture before scaling, where it was cut out,
 /// and its target size or, for the refiner, a score: [1, 6 or 5]. Undefined for other models.
@@ -41,7 +35,7 @@ EncodedText zeros_like(const EncodedText& text) {
 }
 
 /// Sinusoidal embedding of the guidance scale less 1 (Song et al. 2023, LCM; get_guidance_scale_embedding): [1, dim].
-/// Undefined for networks that are not told.
+/// Undefined for networks that take none.
 torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& request) {
   const auto dim = model.unet->config().time_cond_proj_dim;
   if (dim == 0) return {};
@@ -54,24 +48,36 @@ torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& re
   return embedding.unsqueeze(0).to(model.placement.device);
 }
 
-/// The rows of one step.
-Conditioning told(const StableDiffusion& model, const Request& request, const std::vector<EncodedText>& positives,
-                  const std::optional<EncodedText>& negative) {
-  std::vector<torch::Tensor> states, pooled, ids, scales;
-  const auto add = [&](const EncodedText& text, double score) {
-    states.push_back(text.states);
-    pooled.push_back(text.pooled);
-    ids.push_back(time_ids(model, request, score));
-    scales.push_back(guidance_embedding(model, request));
-  };
-  if (negative) add(*negative, kNegativeAestheticScore);
-  if (negative && edits_pictures(model)) add(*negative, kNegativeAestheticScore);
-  for (const auto& positive : positives) add(positive, kAestheticScore);
-  const auto count = request.batch_count;
-  return {.states = repeated(states, count),
-          .text_embeds = model.is_xl() ? repeated(pooled, count) : torch::Tensor(),
-          .time_ids = repeated(ids, count),
-          .timestep_cond = repeated(scales, count)};
+/// batch_count rows of one text.
+Condition condition_of(const Job& job, const EncodedText& text, double aesthetic_score, const torch::Tensor& concat) {
+  Condition condition{.encoder_hidden_states = text.states,
+                      .text_embeds = job.model.is_xl() ? text.pooled : torch::Tensor(),
+                      .time_ids = time_ids(job.model, job.request, aesthetic_score),
+                      .timestep_cond = guidance_embedding(job.model, job.request)};
+  condition = repeat_interleave(condition, job.request.batch_count);
+  condition.concat = concat;
+  return condition;
+}
+
+GuidanceTerms<Condition> terms_of(const Job& job, const std::vector<EncodedText>& positives,
+                                  const std::optional<EncodedText>& negative, const torch::Tensor& concat) {
+  GuidanceTerms<Condition> terms;
+  for (const auto& positive : positives)
+    terms.positives.push_back(condition_of(job, positive, kAestheticScore, concat));
+  if (!negative) return terms;
+  const bool edits = job.model.edits_images();
+  const auto without_image = edits ? torch::zeros_like(concat) : concat;
+  terms.negative = condition_of(job, *negative, kNegativeAestheticScore, without_image);
+  if (edits) terms.image = condition_of(job, *negative, kNegativeAestheticScore, concat);
+  if (controls_prompt_alone(job)) terms.negative->uncontrolled = torch::ones({terms.negative->rows()}, torch::kBool);
+  return terms;
+}
+
+void check_prompts(const Job& job, const PromptScript& script) {
+  if (script.weights.size() == 1) return;
+  if (job.model.edits_images())
+    throw std::invalid_argument("prompts that AND joins: expected one prompt with a model that edits images");
+  if (job.guidance.plus_plus) throw std::invalid_argument("guidance 'cfg++': expected cfg with prompts that AND joins");
 }
 
 std::vector<std::string> texts_of(const PromptScript& script, bool with_negative) {
@@ -85,48 +91,28 @@ std::vector<std::string> texts_of(const PromptScript& script, bool with_negative
 
 }  // namespace
 
-Conditioning for_rows(const Conditioning& told, std::int64_t rows) {
-  const auto fitted = [&](const torch::Tensor& all) {
-    const auto more = all.defined() ? rows - all.size(0) : 0;
-    if (more == 0) return all;
-    return more < 0 ? all.narrow(0, -more, rows) : torch::cat({all, all.narrow(0, all.size(0) - more, more)});
-  };
-  return {fitted(told.states), fitted(told.text_embeds), fitted(told.time_ids), fitted(told.timestep_cond)};
-}
-
-Conditioning first_rows(const Conditioning& told, std::int64_t rows) {
-  const auto cut = [&](const torch::Tensor& all) { return all.defined() ? all.narrow(0, 0, rows) : all; };
-  return {cut(told.states), cut(told.text_embeds), cut(told.time_ids), cut(told.timestep_cond)};
-}
-
-bool edits_pictures(const StableDiffusion& model) {
-  return model.unet->config().in_channels == 2 * model.vae->config().latent_channels;
-}
-
-bool is_guided(const StableDiffusion& model, const Request& request) {
-  return (request.guidance == "cfg++" || is_guided({.scale = request.guidance_scale})) &&
-         model.unet->config().time_cond_proj_dim == 0;
-}
-
-StepwiseConditioning condition(const StableDiffusion& model, const Request& request, const std::vector<Step>& steps,
-                               std::vector<std::string>& warnings) {
+GuidanceConditions conditions_of(const Job& job, const std::vector<Step>& steps, const torch::Tensor& concat,
+                                 std::vector<std::string>& warnings) {
+  const auto& model = job.model;
+  const auto& request = job.request;
   if (auto note = model.things.note_for(request.prompt); !note.empty()) warnings.push_back(std::move(note));
   const auto script = read_prompts(request, steps);
-  const bool has_negative = is_guided(model, request) || script.weights.size() > 1;
+  check_prompts(job, script);
+  const bool has_negative = is_guided(job) || script.weights.size() > 1;
   const bool zeros = !request.negative_prompt && model.zeros_without_negative_prompt;
   const PromptEncoding encoding{.reads_weights = request.prompt_syntax == "a1111",
                                 .clip_skip = request.clip_skip - 1,
                                 .device = model.placement.device};
   const auto texts = encode_texts(model.text_encoders, texts_of(script, has_negative && !zeros), encoding, warnings);
-  StepwiseConditioning conditioning{.of_step = script.of_step, .weights = script.weights};
+  GuidanceConditions conditions{.of_step = script.of_step, .weights = script.weights};
   for (const auto& [parts, words] : script.distinct) {
     std::vector<EncodedText> positives;
     for (const auto& part : parts) positives.push_back(texts.at(part));
     std::optional<EncodedText> negative;
     if (has_negative) negative = zeros ? zeros_like(positives.front()) : texts.at(words);
-    conditioning.distinct.push_back(told(model, request, positives, negative));
+    conditions.distinct.push_back(terms_of(job, positives, negative, concat));
   }
-  return conditioning;
+  return conditions;
 }
 
 }  // namespace sfumato

@@ -11,7 +11,7 @@
 #include "models/controlnet_file.h"
 #include "nn/layers.h"
 #include "pipelines/conditioning.h"
-#include "pipelines/stable_diffusion.h"
+#include "pipelines/job.h"
 
 namespace sfumato {
 namespace {
@@ -124,26 +124,23 @@ torch::Tensor prepare_image(const ControlNet& control, const ControlUnit& unit, 
   return image * 0.5 + 0.5;
 }
 
-/// The rows behind the first `count`, which are the negative prompt's.
-torch::Tensor positive_rows(const torch::Tensor& rows, std::int64_t count) {
-  return rows.defined() ? rows.slice(0, count) : rows;
-}
-
-UNet2DConditionInput positive_rows(const UNet2DConditionInput& input, std::int64_t count) {
-  auto positive = input;
-  positive.sample = positive_rows(input.sample, count);
-  positive.encoder_hidden_states = positive_rows(input.encoder_hidden_states, count);
-  positive.text_embeds = positive_rows(input.text_embeds, count);
-  positive.time_ids = positive_rows(input.time_ids, count);
-  return positive;
+UNet2DConditionInput without_first_rows(const UNet2DConditionInput& input, std::int64_t count) {
+  if (count == 0) return input;
+  const auto rest = [&](const torch::Tensor& rows) { return rows.defined() ? rows.slice(0, count) : rows; };
+  auto result = input;
+  result.sample = rest(input.sample);
+  result.encoder_hidden_states = rest(input.encoder_hidden_states);
+  result.text_embeds = rest(input.text_embeds);
+  result.time_ids = rest(input.time_ids);
+  return result;
 }
 
 void add(torch::Tensor& sum, const torch::Tensor& residual) {
   sum = sum.defined() ? sum + residual : residual;
 }
 
-/// Nothing for the `count` rows of the negative prompt, which come first.
-torch::Tensor behind_zeros(const torch::Tensor& residual, std::int64_t count) {
+/// `residual` after zeros for the first `count` rows.
+torch::Tensor after_zeros(const torch::Tensor& residual, std::int64_t count) {
   return torch::constant_pad_nd(residual, {0, 0, 0, 0, 0, 0, count, 0});
 }
 
@@ -161,42 +158,50 @@ std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, 
   return controlnets;
 }
 
-Control::Control(const StableDiffusion& model, const Request& request, const Course& course)
-    : course_(course), count_(request.batch_count) {
-  if (request.controls.size() != model.controlnets.size())
-    throw std::invalid_argument("a request with " + std::to_string(request.controls.size()) +
-                                " controls: expected one for each of the " + std::to_string(model.controlnets.size()) +
-                                " ControlNets that are loaded");
-  for (std::size_t i = 0; i < request.controls.size(); ++i) {
-    const auto& control = model.controlnets[i];
-    const auto image = prepare_image(control, request.controls[i], request).to(model.placement.device);
-    shown_.push_back({control.network, control.network->embed(image), request.controls[i]});
-  }
-  // As diffusers has it, the first one decides whether all of them speak for the prompt's half alone.
-  guess_mode_ = request.control_guess || (!shown_.empty() && shown_[0].network->config().global_pool_conditions);
+bool controls_prompt_alone(const Job& job) {
+  const auto& controlnets = job.attachments.controlnets;
+  if (controlnets.empty()) return false;
+  return job.request.control_guess || controlnets.front().network->config().global_pool_conditions;
 }
 
-bool Control::takes_part(const ControlUnit& unit) const {
-  const auto i = static_cast<double>(course_.evaluation()), n = static_cast<double>(course_.evaluations());
+Control::Control(const Job& job, std::size_t evaluations)
+    : evaluations_(evaluations), guess_mode_(controls_prompt_alone(job)) {
+  const auto& units = job.request.controls;
+  const auto& controlnets = job.attachments.controlnets;
+  if (units.size() != controlnets.size())
+    throw std::invalid_argument("a request with " + std::to_string(units.size()) +
+                                " controls: expected one for each of the " + std::to_string(controlnets.size()) +
+                                " ControlNets that are loaded");
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const auto image = prepare_image(controlnets[i], units[i], job.request).to(job.model.placement.device);
+    shown_.push_back({controlnets[i].network, controlnets[i].network->embed(image), units[i]});
+  }
+}
+
+bool Control::takes_part(const ControlUnit& unit, std::size_t index) const {
+  const auto i = static_cast<double>(index), n = static_cast<double>(evaluations_);
   return unit.scale != 0 && i / n >= unit.start && (i + 1) / n <= unit.end;
 }
 
-void Control::add_residuals(UNet2DConditionInput& input) const {
-  const bool positive_alone = guess_mode_ && input.sample.size(0) > count_;
-  auto told = positive_alone && !shown_.empty() ? positive_rows(input, count_) : input;
-  told.timestep_cond = torch::Tensor();  // a distilled UNet's own
+void Control::add_residuals(UNet2DConditionInput& input, const Evaluation& evaluation,
+                            const Condition& condition) const {
+  if (shown_.empty()) return;
+  const auto uncontrolled = condition.uncontrolled.defined() ? condition.uncontrolled.sum().item<std::int64_t>() : 0;
+  if (uncontrolled == input.sample.size(0)) return;
+  auto controlled = without_first_rows(input, uncontrolled);
+  controlled.timestep_cond = torch::Tensor();  // a distilled UNet's own
   auto& down = input.down_block_additional_residuals;
   for (const auto& [network, embedding, unit] : shown_) {
-    if (!takes_part(unit)) continue;
+    if (!takes_part(unit, evaluation.index)) continue;
     const auto residuals =
-        network->forward(told, embedding, {.conditioning_scale = unit.scale, .guess_mode = guess_mode_});
+        network->forward(controlled, embedding, {.conditioning_scale = unit.scale, .guess_mode = guess_mode_});
     down.resize(residuals.down_block_res_samples.size());
     for (std::size_t i = 0; i < down.size(); ++i) add(down[i], residuals.down_block_res_samples[i]);
     add(input.mid_block_additional_residual, residuals.mid_block_res_sample);
   }
-  if (!positive_alone || down.empty()) return;
-  for (auto& residual : down) residual = behind_zeros(residual, count_);
-  input.mid_block_additional_residual = behind_zeros(input.mid_block_additional_residual, count_);
+  if (uncontrolled == 0 || down.empty()) return;
+  for (auto& residual : down) residual = after_zeros(residual, uncontrolled);
+  input.mid_block_additional_residual = after_zeros(input.mid_block_additional_residual, uncontrolled);
 }
 
 }  // namespace sfumato

@@ -6,14 +6,14 @@
 #include <memory>
 #include <vector>
 
-#include "diffusion/course.h"
+#include "diffusion/condition.h"
 #include "models/controlnet_model.h"
 #include "pipelines/control_unit.h"
 
 namespace sfumato {
 
+struct Job;
 struct StableDiffusion;
-struct Request;
 
 /// A ControlNet and the picture it is shown.
 struct ControlNet {
@@ -22,7 +22,7 @@ struct ControlNet {
   torch::Tensor image;
 };
 
-/// A request's ControlNets for StableDiffusion::controlnets, in its order, at the model's placement. Each is a
+/// Loads a request's ControlNets, in its order, at the model's placement. Each is a
 /// diffusers ControlNetModel folder (config.json and safetensors), a safetensors file beside such a config.json, or one
 /// by itself in diffusers' names or in the original layout. The UNet's weights are added to a file that holds the
 /// differences from them (its key `difference`). Throws std::runtime_error that names the ControlNet or
@@ -30,18 +30,21 @@ struct ControlNet {
 /// validate.
 std::vector<ControlNet> load_controlnets(const std::vector<ControlUnit>& units, const StableDiffusion& model);
 
-/// What the ControlNets add to the UNet's features in the course of one picture: diffusers'
-/// StableDiffusionControlNetPipeline with MultiControlNetModel. Pictures are resized to the request's size and shown in
-/// [0, 1].
+/// True where ControlNets act on the prompt's rows alone (guess mode). As in diffusers, the first ControlNet decides
+/// for all.
+bool controls_prompt_alone(const Job& job);
+
+/// Residuals that a job's ControlNets add to the UNet's features: diffusers' StableDiffusionControlNetPipeline with
+/// MultiControlNetModel. Images are resized to the request's size and embedded in [0, 1].
 class Control {
  public:
-  /// `course` tells which of them take part at each evaluation, and must live as long. Throws std::invalid_argument
-  /// where the request does not have one unit for each of the model's ControlNets.
-  Control(const StableDiffusion& model, const Request& request, const Course& course);
+  /// `evaluations` is their number in the run, of which each ControlNet takes part in an interval. Throws
+  /// std::invalid_argument where the job does not have one ControlNet for each unit of its request.
+  Control(const Job& job, std::size_t evaluations);
 
-  /// Sets the residuals of `input`, which has everything else. Its rows are with guidance first the negative
-  /// prompt's, one a picture.
-  void add_residuals(UNet2DConditionInput& input) const;
+  /// Sets the residuals of `input`, which has everything else. Rows that the condition marks as uncontrolled come first
+  /// and get none.
+  void add_residuals(UNet2DConditionInput& input, const Evaluation& evaluation, const Condition& condition) const;
 
  private:
   struct Shown {
@@ -49,12 +52,11 @@ class Control {
     torch::Tensor embedding;  ///< [1, C, h, w]
     ControlUnit unit;
   };
-  bool takes_part(const ControlUnit& unit) const;
+  bool takes_part(const ControlUnit& unit, std::size_t index) const;
 
   std::vector<Shown> shown_;
-  const Course& course_;
-  std::int64_t count_;  // pictures
-  bool guess_mode_ = false;
+  std::size_t evaluations_;
+  bool guess_mode_;
 };
 
 }  // namespace sfumato

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "diffusion/denoiser.h"
+#include "pipelines/attachments.h"
 #include "pipelines/request.h"
 #include "pipelines/stable_diffusion.h"
 
@@ -24,17 +25,20 @@ struct Generated {
 };
 
 /// A picture from noise: diffusers' StableDiffusionPipeline with a list of CPU generators seeded seed + k.
-/// With the model's ControlNets StableDiffusionControlNetPipeline. Where the request's `hires` says so, what comes out
-/// is enlarged and goes through a second pass. With the model's refiner, here as in image_to_image and inpaint, what
-/// diffusers makes of denoising_end and denoising_start (pipelines/refiner.h). Throws std::invalid_argument for a
-/// request that does not validate, whose controls are not the model's ControlNets, or whose refiner was not loaded.
-Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {});
+/// With ControlNets StableDiffusionControlNetPipeline. Where the request's `hires` is on, the result is enlarged and
+/// goes through a second pass. With a refiner, here as in image_to_image and inpaint, what diffusers makes of
+/// denoising_end and denoising_start (pipelines/refiner.h). Throws std::invalid_argument for a request that does not
+/// validate, or whose controls or refiner are not among the attachments.
+///
+/// The model is not changed: several threads may use one model at the same time, each with attachments of its own.
+Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step = {},
+                        const Attachments& attachments = {});
 
 /// A picture from `image` [1, 3, H, W] in [-1, 1]: diffusers' StableDiffusionImg2ImgPipeline, likewise. `image` is
 /// resized to the request's size or, where that is 0, to its own rounded down to what the VAE takes. int(steps *
 /// strength) steps; where that is 0, the VAE's reconstruction.
 Generated image_to_image(const StableDiffusion& model, const Request& request, const torch::Tensor& image,
-                         const OnStep& on_step = {});
+                         const OnStep& on_step = {}, const Attachments& attachments = {});
 
 /// A picture, and which part of it is to be made anew.
 struct MaskedImage {
@@ -49,6 +53,6 @@ struct MaskedImage {
 /// over the picture by `paste`, the result has the picture's. Without a step, the VAE's reconstruction. Throws
 /// std::invalid_argument also for a mask of which nothing is left in the latents' size.
 Generated inpaint(const StableDiffusion& model, const Request& request, const MaskedImage& masked,
-                  const OnStep& on_step = {});
+                  const OnStep& on_step = {}, const Attachments& attachments = {});
 
 }  // namespace sfumato

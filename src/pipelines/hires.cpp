@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <tuple>
 
 #include "pipelines/upscalers.h"
 
@@ -10,7 +9,7 @@ namespace sfumato {
 namespace {
 
 /// The second pass's sides, rounded down to what the VAE takes.
-std::pair<std::int64_t, std::int64_t> second_size(const Request& first, std::int64_t factor) {
+ImageSize second_size(const Request& first, std::int64_t factor) {
   const auto& hires = first.hires;
   const auto height = static_cast<double>(first.height), width = static_cast<double>(first.width);
   double scale = hires.scale;
@@ -34,49 +33,50 @@ torch::Tensor covering(const torch::Tensor& values, const Upscaler& upscaler, st
 }
 
 /// Latents at the second pass's size; what draws, draws from `noise`.
-torch::Tensor enlarged(const StableDiffusion& model, const SecondPass& pass, const torch::Tensor& latents,
-                       NoiseSource& noise) {
-  const auto& upscaler = find_upscaler(pass.request.hires.upscaler);
-  const auto height = pass.request.height, width = pass.request.width, factor = model.limits().vae_scale_factor;
+torch::Tensor enlarged(const Job& job, const torch::Tensor& latents, NoiseSource& noise) {
+  const auto& upscaler = find_upscaler(job.request.hires.upscaler);
+  const auto height = job.request.height, width = job.request.width, factor = job.model.limits().vae_scale_factor;
   if (upscaler.of_latents) return covering(latents, upscaler, height / factor, width / factor);
-  return encode(model, covering(decode(model, latents), upscaler, height, width), noise);
+  const auto& tiling = job.attachments.vae_tiling;
+  return encode(job.model, covering(decode(job.model, latents, tiling), upscaler, height, width), noise, tiling);
 }
 
 /// Gives the pass the last `count` of so many steps that they begin where `strength` says (the web UI's
 /// setup_img2img_steps).
-void set_steps(const StableDiffusion& model, std::int64_t count, SecondPass& pass) {
+void set_steps(SecondPass& pass, std::int64_t count) {
   constexpr double kLargestStrength = 0.999;
-  const double strength = std::min(pass.request.hires.strength, kLargestStrength);
+  const double strength = std::min(pass.job.request.hires.strength, kLargestStrength);
   if (strength == 0) return;
-  const auto total =
-      std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength), model.schedule.num_train_timesteps());
-  pass.all = make_steps(schedule_of(model, pass.request), total, find_sampler(pass.request.sampler).grid);
+  const auto total = std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength),
+                              pass.job.schedule.num_train_timesteps());
+  pass.all = pass.job.steps(total);
   pass.steps = without_first(pass.all, total - count);
 }
 
 }  // namespace
 
-SecondPass second_pass(const StableDiffusion& model, const Request& first) {
-  SecondPass pass{.request = first, .steps = {}};
-  std::tie(pass.request.height, pass.request.width) = second_size(first, model.limits().vae_scale_factor);
-  validate(pass.request, model.limits());
-  set_steps(model, first.hires.steps > 0 ? first.hires.steps : first.steps, pass);
+std::optional<SecondPass> second_pass(const Job& first) {
+  const auto& hires = first.request.hires;
+  if (!hires.is_on()) return std::nullopt;
+  SecondPass pass{.job = resized(first, second_size(first.request, first.model.limits().vae_scale_factor)),
+                  .steps = {}};
+  set_steps(pass, hires.steps > 0 ? hires.steps : first.request.steps);
   return pass;
 }
 
-bool run_second_pass(const StableDiffusion& model, const SecondPass& pass, Generated& generated,
-                     const OnStep& on_step) {
-  auto noise = noise_of(pass.request);
-  const auto latents = enlarged(model, pass, generated.latents, noise);
+bool run_second_pass(const SecondPass& pass, Generated& generated) {
+  const auto& job = pass.job;
+  auto noise = noise_of(job.request);
+  const auto latents = enlarged(job, generated.latents, noise);
   if (pass.steps.empty()) return generated.latents = latents, true;
   const Denoising denoising{
-      .start = add_noise(latents, first_noise_like(latents, pass.request, noise), pass.steps.front().from),
+      .start = add_noise(latents, first_noise_like(latents, job.request, noise), pass.steps.front().from),
       .steps = pass.steps,
       .all = pass.all,
       .noise = noise,
-      .beside = beside_without_mask(model, latents)};
-  Generated second{.request = pass.request};  // its warnings are the first pass's again
-  const bool whole = denoise(model, denoising, second, on_step);
+      .concat = concat_without_mask(job.model, latents)};
+  Generated second{.request = job.request};  // its warnings are the first pass's again
+  const bool whole = denoise(job, denoising, second);
   generated.latents = second.latents;
   return whole;
 }

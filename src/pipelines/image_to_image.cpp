@@ -2,7 +2,7 @@
 
 #include "core/number_text.h"
 #include "images/pixels.h"
-#include "pipelines/conditioning.h"
+#include "nn/circular_padding.h"
 #include "pipelines/denoise.h"
 
 namespace sfumato {
@@ -19,57 +19,58 @@ void check_edit(const Request& request) {
   if (!request.controls.empty()) refuse("a ControlNet", "none");
 }
 
-/// Instruct-pix2pix (Brooks et al. 2023): from noise, with the picture's latents beside, which are not scaled. As in
+/// Instruct-pix2pix (Brooks et al. 2023): from noise, with the unscaled latents of the image concatenated. As in
 /// diffusers' StableDiffusionInstructPix2PixPipeline.
-void edit_picture(const StableDiffusion& model, const torch::Tensor& image, Generated& generated,
-                  const OnStep& on_step) {
-  const auto& request = generated.request;
+bool edit_image(const Job& job, const torch::Tensor& image, Generated& generated) {
+  const auto& request = job.request;
   check_edit(request);
   if (request.strength != Request().strength)
     generated.warnings.push_back("strength " + number_text(request.strength) +
                                  " has no effect with a model that edits pictures: --image-guidance has");
-  const auto schedule = schedule_of(model, request);
-  const auto grid = find_sampler(request.sampler).grid;
-  const auto steps = make_steps(schedule, request.steps, grid);
-  const auto& placement = model.vae_placement;
-  const auto picture = model.vae->encode(image.to(placement.device, placement.dtype)).mean.to(torch::kFloat32);
+  const auto steps = job.steps();
+  const auto& placement = job.model.vae_placement;
+  const auto encoded = job.model.vae->encode(image.to(placement.device, placement.dtype), job.attachments.vae_tiling);
+  const auto of_image = encoded.mean.to(torch::kFloat32);  // [1, C, h, w]
   auto noise = noise_of(request);
-  const auto drawn = noise.draw(picture.sizes().slice(1));  // [N, C, h, w]
-  const Denoising denoising{.start = drawn * initial_noise_scale(schedule, steps, grid),
+  const auto drawn = noise.draw(of_image.sizes().slice(1));  // [N, C, h, w]
+  const Denoising denoising{.start = drawn * initial_noise_scale(job.schedule, steps, job.sampler.grid),
                             .steps = steps,
                             .all = steps,
                             .noise = noise,
-                            .beside = picture.repeat({drawn.size(0), 1, 1, 1})};
-  if (denoise(model, denoising, generated, on_step)) generated.images = decode(model, generated.latents);
+                            .concat = of_image.repeat({drawn.size(0), 1, 1, 1})};
+  return denoise(job, denoising, generated);
 }
 
-}  // namespace
-
-Generated image_to_image(const StableDiffusion& model, const Request& asked, const torch::Tensor& image,
-                         const OnStep& on_step) {
-  const torch::NoGradGuard no_gradients;
-  const auto factor = model.limits().vae_scale_factor;
-  Generated generated{
-      .request = completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor))};
-  const auto& request = generated.request;
-  const auto resized = resize_lanczos(image, request.height, request.width);
-  if (edits_pictures(model)) {
-    edit_picture(model, resized, generated, on_step);
-    return generated;
-  }
-  refuse_edits(model, request);
-  const auto all = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
+/// SDEdit (Meng et al. 2022): from the image's latents, noised to the level where `strength` begins.
+bool vary_image(const Job& job, const torch::Tensor& image, Generated& generated) {
+  const auto& request = job.request;
+  refuse_edits(job);
+  const auto all = job.steps();
   const auto steps = last_steps(all, request.steps, request.strength);
-  const Seamless seamless(model, request);
   auto noise = noise_of(request);
-  const auto latents = encode(model, resized, noise);
-  if (steps.empty()) return {.request = request, .latents = latents, .images = decode(model, latents)};
+  const auto latents = encode(job.model, image, noise, job.attachments.vae_tiling);
+  if (steps.empty()) return generated.latents = latents, true;
   const Denoising denoising{.start = add_noise(latents, first_noise_like(latents, request, noise), steps.front().from),
                             .steps = steps,
                             .all = all,
                             .noise = noise,
-                            .beside = beside_without_mask(model, latents)};
-  if (denoise(model, denoising, generated, on_step)) generated.images = decode(model, generated.latents);
+                            .concat = concat_without_mask(job.model, latents)};
+  return denoise(job, denoising, generated);
+}
+
+}  // namespace
+
+Generated image_to_image(const StableDiffusion& model, const Request& request, const torch::Tensor& image,
+                         const OnStep& on_step, const Attachments& attachments) {
+  const torch::NoGradGuard no_gradients;
+  const auto factor = model.limits().vae_scale_factor;
+  const auto job = resolve(model, request, {rounded_size(image.size(2), factor), rounded_size(image.size(3), factor)},
+                           attachments, on_step);
+  const CircularPadding padding(job.request.tiling);
+  const auto resized = resize_lanczos(image, job.request.height, job.request.width);
+  Generated generated{.request = job.request};
+  const auto make = model.edits_images() ? edit_image : vary_image;
+  if (make(job, resized, generated)) generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
   return generated;
 }
 

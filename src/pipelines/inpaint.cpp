@@ -2,6 +2,7 @@
 
 #include "images/mask.h"
 #include "images/pixels.h"
+#include "nn/circular_padding.h"
 #include "pipelines/denoise.h"
 
 namespace sfumato {
@@ -34,8 +35,8 @@ Region region_of(const torch::Tensor& image, const torch::Tensor& mask, const Re
   return {.height = image.size(2), .width = image.size(3)};
 }
 
-Canvas canvas_of(const StableDiffusion& model, const Request& request, const torch::Tensor& image,
-                 const torch::Tensor& mask) {
+Canvas canvas_of(const Job& job, const torch::Tensor& image, const torch::Tensor& mask) {
+  const auto& request = job.request;
   const auto height = request.height, width = request.width;
   const bool fills = request.inpaint.only_masked;
   Canvas canvas;
@@ -43,7 +44,7 @@ Canvas canvas_of(const StableDiffusion& model, const Request& request, const tor
   const auto resized =
       fills ? resize_and_fill(mask * 2 - 1, height, width) * 0.5 + 0.5 : resize_mask(mask, height, width);
   canvas.mask = (resized >= 0.5).to(torch::kFloat32);
-  const auto factor = model.limits().vae_scale_factor;
+  const auto factor = job.model.limits().vae_scale_factor;
   canvas.latent = canvas.mask.slice(2, 0, height, factor).slice(3, 0, width, factor);
   if (canvas.latent.max().item<float>() == 0) refuse_empty(request.inpaint);
   return canvas;
@@ -54,16 +55,18 @@ struct Draws {
   torch::Tensor latents, noise, masked;  ///< [N, C, h, w]; latents undefined where nothing asks for them
 };
 
-Draws draw(const StableDiffusion& model, const Request& request, const Canvas& canvas, NoiseSource& noise) {
+Draws draw(const Job& job, const Canvas& canvas, NoiseSource& noise) {
+  const auto& model = job.model;
   Draws draws;
-  if (!takes_mask(model) || request.strength < 1) draws.latents = encode(model, canvas.image, noise);
+  if (!model.takes_mask() || job.request.strength < 1)
+    draws.latents = encode(model, canvas.image, noise, job.attachments.vae_tiling);
   const std::vector<std::int64_t> shape = {model.vae->config().latent_channels, canvas.latent.size(2),
                                            canvas.latent.size(3)};
-  draws.noise = first_noise(request, noise, shape).to(model.placement.device);
-  // The reference encodes the masked image for every model; one that is not told of it needs the draw alone, so that
-  // what a sampler draws later is the same.
-  if (takes_mask(model))
-    draws.masked = encode(model, canvas.image * (1 - canvas.mask), noise);
+  draws.noise = first_noise(job.request, noise, shape).to(model.placement.device);
+  // The reference encodes the masked image for every model. One without channels for it needs the draw alone, so that
+  // later draws are the same.
+  if (model.takes_mask())
+    draws.masked = encode(model, canvas.image * (1 - canvas.mask), noise, job.attachments.vae_tiling);
   else
     noise.draw(shape);
   return draws;
@@ -77,33 +80,32 @@ AdjustLatents keep_known(const Draws& draws, const torch::Tensor& mask) {
 }
 
 /// The latents of the canvas, in generated; false where on_step ended it.
-bool make_anew(const StableDiffusion& model, const Canvas& canvas, Generated& generated, const OnStep& on_step) {
-  const auto& request = generated.request;
-  const auto schedule = schedule_of(model, request);
-  const auto grid = find_sampler(request.sampler).grid;
-  const auto all = make_steps(schedule, request.steps, grid);
+bool make_anew(const Job& job, const Canvas& canvas, Generated& generated) {
+  const auto& request = job.request;
+  const auto all = job.steps();
   const auto steps = last_steps(all, request.steps, request.strength);
   auto noise = noise_of(request);
-  const auto draws = draw(model, request, canvas, noise);
+  const auto draws = draw(job, canvas, noise);
   if (steps.empty()) return generated.latents = draws.latents, true;
-  const auto mask = canvas.latent.to(model.placement.device);
-  Denoising denoising{.start = request.strength < 1 ? add_noise(draws.latents, draws.noise, steps.front().from)
-                                                    : draws.noise * initial_noise_scale(schedule, all, grid),
+  const auto mask = canvas.latent.to(job.model.placement.device);
+  Denoising denoising{.start = request.strength < 1
+                                   ? add_noise(draws.latents, draws.noise, steps.front().from)
+                                   : draws.noise * initial_noise_scale(job.schedule, all, job.sampler.grid),
                       .steps = steps,
                       .all = all,
                       .noise = noise};
-  if (takes_mask(model))
-    denoising.beside = torch::cat({mask.repeat({draws.masked.size(0), 1, 1, 1}), draws.masked}, 1);
+  if (job.model.takes_mask())
+    denoising.concat = torch::cat({mask.repeat({draws.masked.size(0), 1, 1, 1}), draws.masked}, 1);
   else
     denoising.adjust = keep_known(draws, mask);
-  return denoise(model, denoising, generated, on_step);
+  return denoise(job, denoising, generated);
 }
 
-/// The request's own size, where it is open: the model's for a part of the picture, else the picture's.
-Request sized(const StableDiffusion& model, const Request& asked, const torch::Tensor& image) {
-  if (asked.inpaint.only_masked) return completed(model, asked, model.default_height(), model.default_width());
+/// Size that a request leaves open: the model's for a part of the image, else the image's.
+ImageSize open_size(const StableDiffusion& model, const Request& request, const torch::Tensor& image) {
+  if (request.inpaint.only_masked) return {model.default_height(), model.default_width()};
   const auto factor = model.limits().vae_scale_factor;
-  return completed(model, asked, rounded_size(image.size(2), factor), rounded_size(image.size(3), factor));
+  return {rounded_size(image.size(2), factor), rounded_size(image.size(3), factor)};
 }
 
 /// `made`, at the request's size, over `region` of the picture.
@@ -115,18 +117,20 @@ torch::Tensor laid_over(const MaskedImage& masked, const torch::Tensor& made, co
 
 }  // namespace
 
-Generated inpaint(const StableDiffusion& model, const Request& asked, const MaskedImage& given, const OnStep& on_step) {
+Generated inpaint(const StableDiffusion& model, const Request& request, const MaskedImage& given, const OnStep& on_step,
+                  const Attachments& attachments) {
   const torch::NoGradGuard no_gradients;
-  Generated generated{.request = sized(model, asked, given.image)};
-  refuse_edits(model, generated.request);
-  const Seamless seamless(model, generated.request);
-  const auto& how = generated.request.inpaint;
+  const auto job = resolve(model, request, open_size(model, request, given.image), attachments, on_step);
+  refuse_edits(job);
+  const CircularPadding padding(job.request.tiling);
+  Generated generated{.request = job.request};
+  const auto& how = job.request.inpaint;
   const MaskedImage masked{given.image, prepared_mask(given, how)};
   if (masked.mask.max().item<float>() == 0) refuse_empty(how);
-  const auto region = region_of(masked.image, masked.mask, generated.request);
-  const auto canvas = canvas_of(model, generated.request, cut_out(masked.image, region), cut_out(masked.mask, region));
-  if (!make_anew(model, canvas, generated, on_step)) return generated;
-  generated.images = decode(model, generated.latents);
+  const auto region = region_of(masked.image, masked.mask, job.request);
+  const auto canvas = canvas_of(job, cut_out(masked.image, region), cut_out(masked.mask, region));
+  if (!make_anew(job, canvas, generated)) return generated;
+  generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
   if (how.paste) generated.images = laid_over(masked, generated.images, region, how.only_masked);
   return generated;
 }

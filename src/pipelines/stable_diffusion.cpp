@@ -36,13 +36,24 @@ bool StableDiffusion::is_xl() const {
   return unet->config().addition_embed_type == "text_time";
 }
 
+bool StableDiffusion::edits_images() const {
+  return unet->config().in_channels == 2 * vae->config().latent_channels;
+}
+
+bool StableDiffusion::takes_mask() const {
+  return unet->config().in_channels == 2 * vae->config().latent_channels + 1;
+}
+
+std::int64_t StableDiffusion::clip_layers() const {
+  std::int64_t layers = 0;
+  for (const auto& encoder : text_encoders) layers = layers == 0 ? encoder.layers : std::min(layers, encoder.layers);
+  return layers;
+}
+
 ModelLimits StableDiffusion::limits() const {
-  ModelLimits limits{.num_train_timesteps = schedule.num_train_timesteps(),
-                     .vae_scale_factor = vae->config().downscale_factor()};
-  for (const auto& encoder : text_encoders)
-    limits.clip_layers = limits.clip_layers == 0 ? encoder.layers : std::min(limits.clip_layers, encoder.layers);
-  if (refiner) limits.clip_layers = std::min(limits.clip_layers, refiner->limits().clip_layers);
-  return limits;
+  return {.num_train_timesteps = schedule.num_train_timesteps(),
+          .vae_scale_factor = vae->config().downscale_factor(),
+          .clip_layers = clip_layers()};
 }
 
 std::string StableDiffusion::default_sampler() const {
@@ -50,7 +61,7 @@ std::string StableDiffusion::default_sampler() const {
 }
 
 std::string StableDiffusion::default_prompt_syntax() const {
-  return limits().clip_layers > 0 ? "a1111" : "plain";
+  return clip_layers() > 0 ? "a1111" : "plain";
 }
 
 std::int64_t StableDiffusion::default_height() const {

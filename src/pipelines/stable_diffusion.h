@@ -13,14 +13,14 @@
 #include "diffusion/schedule.h"
 #include "models/autoencoder.h"
 #include "models/unet_2d_condition_model.h"
-#include "pipelines/controlnet.h"
 #include "pipelines/known_things.h"
 #include "pipelines/request.h"
 #include "pipelines/text_encoder.h"
 
 namespace sfumato {
 
-/// The parts of a diffusers StableDiffusionPipeline or StableDiffusionXLPipeline.
+/// The parts of a diffusers StableDiffusionPipeline or StableDiffusionXLPipeline. Immutable once loaded: what belongs
+/// to one request is in its Job (pipelines/job.h).
 struct StableDiffusion {
   /// One; Stable Diffusion XL has two, whose states are put side by side, and its refiner the second alone.
   std::vector<TextEncoder> text_encoders;
@@ -40,19 +40,19 @@ struct StableDiffusion {
   bool requires_aesthetics_score = false;
   /// What of its folder takes no part unasked, one line each.
   std::vector<std::string> notes = {};
-  /// Those of a request's controls (load_controlnets), in their order.
-  std::vector<ControlNet> controlnets = {};
-  /// That of a request's refiner (load_refiner).
-  std::shared_ptr<const StableDiffusion> refiner = {};
-  /// Called with the x0 [N, C, h, w] that each evaluation estimates; may be empty.
-  std::function<void(const torch::Tensor& x0)> on_estimate = {};
-
   /// What of the files was left out, for the user to read.
   std::vector<std::string> warnings = {};
 
   /// Whether the UNet is told sizes and the pooled text, as Stable Diffusion XL's.
   bool is_xl() const;
+  /// True for a UNet trained to edit images by instructions (instruct-pix2pix): it takes an image's latents as channels
+  /// after the latents' own.
+  bool edits_images() const;
+  /// True for a UNet trained for inpainting: it takes a mask and the masked image's latents as such channels.
+  bool takes_mask() const;
   ModelLimits limits() const;
+  /// Layers of its text encoders that clip skip can leave out; 0 where there is none.
+  std::int64_t clip_layers() const;
   /// The sampler that the folder's scheduler is, or comes nearest to.
   std::string default_sampler() const;
   /// Request::prompt_syntax where it is left open: what most who use CLIP's models write.

@@ -1,3 +1,4 @@
+#include "nn/circular_padding.h"
 #include "pipelines/denoise.h"
 #include "pipelines/hires.h"
 
@@ -12,39 +13,41 @@ OnStep within(const OnStep& on_step, std::size_t first, std::size_t all) {
   };
 }
 
-/// Latents of the request's own size; false where on_step ended it.
-bool run_first_pass(const StableDiffusion& model, const std::vector<Step>& steps, Generated& generated,
-                    const OnStep& on_step) {
-  const auto& request = generated.request;
-  const auto factor = model.limits().vae_scale_factor;
-  const auto scale = initial_noise_scale(schedule_of(model, request), steps, find_sampler(request.sampler).grid);
+/// Latents of the request's own size, in `generated`; false where on_step ended it.
+bool run_first_pass(const Job& job, const std::vector<Step>& steps, Generated& generated) {
+  const auto& request = job.request;
+  const auto factor = job.model.limits().vae_scale_factor;
   auto noise = noise_of(request);
   const auto drawn = first_noise(
-      request, noise, {model.vae->config().latent_channels, request.height / factor, request.width / factor});
-  const Denoising denoising{.start = drawn * scale,
+      request, noise, {job.model.vae->config().latent_channels, request.height / factor, request.width / factor});
+  const Denoising denoising{.start = drawn * initial_noise_scale(job.schedule, steps, job.sampler.grid),
                             .steps = steps,
                             .all = steps,
                             .noise = noise,
-                            .beside = beside_without_mask(model, drawn),
+                            .concat = concat_without_mask(job.model, drawn),
                             .refines = !request.hires.is_on()};
-  return denoise(model, denoising, generated, on_step);
+  return denoise(job, denoising, generated);
 }
 
 }  // namespace
 
-Generated text_to_image(const StableDiffusion& model, const Request& asked, const OnStep& on_step) {
+Generated text_to_image(const StableDiffusion& model, const Request& request, const OnStep& on_step,
+                        const Attachments& attachments) {
   const torch::NoGradGuard no_gradients;
-  Generated generated{.request = completed(model, asked, model.default_height(), model.default_width())};
-  refuse_edits(model, generated.request);
-  const auto& request = generated.request;
-  const Seamless seamless(model, request);
-  const auto steps = make_steps(schedule_of(model, request), request.steps, find_sampler(request.sampler).grid);
-  const auto second = request.hires.is_on() ? second_pass(model, request) : SecondPass();
-  const auto count = steps.size() + second.steps.size();
-  bool whole = run_first_pass(model, steps, generated, within(on_step, 0, count));
-  if (whole && request.hires.is_on())
-    whole = run_second_pass(model, second, generated, within(on_step, steps.size(), count));
-  if (whole) generated.images = decode(model, generated.latents);
+  auto job = resolve(model, request, {model.default_height(), model.default_width()}, attachments, on_step);
+  refuse_edits(job);
+  const CircularPadding padding(job.request.tiling);
+  Generated generated{.request = job.request};
+  const auto steps = job.steps();
+  auto second = second_pass(job);
+  const auto count = steps.size() + (second ? second->steps.size() : 0);
+  job.on_step = within(on_step, 0, count);
+  bool whole = run_first_pass(job, steps, generated);
+  if (whole && second) {
+    second->job.on_step = within(on_step, steps.size(), count);
+    whole = run_second_pass(*second, generated);
+  }
+  if (whole) generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
   return generated;
 }
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "diffusion/guidance.h"
-#include "diffusion/prediction.h"
+#include "diffusion/guided_denoiser.h"
 #include "diffusion/samplers.h"
 #include "diffusion/steps.h"
 #include "training/autocast.h"
@@ -129,18 +128,22 @@ Json TextToImageTask::evaluate() {
 torch::Tensor TextToImageTask::sample_grid() {
   const torch::NoGradGuard no_grad;
   const EvaluationScope evaluation(*objective_.unet);
-  auto& unet = *objective_.unet;
   auto& text_encoder = *objective_.text_encoder;
   const auto& schedule = objective_.schedule;
   const auto ids = pack_.probe_ids().to(device_);  // [P, L]
   const auto count = std::min(recipe_.sample.count, ids.size(0));
-  const auto prompts = text_encoder.forward(ids.narrow(0, 0, count));
-  const auto empty = text_encoder.forward(pack_.empty_ids().to(device_).unsqueeze(0)).expand_as(prompts);
-  const GuidanceOptions guidance{.scale = recipe_.sample.guidance_scale};
-  const auto states = is_guided(guidance) ? torch::cat({empty, prompts}) : prompts;
-  const Network network = [&](const torch::Tensor& x, const Level& level) { return unet.forward(x, level.t, states); };
-  const auto denoise = make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(schedule.config()));
+  const Condition prompts{.encoder_hidden_states = text_encoder.forward(ids.narrow(0, 0, count))};
+  const auto empty = text_encoder.forward(pack_.empty_ids().to(device_).unsqueeze(0));
+  GuidanceTerms<Condition> terms{.positives = {prompts}};
+  if (is_guided(recipe_.sample.guidance_scale))
+    terms.negative = Condition{.encoder_hidden_states = empty.expand_as(prompts.encoder_hidden_states)};
   const auto steps = make_steps(schedule, recipe_.sample.steps, StepGrid::ddim);
+  const Backbone backbone = [&](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
+    return objective_.unet->forward(x, evaluation.level.t, condition.encoder_hidden_states);
+  };
+  const Denoiser denoise =
+      GuidedDenoiser({backbone}, {.distinct = {terms}, .of_step = std::vector<std::size_t>(steps.size(), 0)},
+                     {.scale = recipe_.sample.guidance_scale}, Prediction::of(schedule.config()), steps.size());
   NoiseSource noise(probe_seeds(recipe_.seed, count));
   const auto start = noise.draw(cache_.latents.sizes().slice(1)).to(device_);
   const auto latents = sample_ddim({.denoise = denoise,

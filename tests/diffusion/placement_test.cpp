@@ -1,4 +1,4 @@
-#include "diffusion/guidance.h"
+#include "diffusion/guided_denoiser.h"
 #include "diffusion/samplers.h"
 #include "placements.h"
 
@@ -17,12 +17,13 @@ ScheduleConfig config_of(const std::string& variance_type) {
 /// A network whose answer, of unit size, depends on x and t; in `dtype`, as a network at a placement answers, and with
 /// a learned variance where `learned`. It wants x on `device`, in float32. Steeper in x, errors would grow by
 /// themselves from step to step, whatever the dtype.
-Network toy(const Placement& placement, bool learned) {
-  return [placement, learned](const torch::Tensor& x, const Level& level) {
+Backbone toy(const Placement& placement, bool learned) {
+  return [placement, learned](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
     TORCH_CHECK(x.scalar_type() == torch::kFloat32 && x.device() == placement.device, "a sampler's state is ",
                 x.options());
-    const auto raw = 0.8 * torch::tanh(x) + std::cos(0.01 * level.t) * torch::cos(x);
-    return (learned ? torch::cat({raw, torch::tanh(x)}, 1) : raw).to(placement.dtype);
+    const auto scaled = condition.timestep_cond.to(placement.device) * x;
+    const auto raw = 0.8 * torch::tanh(scaled) + std::cos(0.01 * evaluation.level.t) * torch::cos(scaled);
+    return (learned ? torch::cat({raw, torch::tanh(scaled)}, 1) : raw).to(placement.dtype);
   };
 }
 
@@ -39,15 +40,12 @@ torch::Tensor sampled(const Trial& trial, const Placement& placement, const OnSt
   const auto steps = make_steps(schedule, kSteps, sampler.grid);
   auto prediction = Prediction::of(schedule.config());
   prediction.threshold = {.dynamic_ratio = trial.threshold, .dynamic_max = 3};
-  const auto network = toy(placement, trial.variance_type.starts_with("learned"));
-  const auto denoise =
-      make_denoiser(classifier_free_guidance(
-                        [network](const torch::Tensor& x, const Level& level) {
-                          const auto halves = x.chunk(2);
-                          return torch::cat({network(0.9 * halves[0], level), network(halves[1], level)});
-                        },
-                        {.scale = 1.5, .rescale = 0.5}),
-                    prediction);
+  const auto scaled_by = [](double factor) { return Condition{.timestep_cond = torch::full({2, 1, 1, 1}, factor)}; };
+  const GuidanceConditions conditions{.distinct = {{.negative = scaled_by(0.9), .positives = {scaled_by(1)}}},
+                                      .of_step = std::vector<std::size_t>(steps.size(), 0)};
+  const Denoiser denoise =
+      GuidedDenoiser({toy(placement, trial.variance_type.starts_with("learned"))}, conditions,
+                     {.scale = 1.5, .rescale = 0.5}, prediction, evaluation_count(steps, sampler.order));
   NoiseSource noise({3, 7});
   const auto start = noise.draw({4, 8, 8}) * initial_noise_scale(schedule, steps, sampler.grid);
   return sampler.sample({.denoise = denoise,

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "core/random.h"
-#include "diffusion/guidance.h"
 #include "diffusion/process.h"
 
 namespace sfumato {
@@ -71,7 +70,7 @@ TEST(Threshold, ClippingBoundsX0AndLeavesTheNoise) {
   Prediction prediction{.type = PredictionType::sample,
                         .threshold = {.clip = 0.5, .dynamic_ratio = 0, .dynamic_max = 1}};
   const auto x0 = random(1), eps = random(2), x = add_noise(x0, eps, kLevel);
-  const auto result = make_denoiser([&](const torch::Tensor&, const Level&) { return x0; }, prediction)(x, kLevel);
+  const auto result = estimate(x0, x, kLevel, prediction);
   EXPECT_TRUE(torch::equal(result.x0, x0.clamp(-0.5, 0.5)));
   EXPECT_TRUE(torch::allclose(result.eps, eps, 1e-5, 1e-5));
 }
@@ -84,54 +83,6 @@ TEST(Threshold, DynamicDividesByTheQuantileOfEachPicture) {
   const auto result = apply_threshold(x0, {.clip = 0, .dynamic_ratio = 0.75, .dynamic_max = 10});
   EXPECT_TRUE(torch::allclose(result[0], torch::tensor({-1.0, 0.0, 1.0 / 3, 2.0 / 3, 1.0}).view({1, 1, 5})));
   EXPECT_TRUE(torch::equal(result[1], x0[1]));
-}
-
-/// A network whose output is the mean of the condition that it was bound to: 10 without a prompt, 20 with.
-torch::Tensor halves(const torch::Tensor& x, const Level&) {
-  auto raw = torch::full_like(x, 10);
-  if (x.size(0) == 4) raw.slice(0, 2, 4).fill_(20);
-  return raw + x;
-}
-
-TEST(Guidance, GoesFromTheEmptyPromptBeyondThePrompt) {
-  const auto x = random(1);
-  const auto guided = classifier_free_guidance(halves, {.scale = 3, .rescale = 0})(x, kLevel);
-  EXPECT_TRUE(torch::allclose(guided, x + 10 + 3 * 10));
-}
-
-TEST(Guidance, AtScaleOneRunsThePromptAlone) {
-  int batch = 0;
-  const Network network = [&](const torch::Tensor& x, const Level&) {
-    batch = static_cast<int>(x.size(0));
-    return x * 2;
-  };
-  for (const double scale : {0.0, 1.0}) {
-    EXPECT_FALSE(is_guided({.scale = scale, .rescale = 0}));
-    const auto raw = classifier_free_guidance(network, {.scale = scale, .rescale = 0})(random(1), kLevel);
-    EXPECT_TRUE(torch::equal(raw, random(1) * 2));
-    EXPECT_EQ(batch, 2);
-  }
-}
-
-TEST(Guidance, JustAboveOneIsNearlyThePromptAlone) {
-  const auto guided = classifier_free_guidance(halves, {.scale = 1.000001, .rescale = 0})(random(1), kLevel);
-  EXPECT_TRUE(torch::allclose(guided, random(1) + 20, 1e-5, 1e-4));
-}
-
-TEST(Guidance, LeavesALearnedVarianceThatOfThePrompt) {
-  const Network network = [](const torch::Tensor& x, const Level& level) {
-    const auto raw = halves(x, level);
-    return torch::cat({raw, raw * 100}, 1);
-  };
-  const auto raw = classifier_free_guidance(network, {.scale = 3, .rescale = 0})(random(1), kLevel);
-  EXPECT_TRUE(torch::allclose(raw.slice(1, 3, 6), (random(1) + 20) * 100));
-}
-
-TEST(Guidance, FullyRescaledHasThePromptsDeviation) {
-  const auto guided = random(1) * 5 + 3, positive = random(2);
-  const auto rescaled = rescale_guidance(guided, positive, 1);
-  EXPECT_TRUE(torch::allclose(rescaled.flatten(1).std(1), positive.flatten(1).std(1), 1e-5));
-  EXPECT_TRUE(torch::equal(rescale_guidance(guided, positive, 0), guided));
 }
 
 // Salimans & Ho 2022, appendix D: x0 = alpha x_t - sigma v.

@@ -9,7 +9,8 @@ namespace {
 
 /// Always the same x0, with the eps that then makes up x.
 Denoiser towards(double x0) {
-  return [x0](const torch::Tensor& x, const Level& level) {
+  return [x0](const torch::Tensor& x, const Evaluation& evaluation) {
+    const auto& level = evaluation.level;
     const auto target = torch::full_like(x, x0);
     return Estimate{.x0 = target, .eps = (x - level.alpha * target) / level.sigma, .variance = {}};
   };
@@ -118,7 +119,8 @@ TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
 
 TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
   // The exact posterior mean for data N(0, 0.5^2): a linear flow, whose end DDIM approaches at first order.
-  const Denoiser gaussian = [](const torch::Tensor& x, const Level& level) {
+  const Denoiser gaussian = [](const torch::Tensor& x, const Evaluation& evaluation) {
+    const auto& level = evaluation.level;
     const double total = 0.25 * level.alpha * level.alpha + level.sigma * level.sigma;
     return Estimate{.x0 = 0.25 * level.alpha / total * x, .eps = level.sigma / total * x, .variance = {}};
   };
@@ -132,7 +134,8 @@ TEST(Ddim, OfTheInvertedNoiseGivesThePictureBack) {
   const Schedule schedule;
   const auto steps = make_steps(schedule, 200, StepGrid::ddim);
   // Nearly straight, so that the timestep that the inversion takes for the next one matters little.
-  const Denoiser denoise = [](const torch::Tensor& x, const Level& level) {
+  const Denoiser denoise = [](const torch::Tensor& x, const Evaluation& evaluation) {
+    const auto& level = evaluation.level;
     const double total = 0.25 * level.alpha * level.alpha + level.sigma * level.sigma;
     return Estimate{.x0 = 0.25 * level.alpha / total * x, .eps = level.sigma / total * x, .variance = {}};
   };
@@ -170,7 +173,8 @@ TEST(Samplers, OnStepSeesEveryStepAndCanEnd) {
 
 TEST(Samplers, OfAPictureDoNotDependOnItsCompany) {
   const Schedule schedule;
-  const Denoiser denoise = [](const torch::Tensor& x, const Level& level) {
+  const Denoiser denoise = [](const torch::Tensor& x, const Evaluation& evaluation) {
+    const auto& level = evaluation.level;
     return Estimate{.x0 = torch::tanh(x), .eps = (x - level.alpha * torch::tanh(x)) / level.sigma, .variance = {}};
   };
   for (const auto& sampler : samplers()) {

@@ -7,8 +7,6 @@
 namespace sfumato {
 namespace {
 
-const Level kBlurredLevel{.t = 300, .alpha = 0.8, .sigma = 0.6};
-
 /// The weights of a Gaussian of deviation 1 at -4 ... 4, of sum 1.
 std::vector<double> gaussian() {
   std::vector<double> weights;
@@ -46,45 +44,6 @@ TEST(BlurredWhereAttended, LeavesWhatGetsNoMoreThanTheMean) {
   const auto changed = (blurred_where_attended(x0, received) - x0).abs().amax(1) > 0;  // [2, 9, 16]
   EXPECT_EQ(changed.sum().item<std::int64_t>(), 3 * 4);
   EXPECT_EQ(changed[1].slice(0, 3, 6).slice(1, 4, 8).sum().item<std::int64_t>(), 3 * 4);
-}
-
-/// What self-attention guidance of two pictures asks its network again, and what it makes of the answers.
-struct Asked {
-  torch::Tensor degraded, moved;
-};
-
-Asked ask(const torch::Tensor& x, const torch::Tensor& raw, double scale) {
-  Asked asked;
-  const Network network = [&](const torch::Tensor&, const Level&) { return raw; };
-  const Network first = [&](const torch::Tensor& degraded, const Level&) {
-    asked.degraded = degraded;
-    return torch::full_like(degraded, 3);
-  };
-  const auto received = [] { return torch::full({2, 64}, 0.5); };
-  asked.moved = self_attention_guidance(network, first, received, {.scale = scale, .pictures = 2})(x, kBlurredLevel);
-  return asked;
-}
-
-TEST(SelfAttentionGuidance, AsksAgainForTheNegativeRowsAndMovesAllAlike) {
-  const auto x = torch::randn({4, 3, 8, 8}), raw = torch::randn({4, 3, 8, 8});
-  const auto asked = ask(x, raw, 0.5);
-  // Nothing is attended to: what is noised again is what it was.
-  EXPECT_TRUE(torch::allclose(asked.degraded, x.narrow(0, 0, 2), 1e-5, 1e-5));
-  const auto away = 0.5 * (raw.narrow(0, 0, 2) - 3);
-  EXPECT_TRUE(torch::allclose(asked.moved, raw + away.repeat({2, 1, 1, 1}), 1e-5, 1e-5));
-}
-
-TEST(SelfAttentionGuidance, LeavesALearnedVarianceAsItIs) {
-  const auto x = torch::randn({2, 3, 8, 8}), raw = torch::randn({2, 6, 8, 8});
-  const Network network = [&](const torch::Tensor&, const Level&) { return raw; };
-  const Network first = [](const torch::Tensor& degraded, const Level&) { return torch::cat({degraded, degraded}, 1); };
-  const auto received = [] { return torch::full({2, 64}, 0.5); };
-  const auto moved = self_attention_guidance(network, first, received, {.scale = 2, .pictures = 2})(x, kBlurredLevel);
-  EXPECT_TRUE(torch::equal(moved.narrow(1, 3, 3), raw.narrow(1, 3, 3)));
-}
-
-TEST(SelfAttentionGuidance, RefusesLatentsThatAreSmallerThanTheBlur) {
-  EXPECT_THROW(ask(torch::randn({2, 3, 4, 8}), torch::randn({2, 3, 4, 8}), 1), std::invalid_argument);
 }
 
 }  // namespace

@@ -94,12 +94,13 @@ TEST_P(NetworksOn, AutoencoderKLDecodes) {
 TEST_P(NetworksOn, AutoencoderKLDecodesInTiles) {
   auto vae = autoencoder();
   const auto z = normal({1, 4, 16, 16}, 2);
-  const auto decoded = [&](const Placement& at) { return vae->decode(z.to(at.device, at.dtype)); };
+  const auto decoded = [&](const Placement& at) {
+    return vae->decode(z.to(at.device, at.dtype), VaeTiling{.sample_size = 16});
+  };
   const auto whole = [&] {
     const torch::NoGradGuard no_grad;
-    return decoded({});
+    return vae->decode(z);
   }();
-  vae->enable_tiling({.sample_size = 16});
   const auto compared = compare(vae, GetParam(), decoded);
   expect_near(compared, 30);
   EXPECT_GT(relative_error(compared.actual, whole), tolerance(GetParam().dtype, 30)) << "tiles were made";
@@ -111,13 +112,11 @@ struct TileErrors {
   double shared;
 };
 
-TileErrors tile_errors(AutoencoderKL& vae, const std::function<torch::Tensor()>& result) {
+TileErrors tile_errors(const std::function<torch::Tensor(const std::optional<VaeTiling>&)>& result) {
   const torch::NoGradGuard no_grad;
-  const auto whole = result();
-  vae->enable_tiling({.sample_size = 32, .shared_statistics = false});
-  const double own = relative_error(result(), whole);
-  vae->enable_tiling({.sample_size = 32});
-  return {own, relative_error(result(), whole)};
+  const auto whole = result(std::nullopt);
+  const VaeTiling own{.sample_size = 32, .shared_statistics = false}, shared{.sample_size = 32};
+  return {relative_error(result(own), whole), relative_error(result(shared), whole)};
 }
 
 /// Calm on the left, lively on the right, so that tiles differ in their statistics.
@@ -129,7 +128,7 @@ torch::Tensor uneven(at::IntArrayRef shape) {
 TEST(AutoencoderKLInTiles, DecodesNearerToTheWholeWithSharedStatistics) {
   auto vae = autoencoder();
   const auto z = uneven({1, 4, 32, 32});
-  const auto errors = tile_errors(vae, [&] { return vae->decode(z); });
+  const auto errors = tile_errors([&](const auto& tiling) { return vae->decode(z, tiling); });
   EXPECT_GT(errors.shared, 0);
   EXPECT_LT(errors.shared, errors.own / 1.5);
 }
@@ -137,7 +136,7 @@ TEST(AutoencoderKLInTiles, DecodesNearerToTheWholeWithSharedStatistics) {
 TEST(AutoencoderKLInTiles, EncodesNearerToTheWholeWithSharedStatistics) {
   auto vae = autoencoder();
   const auto image = uneven({1, 3, 64, 64});
-  const auto errors = tile_errors(vae, [&] { return vae->encode(image).mean; });
+  const auto errors = tile_errors([&](const auto& tiling) { return vae->encode(image, tiling).mean; });
   EXPECT_GT(errors.shared, 0);
   EXPECT_LT(errors.shared, errors.own / 1.5);
 }

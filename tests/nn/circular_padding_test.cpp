@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "nn/layers.h"
+
 namespace sfumato {
 namespace {
 
@@ -21,8 +23,7 @@ TEST(CircularPadding, IsThatOfTorchWhileItLives) {
       const auto x = torch::randn({2, 8, 6, 10}).contiguous(format);
       const auto zeros = convolution->forward(x);
       {
-        CircularPadding padding_of;
-        padding_of.add(*convolution);
+        const CircularPadding circular;
         EXPECT_TRUE(torch::allclose(convolution->forward(x), reference->forward(x), 1e-5, 1e-5));
       }
       EXPECT_TRUE(torch::equal(convolution->forward(x), zeros));

@@ -5,10 +5,11 @@
 namespace sfumato {
 namespace {
 
-StableDiffusion load_controlled(const std::string& name, const Request& request) {
-  auto model = load_model(name);
-  model.controlnets = load_controlnets(request.controls, model);
-  return model;
+/// Makes `request` with its model's ControlNets, which are those of `loaded`.
+Generated make_controlled(const std::string& model_name, const Request& loaded, const Request& request,
+                          const OnStep& on_step = {}) {
+  const auto model = load_model(model_name);
+  return make_pictures(model, request, on_step, {.controlnets = load_controlnets(loaded.controls, model)});
 }
 
 class ControlledPipeline : public ::testing::TestWithParam<std::string> {};
@@ -16,7 +17,7 @@ class ControlledPipeline : public ::testing::TestWithParam<std::string> {};
 TEST_P(ControlledPipeline, EveryStepIsThatOfDiffusers) {
   const auto test = find_case(GetParam());
   StepErrors errors(test);
-  make_pictures(load_controlled(test.model, test.request), test.request, errors.on_step());
+  make_controlled(test.model, test.request, test.request, errors.on_step());
   EXPECT_LT(errors.worst(), kNetworkTolerance) << errors;
 }
 
@@ -31,7 +32,7 @@ double moved(const std::string& name, const std::function<void(Request&)>& chang
   const auto test = find_case(name);
   auto request = test.request;
   change(request);
-  return relative_error(make_pictures(load_controlled(test.model, request), request).latents, test.last());
+  return relative_error(make_controlled(test.model, request, request).latents, test.last());
 }
 
 TEST(ControlledPipelineCanFail, WithoutTheResiduals) {
@@ -67,7 +68,7 @@ TEST(ControlledPipelineCanFail, WithoutGuessing) {
 /// What loading `request` for a model throws.
 std::string refusal(const std::string& model, const Request& request) {
   try {
-    load_controlled(model, request);
+    load_controlnets(request.controls, load_model(model));
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -96,7 +97,7 @@ TEST(Controls, OneForEachControlNetThatIsLoaded) {
   const auto test = find_case("two");
   auto request = test.request;
   request.controls.pop_back();
-  EXPECT_THROW(make_pictures(load_controlled(test.model, test.request), request), std::invalid_argument);
+  EXPECT_THROW(make_controlled(test.model, test.request, request), std::invalid_argument);
 }
 
 }  // namespace

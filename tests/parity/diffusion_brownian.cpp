@@ -117,7 +117,7 @@ torch::Tensor brownian_trajectory(const Json& one, TrajectoryError error = {}) {
   const auto sampler = sampler_of(one);
   const auto all = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
   const std::vector<Step> steps(all.begin() + one.at("skipped").get<int>(), all.end());
-  const auto denoise = make_denoiser(toy_network("", error.t), Prediction::of(schedule.config()));
+  const auto denoise = make_denoiser(toy_network("", error.t), {}, Prediction::of(schedule.config()));
   NoiseSource noise({5, 6});
   SamplerOptions options;
   if (!error.generator) options.brownian = ratio_span(error.span_of_rest ? steps : all);

@@ -26,9 +26,9 @@ torch::Tensor Golden::latents(const Json& one, std::int64_t count) const {
   return torch::from_blob(const_cast<float*>(values.data()) + offset, {count, 2, 4, 4, 4}).clone();
 }
 
-Network toy_network(const std::string& variance_type, double t_error) {
-  return [variance_type, t_error](const torch::Tensor& x, const Level& level) {
-    const double t = level.t + t_error;
+Backbone toy_network(const std::string& variance_type, double t_error) {
+  return [variance_type, t_error](const torch::Tensor& x, const Evaluation& evaluation, const Condition&) {
+    const double t = evaluation.level.t + t_error;
     const auto raw = std::cos(0.9 * t) * torch::tanh(x) + std::sin(0.7 * t) * torch::cos(2.0 * x);
     if (!variance_type.starts_with("learned")) return raw;
     const auto variance = torch::tanh(x + std::sin(0.5 * t));
@@ -61,7 +61,7 @@ torch::Tensor trajectory(const Json& one, double t_error) {
   const auto steps = steps_of(one, schedule);
   const auto& config = schedule.config();
   const auto& variance_type = config.variance_type;
-  const auto denoise = make_denoiser(toy_network(variance_type, t_error), Prediction::of(config));
+  const auto denoise = make_denoiser(toy_network(variance_type, t_error), {}, Prediction::of(config));
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
   // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.

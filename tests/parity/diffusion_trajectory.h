@@ -26,7 +26,7 @@ inline const std::vector<std::int64_t> kShape = {2, 4, 4, 4};
 Sampler sampler_of(const Json& one);
 
 /// The reference's `toy_network`, told the timestep plus `t_error`.
-Network toy_network(const std::string& variance_type, double t_error = 0);
+Backbone toy_network(const std::string& variance_type, double t_error = 0);
 
 /// The schedule of a case's config, with the sigma_schedule that it names beside it.
 Schedule schedule_of(const Json& one);

@@ -140,21 +140,20 @@ TEST_P(AutoencoderParity, DecodesAsDiffusersDoes) {
 TEST_P(AutoencoderParity, TilesAsDiffusersDoes) {
   const auto latents = golden_.tensor("tiled_latents"), image = golden_.tensor("tiled_image");
   const auto whole = model_->decode(latents);
-  model_->enable_tiling({.sample_size = model_->config().sample_size, .shared_statistics = false});
-  EXPECT_LE(relative_error(model_->decode(latents), golden_.tensor("tiled_decoded")), kNetworkTolerance);
-  EXPECT_LE(relative_error(model_->encode(image).mean, golden_.tensor("tiled_mean")), kNetworkTolerance);
+  const VaeTiling tiling{.sample_size = model_->config().sample_size, .shared_statistics = false};
+  EXPECT_LE(relative_error(model_->decode(latents, tiling), golden_.tensor("tiled_decoded")), kNetworkTolerance);
+  EXPECT_LE(relative_error(model_->encode(image, tiling).mean, golden_.tensor("tiled_mean")), kNetworkTolerance);
   EXPECT_GT(relative_error(whole, golden_.tensor("tiled_decoded")), 10 * kNetworkTolerance);
-  model_->enable_tiling(
-      {.sample_size = model_->config().sample_size, .overlap_factor = 0.5, .shared_statistics = false});
-  EXPECT_GT(relative_error(model_->decode(latents), golden_.tensor("tiled_decoded")), 10 * kNetworkTolerance);
+  const VaeTiling other{.sample_size = model_->config().sample_size, .overlap_factor = 0.5, .shared_statistics = false};
+  EXPECT_GT(relative_error(model_->decode(latents, other), golden_.tensor("tiled_decoded")), 10 * kNetworkTolerance);
 }
 
 TEST_P(AutoencoderParity, ASmallImageIsNotTiled) {
   const auto latents = golden_.tensor("tiled_latents");
   const auto whole = model_->decode(latents);
-  model_->enable_tiling(
-      {.sample_size = model_->config().sample_size, .above_pixels = 76 * 52, .shared_statistics = false});
-  EXPECT_TRUE(torch::equal(model_->decode(latents), whole));
+  const VaeTiling tiling{
+      .sample_size = model_->config().sample_size, .above_pixels = 76 * 52, .shared_statistics = false};
+  EXPECT_TRUE(torch::equal(model_->decode(latents, tiling), whole));
 }
 
 TEST_P(AutoencoderParity, AFlippedImageFails) {

@@ -9,11 +9,13 @@
 namespace sfumato {
 namespace {
 
-/// What the model is told at the only step of a request: the negative prompt's row, then the prompt's.
-Conditioning told_once(const StableDiffusion& model, const Request& request) {
+/// Conditions at the only step of a request: the negative prompt's row, then the prompt's.
+Condition condition_once(const StableDiffusion& model, const Request& request) {
   const torch::NoGradGuard no_gradients;
   std::vector<std::string> warnings;
-  return condition(model, request, {Step{}}, warnings).at(0);
+  const auto job = resolve(model, request, {64, 64}, {}, {});
+  const auto terms = conditions_of(job, {Step{}}, {}, warnings).distinct.front();
+  return cat({*terms.negative, terms.positives.front()});
 }
 
 class PromptParity : public ::testing::TestWithParam<const char*> {
@@ -38,11 +40,11 @@ class PromptParity : public ::testing::TestWithParam<const char*> {
 
 TEST_P(PromptParity, WeightsBreaksAndChunksAreThoseOfTheWebUi) {
   for_each_prompt([&](const std::string& index, const Request& request) {
-    const auto told = told_once(model_, request);
+    const auto condition = condition_once(model_, request);
     const auto expected = torch::cat({expected_.tensor("negative." + index), expected_.tensor("a1111." + index)});
-    EXPECT_LT(relative_error(told.states, expected), kNetworkTolerance);
+    EXPECT_LT(relative_error(condition.encoder_hidden_states, expected), kNetworkTolerance);
     if (model_.is_xl()) {
-      EXPECT_LT(relative_error(told.text_embeds, expected_.tensor("pooled." + index)), kNetworkTolerance);
+      EXPECT_LT(relative_error(condition.text_embeds, expected_.tensor("pooled." + index)), kNetworkTolerance);
     }
   });
 }
@@ -50,7 +52,8 @@ TEST_P(PromptParity, WeightsBreaksAndChunksAreThoseOfTheWebUi) {
 TEST_P(PromptParity, LayersAreSkippedBeforeWeighting) {
   for_each_prompt([&](const std::string& index, Request request) {
     request.clip_skip = 2;
-    EXPECT_LT(relative_error(told_once(model_, request).states[1], expected_.tensor("skipped." + index)[0]),
+    EXPECT_LT(relative_error(condition_once(model_, request).encoder_hidden_states[1],
+                             expected_.tensor("skipped." + index)[0]),
               kNetworkTolerance);
   });
 }
@@ -58,18 +61,18 @@ TEST_P(PromptParity, LayersAreSkippedBeforeWeighting) {
 TEST_P(PromptParity, PlainIsDiffusersEncodePrompt) {
   for_each_prompt([&](const std::string& index, Request request) {
     request.prompt_syntax = "plain";
-    const auto told = told_once(model_, request);
-    EXPECT_LT(relative_error(told.states, expected_.tensor("plain." + index)), kNetworkTolerance);
+    const auto condition = condition_once(model_, request);
+    EXPECT_LT(relative_error(condition.encoder_hidden_states, expected_.tensor("plain." + index)), kNetworkTolerance);
     if (model_.is_xl()) {
-      EXPECT_LT(relative_error(told.text_embeds, expected_.tensor("plain_pooled." + index)), kNetworkTolerance);
+      EXPECT_LT(relative_error(condition.text_embeds, expected_.tensor("plain_pooled." + index)), kNetworkTolerance);
     }
   });
 }
 
 TEST_P(PromptParity, ASmallerWeightShows) {
   Request request{.prompt = "a (cat:1.29) on a sofa", .prompt_syntax = "a1111", .width = 64, .height = 64};
-  const auto told = told_once(model_, request).states[1];
-  EXPECT_GT(relative_error(told, expected_.tensor("a1111.3")[0]), 10 * kNetworkTolerance) << "1.3 there";
+  const auto states = condition_once(model_, request).encoder_hidden_states[1];
+  EXPECT_GT(relative_error(states, expected_.tensor("a1111.3")[0]), 10 * kNetworkTolerance) << "1.3 there";
 }
 
 INSTANTIATE_TEST_SUITE_P(, PromptParity, ::testing::Values("sd1", "sdxl"), [](const auto& info) { return info.param; });

@@ -26,22 +26,27 @@ RefinerCase refiner_case(const std::string& name) {
   throw std::runtime_error("no case " + name);
 }
 
-StableDiffusion load_both(const RefinerCase& test) {
+struct ModelAndRefiner {
+  StableDiffusion model;
+  Attachments attachments;
+};
+
+ModelAndRefiner load_both(const RefinerCase& test) {
   at::set_num_threads(1);  // networks this small only wait for each other on more
   auto model = load_stable_diffusion(parity_folder() / test.model, {});
-  model.refiner = load_refiner(parity_folder() / test.request.refiner.model, model);
-  return model;
+  auto refiner = load_refiner(parity_folder() / test.request.refiner.model, model);
+  return {std::move(model), {.refiner = std::move(refiner)}};
 }
 
 /// The latents after each step.
 std::vector<torch::Tensor> latents_of(const RefinerCase& test) {
   std::vector<torch::Tensor> latents;
   const OnStep keep = [&](int, int, const torch::Tensor& x) { return latents.push_back(x.clone()), true; };
-  const auto model = load_both(test);
+  const auto [model, attachments] = load_both(test);
   if (test.request.image.empty()) {
-    text_to_image(model, test.request, keep);
+    text_to_image(model, test.request, keep, attachments);
   } else {
-    image_to_image(model, test.request, read_image(parity_folder() / test.request.image), keep);
+    image_to_image(model, test.request, read_image(parity_folder() / test.request.image), keep, attachments);
   }
   return latents;
 }
@@ -97,19 +102,17 @@ TEST(Refiner, IsKeptForTheSecondPassWhereThereIsOne) {
 
 TEST(Refiner, SharesWhatItHasInCommonWithTheBase) {
   const auto test = refiner_case("euler_late");
-  auto model = load_both(test);
-  EXPECT_EQ(model.refiner->vae, model.vae);
-  EXPECT_NE(model.refiner->text_encoders.back().module, model.text_encoders.back().module) << "of other weights";
+  const auto [model, attachments] = load_both(test);
+  EXPECT_EQ(attachments.refiner->vae, model.vae);
+  EXPECT_NE(attachments.refiner->text_encoders.back().module, model.text_encoders.back().module) << "of other weights";
   const auto same = load_refiner(parity_folder() / test.model, model);
   EXPECT_EQ(same->text_encoders.back().module, model.text_encoders.back().module);
   EXPECT_NE(same->unet, model.unet);
 }
 
-TEST(Refiner, ARequestWithOneNeedsAModelWithOne) {
+TEST(Refiner, ARequestWithOneNeedsOneLoaded) {
   const auto test = refiner_case("euler_late");
-  auto model = load_both(test);
-  model.refiner = nullptr;
-  EXPECT_THROW(text_to_image(model, test.request), std::invalid_argument);
+  EXPECT_THROW(text_to_image(load_both(test).model, test.request), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "pipelines/denoise.h"
+#include "pipelines/job.h"
 #include "small_unet.h"
 
 namespace sfumato {

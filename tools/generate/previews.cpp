@@ -5,8 +5,9 @@
 
 namespace sfumato {
 
-Previews::Previews(StableDiffusion& model, std::int64_t every) : model_(model), every_(every) {
-  if (every > 0) model.on_estimate = [this](const torch::Tensor& x0) { x0_ = x0; };
+std::function<void(const torch::Tensor& x0)> Previews::observer() {
+  if (every_ == 0) return {};
+  return [this](const torch::Tensor& x0) { x0_ = x0; };
 }
 
 void Previews::step_made(int step, const std::vector<std::filesystem::path>& outputs) {

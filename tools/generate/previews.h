@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -11,18 +12,19 @@ namespace sfumato {
 /// Previews of the pictures that are being made, written every so many steps, and removed once they are done.
 class Previews {
  public:
-  /// Watches `model`, which must live as long. `every` 0 does nothing.
-  Previews(StableDiffusion& model, std::int64_t every);
-  ~Previews() { model_.on_estimate = {}; }
+  /// `model` must live as long. `every` 0 does nothing.
+  Previews(const StableDiffusion& model, std::int64_t every) : model_(model), every_(every) {}
   Previews(const Previews&) = delete;
   Previews& operator=(const Previews&) = delete;
 
+  /// Attachments::on_estimate of the images; empty where there are no previews.
+  std::function<void(const torch::Tensor& x0)> observer();
   /// After step `step` of those that become `outputs`.
   void step_made(int step, const std::vector<std::filesystem::path>& outputs);
   void remove(const std::vector<std::filesystem::path>& outputs) const;
 
  private:
-  StableDiffusion& model_;
+  const StableDiffusion& model_;
   std::int64_t every_;
   torch::Tensor x0_;
   std::optional<LatentPreview> preview_;

@@ -18,6 +18,7 @@
 #include "generate/previews.h"
 #include "images/write.h"
 #include "pipelines/find_model.h"
+#include "pipelines/job.h"
 #include "pipelines/metadata.h"
 #include "pipelines/refiner.h"
 
@@ -55,6 +56,7 @@ struct Run {
   std::vector<Planned> batches;
   StableDiffusion model;
   Pipeline pipeline;
+  Attachments attachments = {};
   AdditionHashes hashes = {};
 };
 
@@ -109,18 +111,15 @@ std::vector<Planned> plan(const GenerateOptions& options) {
   return batches;
 }
 
-/// Not part of the request: pictures are made in tiles where memory asks for it, not because of what they show.
-/// A picture without a seam is not: tiles have other edges than it.
-void set_tiling(Autoencoder& vae, const std::string& tiling, bool seamless) {
+/// Not part of the request: images are made in tiles where memory requires it, not because of their content. Seamless
+/// images are not: tiles have other edges than the image.
+std::optional<VaeTiling> vae_tiling_of(const std::string& tiling, bool seamless) {
   constexpr std::int64_t kLargeSide = 1024;
-  if (seamless && tiling == "on") throw std::invalid_argument("vae tiling 'on': expected auto or off with --tiling");
-  if (seamless) return;
-  if (tiling == "on")
-    vae.enable_tiling({});
-  else if (tiling == "auto")
-    vae.enable_tiling({.above_pixels = kLargeSide * kLargeSide});
-  else if (tiling != "off")
+  if (tiling != "auto" && tiling != "on" && tiling != "off")
     throw std::invalid_argument("vae tiling '" + tiling + "': expected auto, on or off");
+  if (seamless && tiling == "on") throw std::invalid_argument("vae tiling 'on': expected auto or off with --tiling");
+  if (seamless || tiling == "off") return std::nullopt;
+  return VaeTiling{.above_pixels = tiling == "on" ? 0 : kLargeSide * kLargeSide};
 }
 
 Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
@@ -159,13 +158,14 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
     for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
   if (!options->prediction.empty()) use_prediction(run.model, options->prediction);
   add_to(run.model, options->additions);
-  run.model.controlnets = load_controlnets(options->requests.front().controls, run.model);
-  run.model.refiner = refiner_of(*options, run.model);
+  const auto& request = options->requests.front();
+  run.attachments = {.controlnets = load_controlnets(request.controls, run.model),
+                     .refiner = refiner_of(*options, run.model),
+                     .vae_tiling = vae_tiling_of(options->vae_tiling, request.tiling)};
   run.hashes = hashes_of(options->additions);
-  set_tiling(*run.model.vae, options->vae_tiling, options->requests.front().tiling);
   if (!options->quiet)
     for (const auto& warning : run.model.warnings) std::cerr << program.name << ": warning: " << warning << '\n';
-  for (const auto& batch : run.batches) validate(batch.request, run.model.limits());
+  for (const auto& batch : run.batches) validate(batch.request, limits_of(run.model, run.attachments));
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
               << ", loaded in " << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
@@ -206,7 +206,7 @@ std::optional<Batch> make(const Run& run, const Planned& planned, Previews& prev
     previews.step_made(step, planned.outputs);
     return !interrupted();
   };
-  const auto generated = run.pipeline(run.model, planned.request, on_step);
+  const auto generated = run.pipeline(run.model, planned.request, on_step, run.attachments);
   if (!generated.images.defined() || interrupted()) return std::nullopt;
   Batch batch{.pictures = {}, .warnings = generated.warnings};
   const auto count = planned.request.batch_count;
@@ -245,6 +245,7 @@ void save_latents(const std::filesystem::path& path, const std::vector<Made>& pi
 int compute(const GenerateProgram& program, Run& run) {
   watch_interrupts();
   Previews previews(run.model, run.options.preview_every);
+  run.attachments.on_estimate = previews.observer();
   std::vector<Made> pictures;
   std::set<std::string> warned;
   for (const auto& planned : run.batches) {

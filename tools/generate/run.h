@@ -8,7 +8,8 @@
 namespace sfumato {
 
 /// text_to_image, or another with its picture.
-using Pipeline = std::function<Generated(const StableDiffusion& model, const Request& request, const OnStep& on_step)>;
+using Pipeline = std::function<Generated(const StableDiffusion& model, const Request& request, const OnStep& on_step,
+                                         const Attachments& attachments)>;
 
 /// Reads what the program needs besides the model before anything is computed.
 using Prepare = std::function<Pipeline(const GenerateOptions& options)>;

@@ -1,5 +1,3 @@
-#include "diffusion/course.h"
-
 #include <gtest/gtest.h>
 
 #include "diffusion/samplers.h"
@@ -9,60 +7,54 @@ namespace {
 
 /// Always the same x0, with the eps that then makes up x.
 Denoiser towards_zero() {
-  return [](const torch::Tensor& x, const Level& level) {
-    return Estimate{.x0 = torch::zeros_like(x), .eps = x / level.sigma, .variance = {}};
+  return [](const torch::Tensor& x, const Evaluation& evaluation) {
+    return Estimate{.x0 = torch::zeros_like(x), .eps = x / evaluation.level.sigma, .variance = {}};
   };
 }
 
-std::vector<std::size_t> steps_of_evaluations(const std::string& sampler, std::int64_t n) {
+std::size_t evaluations_of(const std::string& sampler, std::int64_t n) {
   const auto& row = find_sampler(sampler);
-  Course course(make_steps(Schedule(), n, row.grid), row.order);
-  std::vector<std::size_t> steps;
-  for (; course.evaluation() < course.evaluations(); course.advance()) steps.push_back(course.step());
-  return steps;
+  return evaluation_count(make_steps(Schedule(), n, row.grid), row.order);
 }
 
 // len(scheduler.timesteps) is n for most, 2n - 1 for HeunDiscreteScheduler and KDPM2DiscreteScheduler, n + 1 for
 // PNDMScheduler.
-TEST(Course, HasAnEvaluationForEachOfDiffusersTimesteps) {
-  EXPECT_EQ(steps_of_evaluations("ddim", 3), (std::vector<std::size_t>{0, 1, 2}));
-  EXPECT_EQ(steps_of_evaluations("heun", 4), (std::vector<std::size_t>{0, 0, 1, 1, 2, 2, 3}));
-  EXPECT_EQ(steps_of_evaluations("dpm2", 3), (std::vector<std::size_t>{0, 0, 1, 1, 2}));
-  EXPECT_EQ(steps_of_evaluations("pndm", 3), (std::vector<std::size_t>{0, 1, 2, 3}));
+TEST(EvaluationCount, IsThatOfDiffusersTimesteps) {
+  EXPECT_EQ(evaluations_of("ddim", 3), 3U);
+  EXPECT_EQ(evaluations_of("heun", 4), 7U);
+  EXPECT_EQ(evaluations_of("dpm2", 3), 5U);
+  EXPECT_EQ(evaluations_of("pndm", 3), 4U);
 }
 
-TEST(Course, IsOverWhenASamplerIs) {
+TEST(Evaluations, AreNumberedFromFirstToLastBySamplersAndStep) {
   for (const auto& sampler : samplers()) {
     const auto steps = make_steps(Schedule(), 9, sampler.grid);
-    Course course(steps, sampler.order);
     NoiseSource noise({1});
-    const auto denoise = counted(towards_zero(), course);
-    std::size_t ended = 0;
-    const OnStep on_step = [&](int step, int, const torch::Tensor&) {
-      if (static_cast<std::size_t>(step) + 1 < steps.size()) {
-        EXPECT_EQ(course.step(), static_cast<std::size_t>(step) + 1) << sampler.name;
-      }
-      return ++ended, true;
+    std::size_t evaluations = 0, ended = 0;
+    const Denoiser denoise = [&](const torch::Tensor& x, const Evaluation& evaluation) {
+      EXPECT_EQ(evaluation.index, evaluations++) << sampler.name;
+      EXPECT_EQ(evaluation.step, ended) << sampler.name;
+      return towards_zero()(x, evaluation);
     };
+    const OnStep on_step = [&](int, int, const torch::Tensor&) { return ++ended, true; };
     sampler.sample({.denoise = denoise,
                     .x = noise.draw({1, 2, 2}),
                     .steps = steps,
                     .noise = noise,
                     .options = {},
                     .on_step = on_step});
-    EXPECT_EQ(course.evaluation(), course.evaluations()) << sampler.name;
+    EXPECT_EQ(evaluations, evaluation_count(steps, sampler.order)) << sampler.name;
     EXPECT_EQ(ended, steps.size()) << sampler.name;
   }
 }
 
-/// The sigma / alpha that a sampler asks to have what is known of the latents noised to, each with that which the
-/// network is asked at next.
+/// The sigma / alpha to which a sampler has the known region noised, each with that of the next evaluation.
 std::vector<std::pair<double, double>> adjustments(const std::string& name, const std::vector<Step>& steps) {
   std::vector<std::pair<double, double>> seen;
   NoiseSource noise({1});
-  const Denoiser denoise = [&](const torch::Tensor& x, const Level& level) {
-    if (!seen.empty()) seen.back().second = level.ratio();
-    return towards_zero()(x, level);
+  const Denoiser denoise = [&](const torch::Tensor& x, const Evaluation& evaluation) {
+    if (!seen.empty()) seen.back().second = evaluation.level.ratio();
+    return towards_zero()(x, evaluation);
   };
   const AdjustLatents adjust = [&](const torch::Tensor& x, const Level& level) {
     seen.emplace_back(level.ratio(), 0);
@@ -82,7 +74,7 @@ TEST(Adjustments, AreMadeAfterEveryEvaluationAtTheLevelOfTheNext) {
   for (const auto* name : {"ddim", "euler", "heun", "dpm++2s_a"}) {
     const auto steps = make_steps(Schedule(), 4, find_sampler(name).grid);
     const auto seen = adjustments(name, steps);
-    EXPECT_EQ(seen.size(), Course(steps, find_sampler(name).order).evaluations()) << name;
+    EXPECT_EQ(seen.size(), evaluation_count(steps, find_sampler(name).order)) << name;
     for (const auto& [noised, asked] : seen) EXPECT_DOUBLE_EQ(noised, asked) << name;
   }
 }

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "diffusion/denoiser.h"
+
+namespace sfumato {
+
+/// What a network receives beside x and the noise level: named tensors of N rows each, undefined where the network
+/// takes none. Names are those of diffusers' UNet2DConditionModel.
+struct Condition {
+  torch::Tensor encoder_hidden_states = {};  ///< text [N, L, D]
+  torch::Tensor text_embeds = {};            ///< pooled text [N, P]
+  torch::Tensor time_ids = {};               ///< sizes and crop of Stable Diffusion XL [N, 6], of its refiner [N, 5]
+  torch::Tensor timestep_cond = {};          ///< embedded guidance scale of a distilled network [N, E]
+  torch::Tensor class_labels = {};           ///< int64 [N]
+  torch::Tensor concat = {};                 ///< [N, C', H, W], channels after those of x
+  torch::Tensor perturbed = {};     ///< bool [N] on the CPU: rows whose self-attention is replaced by the identity
+  torch::Tensor uncontrolled = {};  ///< bool [N] on the CPU: rows that ControlNets leave as they are
+
+  /// N; 0 for a condition without tensors.
+  std::int64_t rows() const;
+};
+
+/// Rows of all, one condition after another. A flag (bool) that some lack is false there; any other member must be
+/// defined in all or none. Throws std::invalid_argument.
+Condition cat(const std::vector<Condition>& conditions);
+
+/// Every row `count` times, copies side by side.
+Condition repeat_interleave(const Condition& condition, std::int64_t count);
+
+/// `count` rows from `first` on.
+Condition narrow(const Condition& condition, std::int64_t first, std::int64_t count);
+
+/// A network's raw output [N, C, ...] (or [N, 2C, ...] with a learned variance) at x [N, C, ...] under conditions of N
+/// rows.
+using Backbone =
+    std::function<torch::Tensor(const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition)>;
+
+}  // namespace sfumato
