@@ -29,10 +29,10 @@ function(_sfumato_common target)
 endfunction()
 
 # sfumato_library(nn DEPENDS kernels core LINK pkg::target): the static library sfumato_nn (alias sfumato::nn) from
-# every .cpp of src/nn.
+# every .cpp of src/nn and the folders below it.
 function(sfumato_library folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
   set(target sfumato_${folder})
   add_library(${target} STATIC ${sources})
   add_library(sfumato::${folder} ALIAS ${target})
@@ -61,10 +61,10 @@ function(_sfumato_add_gtest name target)
   add_test(NAME ${name} COMMAND ${target} --gtest_brief=1)
 endfunction()
 
-# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp of tests/nn, which is ctest's nn/tests.
+# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp under tests/nn, which is ctest's nn/tests.
 function(sfumato_test folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
   string(REPLACE "/" "_" target test_${folder})
   add_executable(${target} ${sources})
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "diffusion/samplers.h"
+#include "diffusion/subsequences.h"
 
 namespace sfumato {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 /// Song et al. 2021, eq. 16: the deviation of the noise that makes DDIM as random as DDPM, times eta. Of sigma / alpha,
 /// as a level may leave alpha out (StepGrid::interpolated).
 double noise_deviation(const Level& from, const Level& to, double eta) {
+  if (eta == 0) return 0;  // also towards noise, where sigma / alpha grows
   const double kept = to.ratio() / from.ratio();
   return eta * to.sigma * std::sqrt(1 - kept * kept);
 }
@@ -35,15 +37,9 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
 }
 
 torch::Tensor invert_ddim(const SampleArgs& args) {
-  auto x = args.x.to(torch::kFloat32);
-  for (std::size_t i = 0; i < args.steps.size(); ++i) {
-    const auto& [from, to, middle] = args.steps[args.steps.size() - 1 - i];
-    // Told the timestep of the step's noisy end, the network says what it would say on the way back.
-    const auto [x0, eps, variance] = args.denoise(x, {{.t = from.t, .alpha = to.alpha, .sigma = to.sigma}, i, i});
-    x = from.alpha * x0 + from.sigma * eps;
-    if (!report_step(args, i, x)) break;
-  }
-  return x;
+  const auto steps = inverse_steps(args.steps);
+  return sample_ddim(
+      {.denoise = args.denoise, .x = args.x, .steps = steps, .noise = args.noise, .options = {}, .on_step = args.on_step});
 }
 
 }  // namespace sfumato

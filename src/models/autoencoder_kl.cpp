@@ -11,6 +11,7 @@ namespace sfumato {
 namespace {
 
 constexpr double kNormEps = 1e-6;
+constexpr const char* kAutoencoderKL = "AutoencoderKL";
 
 ResnetOptions resnet_options(const AutoencoderKLConfig& config) {
   return {.groups = config.norm_num_groups, .eps = kNormEps, .non_linearity = config.act_fn};
@@ -58,29 +59,12 @@ std::vector<std::string> repeated(const char* type, std::size_t count) {
   return std::vector<std::string>(count, type);
 }
 
-void require_blocks(const Json& config, const std::string& key, const char* type, std::size_t blocks) {
+void require_blocks(const Json& config, const std::string& key, const char* type, std::size_t blocks,
+                    const std::string& class_name) {
   const auto types = value_or(config, key, repeated(type, 1));
   if (types == repeated(type, blocks)) return;
-  throw std::invalid_argument("AutoencoderKL: '" + key + "' is " + Json(types).dump() + "; supported is " + type +
-                              " for each of " + std::to_string(blocks) + " block_out_channels");
-}
-
-void validate(const AutoencoderKLConfig& config) {
-  for (const auto& [key, value] : {std::pair{"in_channels", config.in_channels},
-                                   {"out_channels", config.out_channels},
-                                   {"latent_channels", config.latent_channels},
-                                   {"layers_per_block", config.layers_per_block},
-                                   {"norm_num_groups", config.norm_num_groups}})
-    require_positive("AutoencoderKL", key, {value});
-  require_positive("AutoencoderKL", "block_out_channels", config.block_out_channels);
-  const auto channels = static_cast<std::size_t>(config.latent_channels);
-  for (const auto* values : {&config.latents_mean, &config.latents_std}) {
-    if (values->empty() || values->size() == channels) continue;
-    throw std::invalid_argument("AutoencoderKL: " + std::to_string(values->size()) +
-                                " values in latents_mean or latents_std for " + std::to_string(channels) +
-                                " latent_channels");
-  }
-  if (config.block_out_channels.empty()) throw std::invalid_argument("AutoencoderKL: block_out_channels is empty");
+  refuse_value(class_name, key, Json(types).dump(),
+               std::string(type) + " for each of " + std::to_string(blocks) + " block_out_channels");
 }
 
 /// Channels-last where the kernels that answer so may be taken, which spares every layer a copy.
@@ -92,31 +76,52 @@ torch::Tensor in_kernels_format(const torch::Tensor& x) {
 
 AutoencoderKLConfig AutoencoderKLConfig::from_json(const Json& json) {
   AutoencoderKLConfig config;
-  const AutoencoderKLConfig defaults;
-  config.in_channels = value_or(json, "in_channels", defaults.in_channels);
-  config.out_channels = value_or(json, "out_channels", defaults.out_channels);
-  config.block_out_channels = value_or(json, "block_out_channels", defaults.block_out_channels);
-  config.layers_per_block = value_or(json, "layers_per_block", defaults.layers_per_block);
-  config.act_fn = value_or(json, "act_fn", defaults.act_fn);
-  config.latent_channels = value_or(json, "latent_channels", defaults.latent_channels);
-  config.norm_num_groups = value_or(json, "norm_num_groups", defaults.norm_num_groups);
-  config.sample_size = one_or_many(json, "sample_size", {defaults.sample_size}).at(0);
-  config.scaling_factor = value_or(json, "scaling_factor", defaults.scaling_factor);
-  config.shift_factor = value_or(json, "shift_factor", defaults.shift_factor);
-  config.latents_mean = value_or(json, "latents_mean", defaults.latents_mean);
-  config.latents_std = value_or(json, "latents_std", defaults.latents_std);
-  config.force_upcast = value_or(json, "force_upcast", defaults.force_upcast);
-  config.use_quant_conv = value_or(json, "use_quant_conv", defaults.use_quant_conv);
-  config.use_post_quant_conv = value_or(json, "use_post_quant_conv", defaults.use_post_quant_conv);
-  config.mid_block_add_attention = value_or(json, "mid_block_add_attention", defaults.mid_block_add_attention);
-  require_blocks(json, "down_block_types", "DownEncoderBlock2D", config.block_out_channels.size());
-  require_blocks(json, "up_block_types", "UpDecoderBlock2D", config.block_out_channels.size());
+  config.read(json, kAutoencoderKL);
   return config;
+}
+
+void AutoencoderKLConfig::read(const Json& json, const std::string& class_name) {
+  in_channels = value_or(json, "in_channels", in_channels);
+  out_channels = value_or(json, "out_channels", out_channels);
+  block_out_channels = value_or(json, "block_out_channels", block_out_channels);
+  layers_per_block = value_or(json, "layers_per_block", layers_per_block);
+  act_fn = value_or(json, "act_fn", act_fn);
+  latent_channels = value_or(json, "latent_channels", latent_channels);
+  norm_num_groups = value_or(json, "norm_num_groups", norm_num_groups);
+  sample_size = one_or_many(json, "sample_size", {sample_size}).at(0);
+  scaling_factor = value_or(json, "scaling_factor", scaling_factor);
+  shift_factor = value_or(json, "shift_factor", shift_factor);
+  latents_mean = value_or(json, "latents_mean", latents_mean);
+  latents_std = value_or(json, "latents_std", latents_std);
+  force_upcast = value_or(json, "force_upcast", force_upcast);
+  use_quant_conv = value_or(json, "use_quant_conv", use_quant_conv);
+  use_post_quant_conv = value_or(json, "use_post_quant_conv", use_post_quant_conv);
+  mid_block_add_attention = value_or(json, "mid_block_add_attention", mid_block_add_attention);
+  require_blocks(json, "down_block_types", "DownEncoderBlock2D", block_out_channels.size(), class_name);
+  require_blocks(json, "up_block_types", "UpDecoderBlock2D", block_out_channels.size(), class_name);
+}
+
+void AutoencoderKLConfig::validate(const std::string& class_name) const {
+  for (const auto& [key, value] : {std::pair{"in_channels", in_channels},
+                                   {"out_channels", out_channels},
+                                   {"latent_channels", latent_channels},
+                                   {"layers_per_block", layers_per_block},
+                                   {"norm_num_groups", norm_num_groups}})
+    require_positive(class_name, key, {value});
+  require_positive(class_name, "block_out_channels", block_out_channels);
+  const auto channels = static_cast<std::size_t>(latent_channels);
+  for (const auto* values : {&latents_mean, &latents_std}) {
+    if (values->empty() || values->size() == channels) continue;
+    throw std::invalid_argument(class_name + ": " + std::to_string(values->size()) +
+                                " values in latents_mean or latents_std for " + std::to_string(channels) +
+                                " latent_channels");
+  }
+  if (block_out_channels.empty()) throw std::invalid_argument(class_name + ": block_out_channels is empty");
 }
 
 nlohmann::ordered_json AutoencoderKLConfig::to_json() const {
   nlohmann::ordered_json json;
-  json["_class_name"] = "AutoencoderKL";
+  json["_class_name"] = kAutoencoderKL;
   json["act_fn"] = act_fn;
   json["block_out_channels"] = block_out_channels;
   json["down_block_types"] = repeated("DownEncoderBlock2D", block_out_channels.size());
@@ -138,7 +143,7 @@ nlohmann::ordered_json AutoencoderKLConfig::to_json() const {
   return json;
 }
 
-EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config) {
+EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config, bool double_z) {
   const auto& channels = config.block_out_channels;
   conv_in_ = register_module("conv_in", Conv2d(config.in_channels, channels.front(), 3, ConvOptions{.padding = 1}));
   down_blocks_ = register_module("down_blocks", torch::nn::ModuleList());
@@ -150,8 +155,8 @@ EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config) {
   }
   mid_block_ = register_module("mid_block", mid_block(config));
   conv_norm_out_ = register_module("conv_norm_out", GroupNorm(config.norm_num_groups, channels.back(), kNormEps));
-  conv_out_ =
-      register_module("conv_out", Conv2d(channels.back(), 2 * config.latent_channels, 3, ConvOptions{.padding = 1}));
+  const auto outputs = (double_z ? 2 : 1) * config.latent_channels;
+  conv_out_ = register_module("conv_out", Conv2d(channels.back(), outputs, 3, ConvOptions{.padding = 1}));
 }
 
 torch::Tensor EncoderImpl::forward(const torch::Tensor& x) {
@@ -183,7 +188,7 @@ torch::Tensor DecoderImpl::forward(const torch::Tensor& z) {
 }
 
 AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config)) {
-  validate(config_);
+  config_.validate(kAutoencoderKL);
   const auto latent = config_.latent_channels;
   encoder = register_module("encoder", Encoder(config_));
   decoder = register_module("decoder", Decoder(config_));

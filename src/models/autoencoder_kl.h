@@ -26,12 +26,19 @@ struct AutoencoderKLConfig : AutoencoderConfig {
   /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
   static AutoencoderKLConfig from_json(const Json& config);
   nlohmann::ordered_json to_json() const;
+
+  /// Overwrites the members whose keys `json` has. Messages name the class that the file is of. Throws
+  /// std::invalid_argument for a value that is not supported.
+  void read(const Json& json, const std::string& class_name);
+  /// Throws std::invalid_argument where a network of these values cannot be built.
+  void validate(const std::string& class_name) const;
 };
 
-/// diffusers' Encoder: [N, in_channels, H, W] to moments [N, 2 latent_channels, H/f, W/f].
+/// diffusers' Encoder: [N, in_channels, H, W] to moments [N, 2 latent_channels, H/f, W/f], or without `double_z` to
+/// latents [N, latent_channels, H/f, W/f].
 class EncoderImpl : public torch::nn::Module {
  public:
-  explicit EncoderImpl(const AutoencoderKLConfig& config);
+  explicit EncoderImpl(const AutoencoderKLConfig& config, bool double_z = true);
   torch::Tensor forward(const torch::Tensor& x);
 
  private:

@@ -1,95 +1,23 @@
 #include "pipelines/diffusers_folder.h"
 
-#include <algorithm>
 #include <stdexcept>
 
-#include "checkpoints/load.h"
 #include "models/autoencoder_tiny.h"
 #include "models/original_layout.h"
-#include "pipelines/pipeline_classes.h"
+#include "pipelines/model_index.h"
 #include "pipelines/vae.h"
 
 namespace sfumato {
 namespace {
 
 using Folder = std::filesystem::path;
-using Names = std::vector<std::string>;
 
 [[noreturn]] void refuse(const Folder& folder, const std::string& why) {
-  throw std::runtime_error("model '" + folder.string() + "': " + why);
-}
-
-std::string listed(const Names& names) {
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "" : " or ") + name;
-  return list;
-}
-
-bool is_one_of(const std::string& name, const Names& names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// The parts of a folder as its model_index.json names them.
-class Index {
- public:
-  explicit Index(const Folder& folder) : folder_(folder) {
-    if (!std::filesystem::exists(folder)) refuse(folder, "there is no such folder");
-    if (!std::filesystem::exists(folder / "model_index.json"))
-      refuse(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
-    json_ = read_json(folder / "model_index.json");
-    if (!json_.is_object()) refuse(folder, "model_index.json holds no object");
-    const auto name = value_or<std::string>(json_, "_class_name", "");
-    class_ = find_pipeline_class(name);
-    if (class_ == nullptr) refuse(folder, "its _class_name is '" + name + "', expected " + pipeline_class_names());
-    if (flag("is_cosxl_edit", false)) refuse(folder, "is_cosxl_edit true is not supported");
-  }
-
-  /// Whether the part is there: neither left out nor [null, null].
-  bool names(const std::string& part) const {
-    const auto entry = json_.find(part);
-    return entry != json_.end() && entry->is_array() && entry->size() == 2 && (*entry)[1].is_string();
-  }
-
-  /// The part's class, which must be there and one of `known`.
-  std::string class_of(const std::string& part, const Names& known) const {
-    if (!names(part)) refuse(folder_, "model_index.json names no " + part + ", expected " + listed(known));
-    const auto name = json_.at(part)[1].get<std::string>();
-    if (!is_one_of(name, known)) refuse(folder_, "its " + part + " is a '" + name + "', expected " + listed(known));
-    if (!std::filesystem::is_directory(folder_ / part)) refuse(folder_, "its folder " + part + " is missing");
-    return name;
-  }
-
-  bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
-  bool is_xl() const { return class_->is_xl; }
-  /// What of the class is not done unasked.
-  std::vector<std::string> notes() const {
-    if (class_->note.empty()) return {};
-    return {"model '" + folder_.string() + "' is a " + class_->name + ": " + class_->note};
-  }
-
- private:
-  Folder folder_;
-  Json json_;
-  const PipelineClass* class_ = nullptr;
-};
-
-/// What a part's config or weights are refused for, with the folder before it.
-template <class Load>
-auto load_part(const Folder& folder, const std::string& part, const Load& load) {
-  try {
-    return load(folder / part);
-  } catch (const std::invalid_argument& error) {
-    refuse(folder, part + ": " + error.what());
-  }
-}
-
-template <class Impl>
-std::shared_ptr<Impl> load_network(const Folder& folder, const std::string& part, const Placement& placement) {
-  return load_part(folder, part, [&](const Folder& path) { return from_pretrained<Impl>(path, placement); });
+  refuse_model(folder, why);
 }
 
 /// The text encoder text_encoder`suffix` with tokenizer`suffix`.
-TextEncoder load_text_encoder(const Folder& folder, const Index& index, const std::string& suffix,
+TextEncoder load_text_encoder(const Folder& folder, const ModelIndex& index, const std::string& suffix,
                               const Placement& placement) {
   const auto part = "text_encoder" + suffix;
   index.class_of("tokenizer" + suffix, {"CLIPTokenizer", "CLIPTokenizerFast", "T5Tokenizer", "T5TokenizerFast"});
@@ -97,7 +25,7 @@ TextEncoder load_text_encoder(const Folder& folder, const Index& index, const st
   if (value_or(read_json(folder / part / "config.json"), "use_attention_mask", false))
     refuse(folder, part + ": use_attention_mask true is not supported");
   std::shared_ptr<Tokenizer> tokenizer = load_part(folder, "tokenizer" + suffix, load_tokenizer);
-  const auto states = index.is_xl() ? ClipStates::penultimate : ClipStates::last;
+  const auto states = index.pipeline_class().is_xl ? ClipStates::penultimate : ClipStates::last;
   if (name == "T5EncoderModel")
     return make_text_encoder(tokenizer, load_network<T5EncoderModelImpl>(folder, part, placement));
   if (name == "CLIPTextModel")
@@ -106,11 +34,11 @@ TextEncoder load_text_encoder(const Folder& folder, const Index& index, const st
 }
 
 /// Stable Diffusion XL's refiner has the second one alone.
-std::vector<TextEncoder> load_text_encoders(const Folder& folder, const Index& index, const Placement& placement) {
+std::vector<TextEncoder> load_text_encoders(const Folder& folder, const ModelIndex& index, const Placement& placement) {
   std::vector<TextEncoder> encoders;
-  if (!index.is_xl() || index.names("text_encoder"))
+  if (!index.pipeline_class().is_xl || index.names("text_encoder"))
     encoders.push_back(load_text_encoder(folder, index, "", placement));
-  if (index.is_xl()) encoders.push_back(load_text_encoder(folder, index, "_2", placement));
+  if (index.pipeline_class().is_xl) encoders.push_back(load_text_encoder(folder, index, "_2", placement));
   return encoders;
 }
 
@@ -126,7 +54,7 @@ Schedule load_schedule(const Folder& folder, bool is_xl) {
   });
 }
 
-PlacedVae load_own_vae(const Folder& folder, const Index& index, const Placement& placement) {
+PlacedVae load_own_vae(const Folder& folder, const ModelIndex& index, const Placement& placement) {
   const auto name = index.class_of("vae", {"AutoencoderKL", "AutoencoderTiny"});
   if (name == "AutoencoderTiny") return {load_network<AutoencoderTinyImpl>(folder, "vae", placement), placement};
   const auto force_upcast = value_or(read_json(folder / "vae" / "config.json"), "force_upcast", true);
@@ -143,7 +71,7 @@ AutoencoderKLConfig own_vae_config(const Folder& folder, const UNet2DConditionMo
   return load_part(folder, "vae", [&](const Folder&) { return AutoencoderKLConfig::from_json(json); });
 }
 
-PlacedVae load_vae_of(const Folder& folder, const Index& index, const UNet2DConditionModelConfig& unet,
+PlacedVae load_vae_of(const Folder& folder, const ModelIndex& index, const UNet2DConditionModelConfig& unet,
                       const Placement& placement, const VaeChoice& choice) {
   if (!choice.path.empty()) return load_vae(choice.path, own_vae_config(folder, unet), placement);
   if (!index.names("vae")) return {};
@@ -153,9 +81,11 @@ PlacedVae load_vae_of(const Folder& folder, const Index& index, const UNet2DCond
 }  // namespace
 
 StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& placement, const VaeChoice& choice) {
-  const Index index(folder);
+  const ModelIndex index(folder);
+  index.require_system(System::stable_diffusion);
+  if (index.flag("is_cosxl_edit", false)) refuse(folder, "is_cosxl_edit true is not supported");
   index.class_of("unet", {"UNet2DConditionModel"});
-  auto schedule = load_schedule(folder, index.is_xl());
+  auto schedule = load_schedule(folder, index.pipeline_class().is_xl);
   auto unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement);
   auto vae = load_vae_of(folder, index, unet->config(), placement, choice);
   return {.text_encoders = load_text_encoders(folder, index, placement),
@@ -165,7 +95,7 @@ StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& pla
           .things = load_part(folder, "things.json", read_known_things),
           .placement = placement,
           .vae_placement = vae.placement,
-          .zeros_without_negative_prompt = index.is_xl() && index.flag("force_zeros_for_empty_prompt", true),
+          .zeros_without_negative_prompt = index.pipeline_class().is_xl && index.flag("force_zeros_for_empty_prompt", true),
           .requires_aesthetics_score = index.flag("requires_aesthetics_score", false),
           .notes = index.notes()};
 }

@@ -130,6 +130,14 @@ std::string parameters(const PictureRecord& record) {
          control_parameters(request) + ", Version: sfumato";
 }
 
+/// sample, diffuse and invert keep records that are no requests.
+void refuse_other_programs(const std::filesystem::path& path, const std::string& text) {
+  const auto json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("program")) return;
+  throw std::runtime_error("'" + path.string() + "' was made by " + value_or<std::string>(json, "program", "") +
+                           ", expected an image of txt2img, img2img or inpaint");
+}
+
 }  // namespace
 
 AdditionHashes hashes_of(const Additions& additions) {
@@ -162,6 +170,7 @@ bool has_record(const std::filesystem::path& path) {
 PictureRecord read_record(const std::filesystem::path& path) {
   for (const auto& [keyword, text] : read_image_texts(path)) {
     if (keyword != kKeyword) continue;
+    refuse_other_programs(path, text);
     try {
       const auto json = Json::parse(text);
       return {.request = request_from_json(json.at("request")),

@@ -60,6 +60,9 @@ const std::vector<PipelineClass>& pipeline_classes() {
       {"StableDiffusionXLControlNetPAGImg2ImgPipeline", true, kPagControlNet},
       {"StableDiffusionXLKDiffusionPipeline", true},
       {"StableDiffusionXLAdapterPipeline", true, kPlain},
+      {"DDPMPipeline", false, "", System::unconditional},
+      {"DDIMPipeline", false, "", System::unconditional},
+      {"LDMPipeline", false, "", System::unconditional},
   };
   return classes;
 }

@@ -5,12 +5,19 @@
 
 namespace sfumato {
 
-/// A pipeline class of diffusers whose folders hold a Stable Diffusion 1, 2 or XL.
+/// What runs a folder's model.
+enum class System {
+  stable_diffusion,  ///< Stable Diffusion 1, 2 or XL
+  unconditional,     ///< DDPM and DDIM, in pixels or in latents (systems/unconditional/)
+};
+
+/// A pipeline class of diffusers whose folders are loaded.
 struct PipelineClass {
   std::string name;
   bool is_xl = false;
   /// What the class does beyond a plain pipeline, and which option does it here; "" for nothing.
   std::string note = {};
+  System system = System::stable_diffusion;
 };
 
 /// All of them. To add one, write its row here.

@@ -10,13 +10,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A file may include its own folder and those of the rows below; of its own row only what ALLOWED names.
 STRATA = [
     ["tools"],
-    ["pipelines", "server", "training", "scenes", "evaluation"],
+    ["systems", "pipelines", "server", "training", "scenes", "evaluation"],
     ["data", "diffusion", "models", "tokenizer", "checkpoints", "images"],
     ["nn"],
     ["kernels"],
     ["core"],
 ]
-ALLOWED = {("models", "checkpoints"), ("data", "checkpoints")}
+ALLOWED = {("systems", "pipelines"), ("models", "checkpoints"), ("data", "checkpoints")}
 
 CORE_ONLY = {"core", "kernels", "nn", "models", "diffusion", "checkpoints", "data", "training"}
 FOREIGN = re.compile(r"^(opencv2/|png\.h|sentencepiece|pcre2|utf8proc|CLI/|httplib)")
@@ -80,6 +80,13 @@ class Arrows(unittest.TestCase):
 
     def test_an_image_library_in_the_core_is_found(self):
         self.assertTrue(self.violations_of({"src/training/a.cpp": "#include <opencv2/core.hpp>\n"}))
+
+    def test_a_folder_below_a_folder_belongs_to_it(self):
+        found = self.violations_of({"src/systems/unconditional/a.cpp": '#include "training/loop.h"\n'})
+        self.assertEqual(found, ["src/systems/unconditional/a.cpp includes training/loop.h: systems is not above training"])
+
+    def test_a_pipeline_does_not_know_systems(self):
+        self.assertTrue(self.violations_of({"src/pipelines/a.cpp": '#include "systems/first_stage.h"\n'}))
 
     def test_a_folder_without_a_place_is_found(self):
         self.assertTrue(self.violations_of({"src/misc/a.cpp": "int a;\n"}))

@@ -10,11 +10,14 @@
 #include "models/clip_text_model.h"
 #include "models/controlnet_model.h"
 #include "models/unet_2d_condition_model.h"
+#include "models/unet_2d_model.h"
+#include "models/vq_model.h"
 #include "nn/init.h"
 
-// random_model FOLDER [xl | refiner]: writes the networks of a small diffusers StableDiffusionPipeline folder, and
-// ControlNets beside them, or those of Stable Diffusion XL or its refiner, untrained, for the tests that run the
-// programs. These add tokenizers of 522 tokens, the scheduler and model_index.json.
+// random_model FOLDER [xl | refiner | pixels | classes | latents]: writes the networks of a small diffusers
+// StableDiffusionPipeline folder, and ControlNets beside them, or those of Stable Diffusion XL, its refiner, or of an
+// unconditional or class-conditional model, untrained, for the tests that run the programs. These add tokenizers of 522
+// tokens, the scheduler and model_index.json.
 
 namespace sfumato {
 namespace {
@@ -95,18 +98,37 @@ void write_xl_networks(const std::filesystem::path& folder, bool is_refiner) {
   write_vae(folder);
 }
 
+/// Of DDPMPipeline, with 5 classes or without, or of LDMPipeline with a VQModel.
+void write_unconditional_networks(const std::filesystem::path& folder, const std::string& kind) {
+  const std::string classes = kind == "classes" ? R"("num_class_embeds": 5, )" : "";
+  write_random<UNet2DModelImpl>(folder / "unet", "{" + classes + R"("sample_size": 16, "block_out_channels": [8, 16],
+    "norm_num_groups": 4, "down_block_types": ["DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D",
+    "UpBlock2D"], "layers_per_block": 1})",
+                                "diffusion_pytorch_model");
+  if (kind != "latents") return;
+  write_random<VQModelImpl>(folder / "vqvae", R"({"block_out_channels": [8, 8], "norm_num_groups": 4,
+    "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"], "num_vq_embeddings": 32,
+    "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"]})",
+                            "diffusion_pytorch_model");
+}
+
 }  // namespace
 }  // namespace sfumato
 
 int main(int argc, char** argv) {
+  using namespace sfumato;
   const std::string kind = argc == 3 ? argv[2] : "";
-  if (argc < 2 || argc > 3 || (argc == 3 && kind != "xl" && kind != "refiner")) {
-    std::cerr << "random_model FOLDER [xl | refiner]\n";
+  const bool is_xl = kind == "xl" || kind == "refiner";
+  const bool is_unconditional = kind == "pixels" || kind == "classes" || kind == "latents";
+  if (argc < 2 || argc > 3 || (argc == 3 && !is_xl && !is_unconditional)) {
+    std::cerr << "random_model FOLDER [xl | refiner | pixels | classes | latents]\n";
     return 2;
   }
-  if (kind.empty())
-    sfumato::write_networks(argv[1]);
+  if (is_xl)
+    write_xl_networks(argv[1], kind == "refiner");
+  else if (is_unconditional)
+    write_unconditional_networks(argv[1], kind);
   else
-    sfumato::write_xl_networks(argv[1], kind == "refiner");
+    write_networks(argv[1]);
   return 0;
 }

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "images/animation.h"
+
+namespace sfumato {
+
+/// Frames as the bytes of a GIF89a or of a WebP. Throws std::runtime_error.
+std::string encode_animated_gif(const std::vector<torch::Tensor>& frames, const AnimationTiming& timing);
+std::string encode_animated_webp(const std::vector<torch::Tensor>& frames, const AnimationTiming& timing);
+
+/// Writes an MP4 to `path`, not atomically. A side of odd length loses its last row or column, which H.264 cannot have.
+/// Throws std::runtime_error.
+void write_mp4(const std::filesystem::path& path, const std::vector<torch::Tensor>& frames,
+               const AnimationTiming& timing);
+
+}  // namespace sfumato

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "core/random.h"
+#include "diffusion/schedule.h"
+#include "systems/first_stage.h"
+
+namespace sfumato {
+
+/// What the forward process of a model needs: where it works, and its noise schedule.
+struct Forward {
+  FirstStage first_stage;
+  Schedule schedule;
+};
+
+/// Of a folder or file of any system; no network but the autoencoder is kept. Throws std::runtime_error naming the
+/// path.
+Forward load_forward(const std::filesystem::path& path, const Placement& placement);
+
+/// x_t = alpha x_0 + sigma eps of an image [1, 3, H, W] in [-1, 1] at each of the timesteps, with one eps for all (Ho
+/// et al. 2020, eq. 4): images [N, 3, H, W], float32 on the CPU. Latents are decoded. Sides must be whole multiples of
+/// the first stage's downscale factor. Throws std::invalid_argument for a timestep outside of the schedule.
+torch::Tensor diffuse(const Forward& forward, const torch::Tensor& image, const std::vector<std::int64_t>& timesteps,
+                      NoiseSource& noise);
+
+}  // namespace sfumato

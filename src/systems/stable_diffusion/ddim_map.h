@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "pipelines/stable_diffusion.h"
+#include "systems/ddim_map.h"
+
+namespace sfumato {
+
+/// The map of a text-to-image model: to noise under one prompt, back under the same or another (Mokady et al. 2023,
+/// section 3, without its optimisation). Throws std::invalid_argument for labels, and for a model that edits images.
+std::unique_ptr<DdimMap> make_ddim_map(StableDiffusion model, const DdimMapOptions& options);
+
+}  // namespace sfumato

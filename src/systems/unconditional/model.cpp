@@ -1,0 +1,61 @@
+#include "systems/unconditional/model.h"
+
+#include "diffusion/scheduler_classes.h"
+
+namespace sfumato {
+namespace {
+
+/// What diffusers' pipelines cannot sample from, or would fail at after the first evaluation.
+void check_unet(const std::filesystem::path& folder, const UNet2DModelConfig& config, const FirstStage& first_stage) {
+  const auto refuse = [&](const std::string& what, const std::string& expected) {
+    refuse_model(folder, "unet: " + what + ", expected " + expected);
+  };
+  if (config.sample_size.empty()) refuse("sample_size is null", "a number of pixels");
+  if (config.class_embed_type == "identity") refuse("class_embed_type is \"identity\"", "null or \"timestep\"");
+  const auto in = config.in_channels, out = config.out_channels;
+  if (first_stage.is_pixels() && in != 1 && in != 3) refuse("in_channels is " + std::to_string(in), "1 or 3");
+  if (out != in && out != 2 * in)
+    refuse("out_channels is " + std::to_string(out), "in_channels, " + std::to_string(in) + ", or twice that");
+}
+
+}  // namespace
+
+std::vector<std::int64_t> Unconditional::shape() const {
+  const auto& size = unet->config().sample_size;
+  return {unet->config().in_channels, size.front(), size.back()};
+}
+
+std::int64_t Unconditional::height() const {
+  return unet->config().sample_size.front() * first_stage.downscale_factor();
+}
+
+std::int64_t Unconditional::width() const {
+  return unet->config().sample_size.back() * first_stage.downscale_factor();
+}
+
+bool Unconditional::is_class_conditional() const {
+  return unet->config().num_class_embeds > 0 || !unet->config().class_embed_type.empty();
+}
+
+std::string Unconditional::default_sampler() const {
+  return pipeline_class == "DDIMPipeline" ? "ddim" : sfumato::default_sampler(schedule.config());
+}
+
+Unconditional load_unconditional(const std::filesystem::path& folder, const Placement& placement) {
+  const ModelIndex index(folder);
+  index.require_system(System::unconditional);
+  const auto& name = index.pipeline_class().name;
+  index.class_of("unet", {"UNet2DModel"});
+  auto unet = load_network<UNet2DModelImpl>(folder, "unet", placement);
+  auto first_stage = load_first_stage(index, placement, unet->config().in_channels);
+  if (name == "LDMPipeline" && first_stage.is_pixels())
+    refuse_model(folder, "model_index.json names no vqvae, expected VQModel or AutoencoderKL");
+  check_unet(folder, unet->config(), first_stage);
+  return {.unet = std::move(unet),
+          .first_stage = std::move(first_stage),
+          .schedule = load_schedule(index),
+          .placement = placement,
+          .pipeline_class = name};
+}
+
+}  // namespace sfumato

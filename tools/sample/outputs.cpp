@@ -1,0 +1,47 @@
+#include "sample/outputs.h"
+
+#include <set>
+#include <stdexcept>
+
+#include "generate/outputs.h"
+
+namespace sfumato {
+namespace {
+
+using std::filesystem::path;
+
+/// out/0001-7.png to out/0001-grid.png, of the first image's name.
+path beside_first(const path& first, const std::string& what) {
+  const auto name = first.stem().string();
+  return first.parent_path() / (name.substr(0, name.rfind('-')) + "-" + what + first.extension().string());
+}
+
+path grid_name(const SampleOptions& options, const path& first) {
+  if (options.is_strip()) return options.output.empty() ? beside_first(first, "strip") : path(options.output);
+  if (!options.grid.empty()) return options.grid;
+  if (options.no_grid || options.count == 1) return options.only_grid ? beside_first(first, "grid") : path();
+  return beside_first(first, "grid");
+}
+
+}  // namespace
+
+SampleOutputs plan_outputs(const SampleOptions& options) {
+  const auto count = static_cast<std::size_t>(options.count);
+  // A strip is one file, in whose name nothing is replaced.
+  const OutputNames names(options.is_strip() ? "" : options.output, count);
+  SampleOutputs outputs{.images = {}, .grid = grid_name(options, names.name(0, options.seed))};
+  if (!options.is_strip() && !options.only_grid)
+    for (std::size_t k = 0; k < count; ++k) outputs.images.push_back(names.name(k, options.seed + k));
+  std::set<path> files;
+  const auto plan = [&](const path& file) {
+    if (!files.insert(file).second)
+      throw std::invalid_argument("output '" + file.string() + "': expected another name for each file");
+    check_writable(file, options.force);
+  };
+  for (const auto& file : outputs.images) plan(file);
+  if (!outputs.grid.empty()) plan(outputs.grid);
+  if (!options.animation.empty()) plan(options.animation);
+  return outputs;
+}
+
+}  // namespace sfumato
