@@ -29,10 +29,10 @@ function(_sfumato_common target)
 endfunction()
 
 # sfumato_library(nn DEPENDS kernels core LINK pkg::target): the static library sfumato_nn (alias sfumato::nn) from
-# every .cpp of src/nn.
+# every .cpp of src/nn and its subfolders.
 function(sfumato_library folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
   set(target sfumato_${folder})
   add_library(${target} STATIC ${sources})
   add_library(sfumato::${folder} ALIAS ${target})
