@@ -23,12 +23,11 @@
 #include "core/progress.h"
 #include "train/arguments.h"
 #include "training/autocast.h"
-#include "training/export.h"
 #include "training/grid.h"
+#include "training/kinds.h"
 #include "training/loss_curve.h"
 #include "training/recipe.h"
 #include "training/replicas.h"
-#include "training/tasks.h"
 #include "training/trainer.h"
 
 #ifdef SFUMATO_HAVE_IMAGES
@@ -94,9 +93,10 @@ void write_picture(const std::filesystem::path& name, const torch::Tensor& pictu
 #endif
 }
 
-std::int64_t replicas_for(const Arguments& arguments, const Recipe& recipe, torch::Device device) {
-  const auto count = arguments.replicas.value_or(default_replicas(recipe, device));
-  check_replicas(count, recipe, device);
+std::int64_t replicas_for(const Arguments& arguments, const TrainingJob& job, torch::Device device) {
+  const ReplicaNeeds needs{.device = device, .batch_size = job.recipe().batch_size, .has_dropout = job.has_dropout()};
+  const auto count = arguments.replicas.value_or(default_replicas(needs));
+  check_replicas(count, needs);
   return count;
 }
 
@@ -106,14 +106,6 @@ TrainerHooks make_hooks(const Arguments& arguments) {
   hooks.stop_requested = interrupted;
   hooks.write_picture = write_picture;
   return hooks;
-}
-
-/// Days may lie between the start of a run and its export.
-void warn_of_tokenizer(const Recipe& recipe) {
-  const auto file = std::filesystem::path(recipe.tokenizer) / "spiece.model";
-  if (recipe.kind == "text_to_image" && !std::filesystem::exists(file))
-    std::cerr << "train: warning: the recipe's tokenizer '" << recipe.tokenizer << "' has no file spiece.model, which "
-              << "--export will ask for\n";
 }
 
 Json read_recipe(const Arguments& arguments) {
@@ -144,17 +136,19 @@ torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
 
 int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
-  const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
+  const auto job = parse_job(json, "'" + arguments.positional[0] + "'");
+  const auto& recipe = job->recipe();
   const auto device = device_for(arguments, recipe);
   check_run(arguments, json);
-  const auto replicas = replicas_for(arguments, recipe, device);
+  const auto replicas = replicas_for(arguments, *job, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
-  if (recipe.freeze_encoder && arguments.init_from.empty() && !run.has_checkpoints())
-    throw std::invalid_argument("'freeze_encoder' keeps an encoder as it is: name its folder with --init-from");
-  warn_of_tokenizer(recipe);
-  const auto task = make_task(recipe, run, device, encoding_bar(arguments.quiet));
-  if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
+  const bool fresh = !run.has_checkpoints();
+  if (const auto reason = job->needs_weights(); !reason.empty() && arguments.init_from.empty() && fresh)
+    throw std::invalid_argument(reason + ": name its folder with --init-from");
+  for (const auto& warning : job->warnings()) std::cerr << "train: warning: " << warning << '\n';
+  const auto task = make_task(*job, {.run = run, .device = device, .on_encoded = encoding_bar(arguments.quiet)});
+  if (!arguments.init_from.empty() && fresh) task->init_from(arguments.init_from);
   watch_interrupts();
   try {
     write_json(run.path() / "recipe.json", json);

@@ -1,4 +1,4 @@
-#include "training/objective.h"
+#include "training/batch.h"
 
 namespace sfumato {
 

@@ -1,4 +1,4 @@
-#include "training/latent_cache.h"
+#include "training/loading/latent_cache.h"
 
 #include <algorithm>
 #include <map>
@@ -9,7 +9,6 @@
 
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
-#include "checkpoints/save.h"
 #include "core/json.h"
 
 namespace sfumato {
@@ -20,12 +19,6 @@ constexpr std::int64_t kPartSize = 32 * kEncodeBatch;  // what a killed run lose
 
 using Origin = std::map<std::string, std::string>;
 
-/// What the latents are of. A file of others is none of this run's.
-Origin origin_of(const Recipe& recipe, const Pack& pack) {
-  return {
-      {"vae", recipe.vae.get<std::string>()}, {"pack", recipe.data.pack}, {"pictures", std::to_string(pack.size())}};
-}
-
 std::optional<torch::Tensor> kept_latents(const std::filesystem::path& path, const Origin& origin) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   const SafetensorsFile file(path);
@@ -33,16 +26,16 @@ std::optional<torch::Tensor> kept_latents(const std::filesystem::path& path, con
   return file.tensor("latents").clone();
 }
 
-/// Encodes a pack part by part, each of which is kept as a file of its own in `folder` until all are done.
-class PackEncoder {
+/// Encodes images part by part, each of which is kept as a file of its own in `folder` until all are done.
+class PartwiseEncoder {
  public:
-  PackEncoder(Pack& pack, torch::Device device, std::filesystem::path folder, Origin origin)
-      : pack_(pack), device_(device), folder_(std::move(folder)), origin_(std::move(origin)) {}
+  PartwiseEncoder(const LatentSource& source, std::filesystem::path folder, Origin origin)
+      : source_(source), folder_(std::move(folder)), origin_(std::move(origin)) {}
 
   /// The posteriors' means, float16 [M, C, h, w] on the CPU.
   torch::Tensor encode(AutoencoderKLImpl& vae, const OnEncoded& on_encoded) const {
     std::vector<torch::Tensor> parts;
-    for (std::int64_t first = 0; first < pack_.size(); first += kPartSize) {
+    for (std::int64_t first = 0; first < source_.size; first += kPartSize) {
       const auto path = folder_ / ("from-" + std::to_string(first) + ".safetensors");
       auto part = kept_latents(path, origin_);
       if (!part) {
@@ -56,22 +49,20 @@ class PackEncoder {
 
  private:
   torch::Tensor encode_part(AutoencoderKLImpl& vae, std::int64_t start, const OnEncoded& on_encoded) const {
-    const auto tell = [&](std::int64_t done) {
-      if (on_encoded) on_encoded(done, pack_.size());
+    const auto report = [&](std::int64_t done) {
+      if (on_encoded) on_encoded(done, source_.size);
     };
     std::vector<torch::Tensor> means;
-    tell(start);
-    for (auto first = start; first < std::min(pack_.size(), start + kPartSize); first += kEncodeBatch) {
-      const auto end = std::min(pack_.size(), first + kEncodeBatch);
-      const auto x = pack_.images(torch::arange(first, end), device_);
-      means.push_back(vae.encode(x).mode().to(torch::kCPU, torch::kFloat16));
-      tell(end);
+    report(start);
+    for (auto first = start; first < std::min(source_.size, start + kPartSize); first += kEncodeBatch) {
+      const auto end = std::min(source_.size, first + kEncodeBatch);
+      means.push_back(vae.encode(source_.images(torch::arange(first, end))).mode().to(torch::kCPU, torch::kFloat16));
+      report(end);
     }
     return torch::cat(means).contiguous();  // as a file gives it back: sums over it then round alike
   }
 
-  Pack& pack_;
-  torch::Device device_;
+  const LatentSource& source_;
   std::filesystem::path folder_;
   Origin origin_;
 };
@@ -122,18 +113,26 @@ bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, cons
   return true;
 }
 
-LatentCache cache_latents(const RunFolder& run, const Recipe& recipe, Pack& pack, torch::Device device,
+LatentSource latent_source(Pack& pack, const std::string& name, torch::Device device) {
+  return {.origin = {{"pack", name}, {"pictures", std::to_string(pack.size())}},
+          .size = pack.size(),
+          .images = [&pack, device](const torch::Tensor& indices) { return pack.images(indices, device); },
+          .device = device};
+}
+
+LatentCache cache_latents(const RunFolder& run, const std::string& vae_folder, const LatentSource& source,
                           const OnEncoded& on_encoded) {
   const torch::NoGradGuard no_grad;
   const auto kept = run.path() / "latents.safetensors", own_vae = run.path() / "vae";
   const auto aside = run.unfinished_latents();
-  const auto origin = origin_of(recipe, pack);
-  const Placement placement{device, torch::kFloat32};
+  auto origin = source.origin;
+  origin["vae"] = vae_folder;
+  const Placement placement{source.device, torch::kFloat32};
   auto latents = kept_latents(kept, origin);
   if (!latents) {
-    AutoencoderKL vae(from_pretrained<AutoencoderKLImpl>(recipe.vae.get<std::string>(), placement));
+    AutoencoderKL vae(from_pretrained<AutoencoderKLImpl>(vae_folder, placement));
     for (auto& parameter : vae->parameters()) parameter.set_data(parameter.detach().clone());  // never the map
-    const auto encoded = PackEncoder(pack, device, aside, origin).encode(*vae, on_encoded);
+    const auto encoded = PartwiseEncoder(source, aside, origin).encode(*vae, on_encoded);
     latents = write_standardised(*vae, encoded.to(torch::kFloat32), aside / "vae").to(torch::kFloat16);
     write_safetensors(aside / "latents.safetensors", {{"latents", *latents}}, origin);
     std::filesystem::remove(kept);
@@ -143,6 +142,14 @@ LatentCache cache_latents(const RunFolder& run, const Recipe& recipe, Pack& pack
   }
   std::filesystem::remove_all(aside);
   return {*latents, AutoencoderKL(from_pretrained<AutoencoderKLImpl>(own_vae, placement))};
+}
+
+void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options) {
+  const SafetensorsFile file(run.path() / "vae" / "diffusion_pytorch_model.safetensors");
+  std::map<std::string, torch::Tensor> weights;
+  for (const auto& name : file.names()) weights[name] = file.tensor(name);
+  save_weights(weights, folder, options);
+  write_json(folder / "config.json", read_json(run.path() / "vae" / "config.json"));
 }
 
 }  // namespace sfumato

@@ -1,4 +1,4 @@
-#include "training/classifier_task.h"
+#include "training/kinds/classifier/classifier_task.h"
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kLookedAt = 512, kLookBatch = 64;
 
-ImageClassifierConfig classifier_config(const Recipe& recipe, std::vector<std::string> labels) {
+ImageClassifierConfig classifier_config(const ClassifierRecipe& recipe, std::vector<std::string> labels) {
   auto config = ImageClassifierConfig::from_json(recipe.classifier);
   config.image_size = recipe.data.image_size;
   config.labels = std::move(labels);
@@ -21,7 +21,8 @@ ImageClassifierConfig classifier_config(const Recipe& recipe, std::vector<std::s
 
 }  // namespace
 
-ClassifierObjective::ClassifierObjective(const Recipe& recipe, std::vector<std::string> labels, torch::Device device)
+ClassifierObjective::ClassifierObjective(const ClassifierRecipe& recipe, std::vector<std::string> labels,
+                                         torch::Device device)
     : classifier(classifier_config(recipe, std::move(labels))),
       device_(device),
       bfloat16_(computes_in_bfloat16(recipe.precision, device.type())) {}
@@ -30,8 +31,8 @@ void ClassifierObjective::place() {
   place_for_training(*classifier, device_);
 }
 
-NamedTensors ClassifierObjective::parameters() {
-  return named_parameters_of(*classifier, "classifier");
+TrainableSet ClassifierObjective::tensors() {
+  return trainable_set(named_parameters_of(*classifier, "classifier"));
 }
 
 torch::Tensor ClassifierObjective::loss(const Batch& batch) {
@@ -40,12 +41,12 @@ torch::Tensor ClassifierObjective::loss(const Batch& batch) {
   return torch::binary_cross_entropy_with_logits(logits, batch.at("labels"), {}, {}, at::Reduction::None).sum(1).mean();
 }
 
-ClassifierTask::ClassifierTask(const Recipe& recipe, torch::Device device)
+ClassifierTask::ClassifierTask(const ClassifierRecipe& recipe, torch::Device device)
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
       objective_(recipe, pack_.thing_names(), device),
-      order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size) {
+      loader_(recipe, pack_, device) {
   initialize(*objective_.classifier, generator_for(recipe.seed, Stream::kInitialisation, 0));
   objective_.place();
 }
@@ -60,13 +61,12 @@ void ClassifierTask::init_from(const std::filesystem::path& folder) {
   copy_weights(*objective_.classifier, folder, ImageClassifierImpl::rename_key);
 }
 
-Batch ClassifierTask::examples(const torch::Tensor& indices) {
+SceneLoader::SceneLoader(const ClassifierRecipe& recipe, Pack& pack, torch::Device device)
+    : pack_(pack), device_(device), order_(recipe.seed, pack.size() - pack.held_out(), recipe.batch_size) {}
+
+Batch SceneLoader::examples(const torch::Tensor& indices) {
   return {{"images", pack_.images(indices, device_).contiguous(torch::MemoryFormat::ChannelsLast)},
           {"labels", pack_.thing_labels(indices).to(device_)}};
-}
-
-Batch ClassifierTask::batch(std::int64_t step) {
-  return examples(order_.batch(step));
 }
 
 torch::Tensor ClassifierTask::named(const torch::Tensor& images, const torch::Tensor& labels) {
@@ -79,12 +79,12 @@ torch::Tensor ClassifierTask::held_out_indices() const {
   return torch::arange(pack_.size() - count, pack_.size());
 }
 
-Json ClassifierTask::evaluate() {
+Json ClassifierTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   const auto indices = held_out_indices();
   std::int64_t right = 0;
   for (const auto& part : indices.split(kLookBatch)) {
-    const auto batch = examples(part);
+    const auto batch = loader_.examples(part);
     right += named(batch.at("images"), batch.at("labels")).sum().item<std::int64_t>();
   }
   return {{"held_out_accuracy", static_cast<double>(right) / static_cast<double>(indices.size(0))}};
@@ -93,9 +93,9 @@ Json ClassifierTask::evaluate() {
 torch::Tensor ClassifierTask::sample_grid() {
   const torch::NoGradGuard no_grad;
   const auto indices = held_out_indices();
-  const auto batch = examples(indices.narrow(0, 0, std::min(indices.size(0), kLookedAt)));
+  const auto batch = loader_.examples(indices.narrow(0, 0, std::min(indices.size(0), kLookedAt)));
   const auto order = named(batch.at("images"), batch.at("labels")).to(torch::kInt64).argsort(/*stable=*/true, 0, false);
-  const auto count = std::min(recipe_.sample.count, indices.size(0));
+  const auto count = std::min(recipe_.sample_count, indices.size(0));
   return make_grid(batch.at("images").index_select(0, order.narrow(0, 0, count)), /*columns=*/8);
 }
 

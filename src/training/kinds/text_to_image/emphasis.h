@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include "data/pack.h"
-#include "training/recipe.h"
+#include "training/kinds/text_to_image/text_to_image_recipe.h"
 
 namespace sfumato {
 

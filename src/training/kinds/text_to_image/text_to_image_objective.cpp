@@ -1,4 +1,4 @@
-#include "training/text_to_image_objective.h"
+#include "training/kinds/text_to_image/text_to_image_objective.h"
 
 #include "diffusion/prediction.h"
 #include "training/autocast.h"
@@ -17,7 +17,7 @@ torch::Tensor min_snr_weight(PredictionType type, const torch::Tensor& snr, doub
 
 }  // namespace
 
-TextToImageObjective::TextToImageObjective(const Recipe& recipe, torch::Device device)
+TextToImageObjective::TextToImageObjective(const TextToImageRecipe& recipe, torch::Device device)
     : schedule(ScheduleConfig::from_json(recipe.scheduler)),
       unet(UNet2DConditionModelConfig::from_json(recipe.unet)),
       text_encoder(T5EncoderModelConfig::from_json(recipe.text_encoder)),
@@ -31,10 +31,10 @@ void TextToImageObjective::place() {
   place_for_training(*text_encoder, device_);
 }
 
-NamedTensors TextToImageObjective::parameters() {
+TrainableSet TextToImageObjective::tensors() {
   auto parameters = named_parameters_of(*unet, "unet");
   for (auto& parameter : named_parameters_of(*text_encoder, "text_encoder")) parameters.push_back(parameter);
-  return parameters;
+  return trainable_set(parameters);
 }
 
 torch::Tensor TextToImageObjective::loss(const Batch& batch) {

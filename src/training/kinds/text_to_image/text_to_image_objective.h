@@ -4,8 +4,8 @@
 #include "diffusion/schedule.h"
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
+#include "training/kinds/text_to_image/text_to_image_recipe.h"
 #include "training/objective.h"
-#include "training/recipe.h"
 
 namespace sfumato {
 
@@ -15,11 +15,11 @@ namespace sfumato {
 class TextToImageObjective : public Objective {
  public:
   /// The weights are allocated and neither filled nor placed.
-  TextToImageObjective(const Recipe& recipe, torch::Device device);
+  TextToImageObjective(const TextToImageRecipe& recipe, torch::Device device);
   /// Moves the networks to the device, ready to be trained.
   void place();
 
-  NamedTensors parameters() override;
+  TrainableSet tensors() override;
   torch::Tensor loss(const Batch& batch) override;
 
   Schedule schedule;

@@ -1,16 +1,12 @@
-#include "training/text_to_image_task.h"
+#include "training/kinds/text_to_image/text_to_image_task.h"
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "diffusion/guidance.h"
-#include "diffusion/prediction.h"
-#include "diffusion/samplers.h"
-#include "diffusion/steps.h"
-#include "training/autocast.h"
-#include "training/emphasis.h"
 #include "training/grid.h"
 #include "training/network_parameters.h"
+#include "training/sampling.h"
 
 namespace sfumato {
 namespace {
@@ -18,15 +14,6 @@ namespace {
 constexpr std::int64_t kHeldOutLatents = 256;
 constexpr std::int64_t kLatentBatch = 64;
 constexpr std::int64_t kGridColumns = 4;
-
-/// One timestep in each of N equal parts of the schedule: the batch's mean loss then varies less from step to step
-/// than with independent ones (Kingma et al. 2021, appendix I.1). A `shift` above 1 moves them towards noise.
-torch::Tensor stratified_timesteps(std::int64_t count, std::int64_t timesteps, double shift, at::Generator& generator) {
-  const auto within = torch::rand({count}, generator, torch::kFloat32);
-  auto position = (torch::arange(count, torch::kFloat32) + within) / static_cast<double>(count);
-  if (shift != 1) position = shift * position / (1 + (shift - 1) * position);
-  return (position * static_cast<double>(timesteps)).to(torch::kInt64).clamp(0, timesteps - 1);
-}
 
 /// What only the pack and the latents can tell of the networks' sizes.
 void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
@@ -44,23 +31,18 @@ LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache ca
   return cache;
 }
 
-std::vector<std::uint64_t> probe_seeds(std::uint64_t seed, std::int64_t count) {
-  std::vector<std::uint64_t> seeds;
-  for (std::int64_t i = 0; i < count; ++i) seeds.push_back(seed + static_cast<std::uint64_t>(i));
-  return seeds;
-}
-
 }  // namespace
 
-TextToImageTask::TextToImageTask(const Recipe& recipe, const RunFolder& run, torch::Device device,
+TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
                                  const OnEncoded& on_encoded)
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
       objective_(recipe, device),
-      order_(recipe.seed, emphasised_examples(pack_, recipe.data.emphasis), recipe.batch_size),
       cache_((check_ids(pack_, objective_.text_encoder->config()),
-              latents_for(objective_.unet->config(), cache_latents(run, recipe, pack_, device, on_encoded)))) {
+              latents_for(objective_.unet->config(),
+                          cache_latents(run, recipe.vae, latent_source(pack_, recipe.data.pack, device), on_encoded)))),
+      loader_(recipe, pack_, cache_.latents, device) {
   const torch::NoGradGuard no_grad;
   // For the export: what the model has words for.
   if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
@@ -83,33 +65,7 @@ void TextToImageTask::init_from(const std::filesystem::path& folder) {
   copy_weights(*objective_.text_encoder, folder / "text_encoder", T5EncoderModelImpl::rename_key);
 }
 
-Batch TextToImageTask::examples(const torch::Tensor& indices) const {
-  const auto latents = cache_.latents.index_select(0, indices).to(device_, torch::kFloat32);
-  return {{"latents", latents.contiguous(torch::MemoryFormat::ChannelsLast)}, {"ids", pack_.ids(indices).to(device_)}};
-}
-
-void TextToImageTask::drop_captions(Batch& batch, at::Generator& generator) const {
-  auto& ids = batch.at("ids");
-  const auto dropped = torch::rand({ids.size(0), 1}, generator, torch::kFloat32) < recipe_.data.caption_dropout;
-  ids = torch::where(dropped.to(device_), pack_.empty_ids().to(device_), ids);
-}
-
-void TextToImageTask::add_noise_to(Batch& batch, double shift, at::Generator& generator) const {
-  const auto sizes = batch.at("latents").sizes();
-  batch["noise"] = torch::randn(sizes, generator, torch::kFloat32).to(device_);
-  batch["t"] = stratified_timesteps(sizes[0], objective_.schedule.num_train_timesteps(), shift, generator).to(device_);
-}
-
-Batch TextToImageTask::batch(std::int64_t step) {
-  auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
-  seed_dropout(recipe_.seed, static_cast<std::uint64_t>(step));
-  auto batch = examples(order_.batch(step));
-  drop_captions(batch, generator);
-  add_noise_to(batch, recipe_.loss.timestep_shift, generator);
-  return batch;
-}
-
-Json TextToImageTask::evaluate() {
+Json TextToImageTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   const EvaluationScope evaluation(*objective_.unet);
   // With nothing held out the last pictures stand in.
@@ -119,8 +75,7 @@ Json TextToImageTask::evaluate() {
     const auto length = std::min(kLatentBatch, count - first);
     const auto start = pack_.size() - count + first;
     auto generator = generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(first));
-    auto batch = examples(torch::arange(start, start + length));
-    add_noise_to(batch, /*shift=*/1, generator);
+    const auto batch = loader_.held_out(torch::arange(start, start + length), generator);
     sum += objective_.loss(batch).item<double>() * static_cast<double>(length);
   }
   return {{"held_out_loss", sum / static_cast<double>(count)}};
@@ -139,16 +94,13 @@ torch::Tensor TextToImageTask::sample_grid() {
   const GuidanceOptions guidance{.scale = recipe_.sample.guidance_scale};
   const auto states = is_guided(guidance) ? torch::cat({empty, prompts}) : prompts;
   const Network network = [&](const torch::Tensor& x, const Level& level) { return unet.forward(x, level.t, states); };
-  const auto denoise = make_denoiser(classifier_free_guidance(network, guidance), Prediction::of(schedule.config()));
-  const auto steps = make_steps(schedule, recipe_.sample.steps, StepGrid::ddim);
-  NoiseSource noise(probe_seeds(recipe_.seed, count));
-  const auto start = noise.draw(cache_.latents.sizes().slice(1)).to(device_);
-  const auto latents = sample_ddim({.denoise = denoise,
-                                    .x = start * initial_noise_scale(schedule, steps, StepGrid::ddim),
-                                    .steps = steps,
-                                    .noise = noise,
-                                    .options = {},
-                                    .on_step = {}});
+  const auto latents =
+      draw_samples(classifier_free_guidance(network, guidance), {.schedule = schedule,
+                                                                 .sampler = "ddim",
+                                                                 .steps = recipe_.sample.steps,
+                                                                 .seeds = counted_seeds(recipe_.seed, count),
+                                                                 .shape = cache_.latents.sizes().slice(1).vec(),
+                                                                 .device = device_});
   return make_grid(cache_.vae->decode(cache_.vae->unscale(latents)), kGridColumns);
 }
 

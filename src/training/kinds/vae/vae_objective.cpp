@@ -1,11 +1,11 @@
-#include "training/vae_objective.h"
+#include "training/kinds/vae/vae_objective.h"
 
 #include "training/autocast.h"
 #include "training/network_parameters.h"
 
 namespace sfumato {
 
-VaeObjective::VaeObjective(const Recipe& recipe, torch::Device device)
+VaeObjective::VaeObjective(const VaeRecipe& recipe, torch::Device device)
     : vae(AutoencoderKLConfig::from_json(recipe.vae)),
       weights_(recipe.loss),
       freeze_encoder_(recipe.freeze_encoder),
@@ -19,8 +19,8 @@ void VaeObjective::place() {
     if (item.key().starts_with("encoder.") || item.key().starts_with("quant_conv.")) item.value().requires_grad_(false);
 }
 
-NamedTensors VaeObjective::parameters() {
-  return named_parameters_of(*vae, "vae");
+TrainableSet VaeObjective::tensors() {
+  return trainable_set(named_parameters_of(*vae, "vae"));
 }
 
 torch::Tensor VaeObjective::loss(const Batch& batch) {

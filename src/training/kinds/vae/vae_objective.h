@@ -1,8 +1,8 @@
 #pragma once
 
 #include "models/autoencoder_kl.h"
+#include "training/kinds/vae/vae_recipe.h"
 #include "training/objective.h"
-#include "training/recipe.h"
 
 namespace sfumato {
 
@@ -12,17 +12,17 @@ namespace sfumato {
 class VaeObjective : public Objective {
  public:
   /// The weights are allocated and neither filled nor placed.
-  VaeObjective(const Recipe& recipe, torch::Device device);
+  VaeObjective(const VaeRecipe& recipe, torch::Device device);
   /// Moves the networks to the device, ready to be trained.
   void place();
 
-  NamedTensors parameters() override;
+  TrainableSet tensors() override;
   torch::Tensor loss(const Batch& batch) override;
 
   AutoencoderKL vae;
 
  private:
-  LossRecipe weights_;
+  VaeLossRecipe weights_;
   bool freeze_encoder_;
   torch::Device device_;
   bool bfloat16_;

@@ -1,4 +1,4 @@
-#include "training/vae_task.h"
+#include "training/kinds/vae/vae_task.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,12 +30,12 @@ torch::Tensor channels_last(const torch::Tensor& x) {
 
 }  // namespace
 
-VaeTask::VaeTask(const Recipe& recipe, torch::Device device)
+VaeTask::VaeTask(const VaeRecipe& recipe, torch::Device device)
     : recipe_(recipe),
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
       objective_(recipe, device),
-      order_(recipe.seed, pack_.size() - pack_.held_out(), recipe.batch_size) {
+      loader_(recipe, objective_.vae->config(), pack_, device) {
   initialize(*objective_.vae, generator_for(recipe.seed, Stream::kInitialisation, 0));
   narrow_posterior(*objective_.vae);
   objective_.place();
@@ -51,38 +51,13 @@ void VaeTask::init_from(const std::filesystem::path& folder) {
   copy_weights(*objective_.vae, folder, AutoencoderKLImpl::rename_key);
 }
 
-torch::Tensor VaeTask::crops(std::int64_t step, at::Generator& generator) {
-  const auto images = pack_.images(order_.batch(step), device_);  // [N, 3, H, W]
-  const auto size = recipe_.data.crop_size;
-  if (size == 0 || (size == images.size(2) && size == images.size(3))) return channels_last(images);
-  const auto rows = torch::randint(images.size(2) - size + 1, {images.size(0)}, generator, torch::kInt64);
-  const auto columns = torch::randint(images.size(3) - size + 1, {images.size(0)}, generator, torch::kInt64);
-  std::vector<torch::Tensor> crops;
-  for (std::int64_t i = 0; i < images.size(0); ++i) {
-    const auto row = rows[i].item<std::int64_t>(), column = columns[i].item<std::int64_t>();
-    crops.push_back(images[i].narrow(1, row, size).narrow(2, column, size));
-  }
-  return channels_last(torch::stack(crops));
-}
-
-Batch VaeTask::batch(std::int64_t step) {
-  auto generator = generator_for(recipe_.seed, Stream::kStep, static_cast<std::uint64_t>(step));
-  const auto images = crops(step, generator);
-  const auto& config = objective_.vae->config();
-  const auto factor = config.downscale_factor();
-  const auto noise =
-      torch::randn({images.size(0), config.latent_channels, images.size(2) / factor, images.size(3) / factor},
-                   generator, torch::kFloat32);
-  return {{"images", images}, {"noise", noise.to(device_)}};
-}
-
 torch::Tensor VaeTask::held_out_images(std::int64_t first, std::int64_t count) {
   // With nothing held out the last pictures stand in.
   const auto start = pack_.size() - std::max(pack_.held_out(), std::min(pack_.size(), kHeldOutLookedAt));
   return channels_last(pack_.images(torch::arange(start + first, start + first + count), device_));
 }
 
-Json VaeTask::evaluate() {
+Json VaeTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   auto& vae = *objective_.vae;
   const auto count = std::min({kHeldOutLookedAt, std::max<std::int64_t>(pack_.held_out(), 1), pack_.size()});
@@ -103,7 +78,7 @@ torch::Tensor VaeTask::sample_grid() {
   const torch::NoGradGuard no_grad;
   auto& vae = *objective_.vae;
   constexpr std::int64_t kColumns = 8;
-  const auto count = std::min({recipe_.sample.count, kHeldOutLookedAt, pack_.size()});
+  const auto count = std::min({recipe_.sample_count, kHeldOutLookedAt, pack_.size()});
   const auto x = held_out_images(0, count);
   const auto rebuilt = vae.decode(vae.encode(x).mode());
   std::vector<torch::Tensor> rows;
