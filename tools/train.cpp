@@ -1,4 +1,4 @@
-// train: trains a VAE, or a UNet with its text encoder, from a recipe
+// train: trains a VAE, a UNet, or a UNet with its text encoder, from a recipe
 #include <unistd.h>
 
 #include <array>
@@ -24,6 +24,7 @@
 #include "train/arguments.h"
 #include "training/autocast.h"
 #include "training/grid.h"
+#include "training/held_out_bits.h"
 #include "training/kinds.h"
 #include "training/loss_curve.h"
 #include "training/recipe.h"
@@ -32,6 +33,7 @@
 
 #ifdef SFUMATO_HAVE_IMAGES
 #include "images/png.h"
+#include "images/read.h"
 #endif
 
 namespace sfumato {
@@ -67,6 +69,25 @@ OnEncoded encoding_bar(bool quiet) {
     (*bar)->update(done);
     if (done == total) (*bar)->finish();
   };
+}
+
+/// A bar with a label of its own for a loop that reports how many are done of how many.
+std::function<void(std::int64_t, std::int64_t)> labelled_bar(const std::string& label, bool quiet) {
+  auto bar = std::make_shared<std::optional<Progress>>();
+  return [=](std::int64_t done, std::int64_t total) {
+    if (!*bar) bar->emplace(label, total, quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic);
+    (*bar)->update(done);
+    if (done == total) (*bar)->finish();
+  };
+}
+
+TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
+  TaskContext context{.run = run, .device = device, .on_encoded = encoding_bar(quiet)};
+  context.on_read = labelled_bar("read", quiet);
+#ifdef SFUMATO_HAVE_IMAGES
+  context.read_image = read_image;
+#endif
+  return context;
 }
 
 void check_run(const Arguments& arguments, const Json& recipe) {
@@ -147,7 +168,7 @@ int run_training(const Arguments& arguments) {
   if (const auto reason = job->needs_weights(); !reason.empty() && arguments.init_from.empty() && fresh)
     throw std::invalid_argument(reason + ": name its folder with --init-from");
   for (const auto& warning : job->warnings()) std::cerr << "train: warning: " << warning << '\n';
-  const auto task = make_task(*job, {.run = run, .device = device, .on_encoded = encoding_bar(arguments.quiet)});
+  const auto task = make_task(*job, context_of(run, device, arguments.quiet));
   if (!arguments.init_from.empty() && fresh) task->init_from(arguments.init_from);
   watch_interrupts();
   try {
@@ -176,6 +197,24 @@ int draw_curve(const Arguments& arguments) {
   return 0;
 }
 
+int measure(const Arguments& arguments) {
+  if (arguments.positional.size() != 2) throw std::invalid_argument("--bpd needs a run and a file; see --help");
+  const std::filesystem::path file = arguments.positional[1];
+  if (file.extension() != ".json")
+    throw std::invalid_argument("'" + file.string() + "': expected a name that ends in .json");
+  const RunFolder run(arguments.positional[0]);
+  const auto device = device_for(arguments, job_of(run)->recipe());
+  pool_cpu_memory();
+  const auto bits = measure_bits(context_of(run, device, arguments.quiet),
+                                 {.images = arguments.images.value_or(0),
+                                  .timesteps = arguments.timesteps.value_or(0),
+                                  .on_evaluation = labelled_bar("measure", arguments.quiet)});
+  write_json(file, bits);
+  std::printf("%.4f bits per dimension of %s held-out images\n", bits["held_out_bpd"].get<double>(),
+              bits["images"].dump().c_str());
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   const auto arguments = parse_arguments(words);
   if (arguments.help) {
@@ -183,6 +222,7 @@ int run(const std::vector<std::string>& words) {
     return 0;
   }
   if (arguments.curve) return draw_curve(arguments);
+  if (arguments.bpd) return measure(arguments);
   return arguments.exports ? run_export(arguments) : run_training(arguments);
 }
 

@@ -5,6 +5,7 @@
 
 #include "training/kinds/classifier/classifier_kind.h"
 #include "training/kinds/text_to_image/text_to_image_kind.h"
+#include "training/kinds/unconditional/unconditional_kind.h"
 #include "training/kinds/vae/vae_kind.h"
 #include "training/recipe_values.h"
 
@@ -29,6 +30,7 @@ const std::vector<TrainingKind>& training_kinds() {
       vae_kind(),
       text_to_image_kind(),
       classifier_kind(),
+      unconditional_kind(),
   };
   return table;
 }

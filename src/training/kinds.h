@@ -9,6 +9,7 @@
 
 #include "checkpoints/save.h"
 #include "core/json.h"
+#include "data/image_set.h"
 #include "training/loading/latent_cache.h"
 #include "training/recipe.h"
 #include "training/run_folder.h"
@@ -22,6 +23,10 @@ struct TaskContext {
   torch::Device device = torch::kCPU;
   /// May be empty; receives the progress of encoding images to latents.
   OnEncoded on_encoded = {};
+  /// Reads image files; empty in a build without image libraries.
+  ReadImage read_image = {};
+  /// May be empty; receives the progress of reading image files.
+  OnRead on_read = {};
 };
 
 /// A recipe of one kind, read.

@@ -4,13 +4,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/json.h"
+#include "diffusion/bits_per_dimension.h"
 #include "training/loading/loader.h"
 #include "training/objective.h"
 
 namespace sfumato {
+
+/// What bits per dimension are measured on.
+struct BitsSettings {
+  std::int64_t images = 0;     ///< held-out images at most; 0 for all
+  std::int64_t timesteps = 0;  ///< of bound_timesteps; 0 for all
+  /// May be empty; receives how many of `total` evaluations of the network are done.
+  std::function<void(std::int64_t done, std::int64_t total)> on_evaluation = {};
+};
 
 /// The parts of a training run that differ between kinds. The loop (trainer.h) sees only this.
 class Task {
@@ -28,6 +39,8 @@ class Task {
   virtual Json evaluate(std::int64_t step) = 0;
   /// Images made with the present weights: uint8 [H, W, 3].
   virtual torch::Tensor sample_grid() = 0;
+  /// The bound of held-out images with the present weights; nothing for a kind that models no 8-bit images.
+  virtual std::optional<BitsPerDimension> held_out_bits(const BitsSettings& settings) { return std::nullopt; }
 };
 
 }  // namespace sfumato
