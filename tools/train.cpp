@@ -1,4 +1,4 @@
-// train: trains a VAE, or a UNet with its text encoder, from a recipe
+// train: trains a VAE, a UNet, or a UNet with its text encoder, from a recipe
 #include <unistd.h>
 
 #include <array>
@@ -23,16 +23,17 @@
 #include "core/progress.h"
 #include "train/arguments.h"
 #include "training/autocast.h"
-#include "training/export.h"
 #include "training/grid.h"
+#include "training/held_out_bits.h"
+#include "training/kinds.h"
 #include "training/loss_curve.h"
 #include "training/recipe.h"
 #include "training/replicas.h"
-#include "training/tasks.h"
 #include "training/trainer.h"
 
 #ifdef SFUMATO_HAVE_IMAGES
 #include "images/png.h"
+#include "images/read.h"
 #endif
 
 namespace sfumato {
@@ -70,6 +71,25 @@ OnEncoded encoding_bar(bool quiet) {
   };
 }
 
+/// A bar with a label of its own for a loop that reports how many are done of how many.
+std::function<void(std::int64_t, std::int64_t)> labelled_bar(const std::string& label, bool quiet) {
+  auto bar = std::make_shared<std::optional<Progress>>();
+  return [=](std::int64_t done, std::int64_t total) {
+    if (!*bar) bar->emplace(label, total, quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic);
+    (*bar)->update(done);
+    if (done == total) (*bar)->finish();
+  };
+}
+
+TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
+  TaskContext context{.run = run, .device = device, .on_encoded = encoding_bar(quiet)};
+  context.on_read = labelled_bar("read", quiet);
+#ifdef SFUMATO_HAVE_IMAGES
+  context.read_image = read_image;
+#endif
+  return context;
+}
+
 void check_run(const Arguments& arguments, const Json& recipe) {
   if (arguments.out.empty()) throw std::invalid_argument("--out is missing: name the run's folder");
   const RunFolder run(arguments.out);
@@ -94,9 +114,10 @@ void write_picture(const std::filesystem::path& name, const torch::Tensor& pictu
 #endif
 }
 
-std::int64_t replicas_for(const Arguments& arguments, const Recipe& recipe, torch::Device device) {
-  const auto count = arguments.replicas.value_or(default_replicas(recipe, device));
-  check_replicas(count, recipe, device);
+std::int64_t replicas_for(const Arguments& arguments, const TrainingJob& job, torch::Device device) {
+  const ReplicaNeeds needs{.device = device, .batch_size = job.recipe().batch_size, .has_dropout = job.has_dropout()};
+  const auto count = arguments.replicas.value_or(default_replicas(needs));
+  check_replicas(count, needs);
   return count;
 }
 
@@ -106,14 +127,6 @@ TrainerHooks make_hooks(const Arguments& arguments) {
   hooks.stop_requested = interrupted;
   hooks.write_picture = write_picture;
   return hooks;
-}
-
-/// Days may lie between the start of a run and its export.
-void warn_of_tokenizer(const Recipe& recipe) {
-  const auto file = std::filesystem::path(recipe.tokenizer) / "spiece.model";
-  if (recipe.kind == "text_to_image" && !std::filesystem::exists(file))
-    std::cerr << "train: warning: the recipe's tokenizer '" << recipe.tokenizer << "' has no file spiece.model, which "
-              << "--export will ask for\n";
 }
 
 Json read_recipe(const Arguments& arguments) {
@@ -144,17 +157,19 @@ torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
 
 int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
-  const auto recipe = parse_recipe(json, "'" + arguments.positional[0] + "'");
+  const auto job = parse_job(json, "'" + arguments.positional[0] + "'");
+  const auto& recipe = job->recipe();
   const auto device = device_for(arguments, recipe);
   check_run(arguments, json);
-  const auto replicas = replicas_for(arguments, recipe, device);
+  const auto replicas = replicas_for(arguments, *job, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
-  if (recipe.freeze_encoder && arguments.init_from.empty() && !run.has_checkpoints())
-    throw std::invalid_argument("'freeze_encoder' keeps an encoder as it is: name its folder with --init-from");
-  warn_of_tokenizer(recipe);
-  const auto task = make_task(recipe, run, device, encoding_bar(arguments.quiet));
-  if (!arguments.init_from.empty() && !run.has_checkpoints()) task->init_from(arguments.init_from);
+  const bool fresh = !run.has_checkpoints();
+  if (const auto reason = job->needs_weights(); !reason.empty() && arguments.init_from.empty() && fresh)
+    throw std::invalid_argument(reason + ": name its folder with --init-from");
+  for (const auto& warning : job->warnings()) std::cerr << "train: warning: " << warning << '\n';
+  const auto task = make_task(*job, context_of(run, device, arguments.quiet));
+  if (!arguments.init_from.empty() && fresh) task->init_from(arguments.init_from);
   watch_interrupts();
   try {
     write_json(run.path() / "recipe.json", json);
@@ -182,6 +197,24 @@ int draw_curve(const Arguments& arguments) {
   return 0;
 }
 
+int measure(const Arguments& arguments) {
+  if (arguments.positional.size() != 2) throw std::invalid_argument("--bpd needs a run and a file; see --help");
+  const std::filesystem::path file = arguments.positional[1];
+  if (file.extension() != ".json")
+    throw std::invalid_argument("'" + file.string() + "': expected a name that ends in .json");
+  const RunFolder run(arguments.positional[0]);
+  const auto device = device_for(arguments, job_of(run)->recipe());
+  pool_cpu_memory();
+  const auto bits = measure_bits(context_of(run, device, arguments.quiet),
+                                 {.images = arguments.images.value_or(0),
+                                  .timesteps = arguments.timesteps.value_or(0),
+                                  .on_evaluation = labelled_bar("measure", arguments.quiet)});
+  write_json(file, bits);
+  std::printf("%.4f bits per dimension of %s held-out images\n", bits["held_out_bpd"].get<double>(),
+              bits["images"].dump().c_str());
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   const auto arguments = parse_arguments(words);
   if (arguments.help) {
@@ -189,6 +222,7 @@ int run(const std::vector<std::string>& words) {
     return 0;
   }
   if (arguments.curve) return draw_curve(arguments);
+  if (arguments.bpd) return measure(arguments);
   return arguments.exports ? run_export(arguments) : run_training(arguments);
 }
 

@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::int64_t kMostReplicas = 8, kFewestRows = 4;
 
-bool has_dropout(const Recipe& recipe) {
-  return recipe.unet.is_object() && value_or(recipe.unet, "dropout", 0.0) > 0;
-}
-
 /// Loss of a part of a batch, weighted by its share of the rows; its gradients are added to the objective's.
 double backward_of(Objective& objective, const Batch& part, double weight) {
   const auto loss = objective.loss(part) * weight;
@@ -37,20 +33,20 @@ class ThreadShare {
 
 }  // namespace
 
-std::int64_t default_replicas(const Recipe& recipe, torch::Device device) {
-  if (!device.is_cpu() || has_dropout(recipe)) return 1;
+std::int64_t default_replicas(const ReplicaNeeds& needs) {
+  if (!needs.device.is_cpu() || needs.has_dropout) return 1;
   const auto threads = static_cast<std::int64_t>(at::get_num_threads());
-  return std::max<std::int64_t>(1, std::min({threads, kMostReplicas, recipe.batch_size / kFewestRows}));
+  return std::max<std::int64_t>(1, std::min({threads, kMostReplicas, needs.batch_size / kFewestRows}));
 }
 
-void check_replicas(std::int64_t count, const Recipe& recipe, torch::Device device) {
+void check_replicas(std::int64_t count, const ReplicaNeeds& needs) {
   const auto refuse = [&](const std::string& expected) {
     throw std::invalid_argument("--replicas " + std::to_string(count) + ": " + expected);
   };
   if (count == 1) return;
-  if (!device.is_cpu()) refuse("expected 1 on " + device.str());
-  if (count > recipe.batch_size) refuse("expected at most the batch_size, " + std::to_string(recipe.batch_size));
-  if (has_dropout(recipe)) refuse("expected 1 with a network that has dropout");
+  if (!needs.device.is_cpu()) refuse("expected 1 on " + needs.device.str());
+  if (count > needs.batch_size) refuse("expected at most the batch_size, " + std::to_string(needs.batch_size));
+  if (needs.has_dropout) refuse("expected 1 with a network that has dropout");
 }
 
 Replicas::Replicas(Task& task, std::int64_t count) : objectives_{&task.objective()} {
@@ -58,23 +54,23 @@ Replicas::Replicas(Task& task, std::int64_t count) : objectives_{&task.objective
     copies_.push_back(task.new_objective());
     objectives_.push_back(copies_.back().get());
   }
-  for (auto* objective : objectives_) parameters_.push_back(objective->parameters());
+  for (auto* objective : objectives_) tensors_.push_back(objective->tensors());
 }
 
 void Replicas::share_weights() {
-  for (std::size_t k = 1; k < parameters_.size(); ++k)
-    for (std::size_t i = 0; i < parameters_[k].size(); ++i)
-      parameters_[k][i].second.set_data(parameters_[0][i].second.detach());
+  const auto& own = tensors_[0].checkpointed;
+  for (std::size_t k = 1; k < tensors_.size(); ++k)
+    for (std::size_t i = 0; i < own.size(); ++i) tensors_[k].checkpointed[i].second.set_data(own[i].second.detach());
 }
 
 void Replicas::reduce_gradients() {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> sums;
-  for (const auto& [name, parameter] : parameters_[0])
+  for (const auto& [name, parameter] : tensors_[0].optimized)
     if (parameter.grad().defined()) sums.push_back(parameter.grad());
-  for (std::size_t k = 1; k < parameters_.size(); ++k) {
+  for (std::size_t k = 1; k < tensors_.size(); ++k) {
     std::vector<torch::Tensor> gradients;
-    for (auto& [name, parameter] : parameters_[k]) {
+    for (auto& [name, parameter] : tensors_[k].optimized) {
       if (parameter.grad().defined()) gradients.push_back(parameter.grad());
       parameter.mutable_grad().reset();
     }

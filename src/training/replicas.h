@@ -6,19 +6,25 @@
 #include <memory>
 #include <vector>
 
-#include "training/recipe.h"
 #include "training/task.h"
 
 namespace sfumato {
 
-/// Replicas that `device` trains a recipe with where the user names no number: on a CPU one for each thread, at most
-/// 8, each with at least 4 rows of a batch; else 1. Two threads that share each operator finish 1.3 times the pictures
-/// of one; two replicas of one thread each, 1.75 times.
-std::int64_t default_replicas(const Recipe& recipe, torch::Device device);
+/// What decides how many replicas a run can have.
+struct ReplicaNeeds {
+  torch::Device device = torch::kCPU;
+  std::int64_t batch_size = 1;
+  bool has_dropout = false;
+};
 
-/// Throws std::invalid_argument where `count` replicas cannot train the recipe: on a GPU, with fewer rows in a batch
+/// Replicas of a run where the user names no number: on a CPU one for each thread, at most 8, each with at least 4 rows
+/// of a batch; else 1. Two threads that share each operator finish 1.3 times the pictures
+/// of one; two replicas of one thread each, 1.75 times.
+std::int64_t default_replicas(const ReplicaNeeds& needs);
+
+/// Throws std::invalid_argument where there cannot be `count` replicas: on a GPU, with fewer rows in a batch
 /// than replicas, or with dropout, whose draws would depend on the threads' order.
-void check_replicas(std::int64_t count, const Recipe& recipe, torch::Device device);
+void check_replicas(std::int64_t count, const ReplicaNeeds& needs);
 
 /// Data parallelism within a process: copies of an objective that share the memory of its weights, each with gradients
 /// of its own and a share of the threads.
@@ -37,7 +43,7 @@ class Replicas {
 
   std::vector<Objective*> objectives_;  // the task's own first
   std::vector<std::unique_ptr<Objective>> copies_;
-  std::vector<NamedTensors> parameters_;
+  std::vector<TrainableSet> tensors_;
 };
 
 }  // namespace sfumato

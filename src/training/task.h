@@ -4,15 +4,26 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/json.h"
+#include "diffusion/bits_per_dimension.h"
+#include "training/loading/loader.h"
 #include "training/objective.h"
 
 namespace sfumato {
 
-/// The part of a training run that differs between kinds of model: the objective, its data and its metrics. The loop
-/// (trainer.h) sees only this. All of a task's randomness is a function of the recipe's seed and the step.
+/// What bits per dimension are measured on.
+struct BitsSettings {
+  std::int64_t images = 0;     ///< held-out images at most; 0 for all
+  std::int64_t timesteps = 0;  ///< of bound_timesteps; 0 for all
+  /// May be empty; receives how many of `total` evaluations of the network are done.
+  std::function<void(std::int64_t done, std::int64_t total)> on_evaluation = {};
+};
+
+/// The parts of a training run that differ between kinds. The loop (trainer.h) sees only this.
 class Task {
  public:
   virtual ~Task() = default;
@@ -21,14 +32,15 @@ class Task {
   virtual Objective& objective() = 0;
   /// Another objective of the same kind, whose weights are undefined until they are replaced (see Replicas).
   virtual std::unique_ptr<Objective> new_objective() const = 0;
+  virtual Loader& loader() = 0;
   /// Takes the weights of a diffusers folder for the start. Throws std::runtime_error where they do not fit.
   virtual void init_from(const std::filesystem::path& folder) = 0;
-  /// The batch numbered `step`, with the noise and whatever else is drawn for it.
-  virtual Batch batch(std::int64_t step) = 0;
-  /// Held-out metrics of the present weights, for the log.
-  virtual Json evaluate() = 0;
-  /// Pictures made with the present weights: uint8 [H, W, 3].
+  /// Held-out metrics of the present weights after `step` updates, for the log.
+  virtual Json evaluate(std::int64_t step) = 0;
+  /// Images made with the present weights: uint8 [H, W, 3].
   virtual torch::Tensor sample_grid() = 0;
+  /// The bound of held-out images with the present weights; nothing for a kind that models no 8-bit images.
+  virtual std::optional<BitsPerDimension> held_out_bits(const BitsSettings& settings) { return std::nullopt; }
 };
 
 }  // namespace sfumato

@@ -13,16 +13,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A task with all that an update changes: weights, optimizer, averages.
-class Learner {
+/// The state that an update changes: weights, optimizer, averages.
+class TrainingState {
  public:
-  Learner(Task& task, const Recipe& recipe, std::int64_t replicas)
+  TrainingState(Task& task, const Recipe& recipe, std::int64_t replicas)
       : task_(task),
         recipe_(recipe),
-        parameters_(task.objective().parameters()),
+        tensors_(task.objective().tensors()),
         replicas_(task, replicas),
-        optimizer_(parameters_, recipe.optimizer),
-        ema_(parameters_, recipe.ema_decay),
+        optimizer_(tensors_.optimized, recipe.optimizer),
+        ema_(tensors_.averaged, recipe.ema_decay),
         learning_rate_{recipe.optimizer.lr, recipe.warmup_steps, recipe.steps, recipe.final_lr} {}
 
   struct Update {
@@ -33,8 +33,8 @@ class Learner {
     const auto batches = recipe_.gradient_accumulation_steps;
     double loss = 0;
     for (std::int64_t i = 0; i < batches; ++i)
-      loss += replicas_.backward(task_.batch(step * batches + i), 1 / static_cast<double>(batches));
-    Update update{loss, learning_rate_.at(step), clip_grad_norm(parameters_, recipe_.clip_grad_norm)};
+      loss += replicas_.backward(task_.loader().batch(step * batches + i), 1 / static_cast<double>(batches));
+    Update update{loss, learning_rate_.at(step), clip_grad_norm(tensors_.optimized, recipe_.clip_grad_norm)};
     if (!std::isfinite(update.loss) || !std::isfinite(update.grad_norm)) {
       throw std::runtime_error("the loss is not finite at step " + std::to_string(step) +
                                "; a smaller optimizer.lr or precision fp32 may help");
@@ -47,7 +47,7 @@ class Learner {
 
   Checkpoint checkpoint(std::int64_t step, const Json& metrics) const {
     Checkpoint checkpoint{step, {}, metrics};
-    for (const auto& [name, value] : parameters_) checkpoint.tensors["model." + name] = value.detach();
+    for (const auto& [name, value] : tensors_.checkpointed) checkpoint.tensors["model." + name] = value.detach();
     for (const auto& [name, value] : ema_.state()) checkpoint.tensors["ema." + name] = value;
     for (const auto& [name, value] : optimizer_.state()) checkpoint.tensors["optimizer." + name] = value;
     return checkpoint;
@@ -56,7 +56,7 @@ class Learner {
   void restore(const Checkpoint& checkpoint) {
     const torch::NoGradGuard no_grad;
     const auto model = checkpoint.part("model.");
-    for (auto& [name, value] : parameters_) {
+    for (auto& [name, value] : tensors_.checkpointed) {
       const auto found = model.find(name);
       if (found == model.end() || found->second.sizes() != value.sizes()) {
         throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape the recipe asks for");
@@ -72,15 +72,15 @@ class Learner {
  private:
   Task& task_;
   const Recipe& recipe_;
-  NamedTensors parameters_;
+  TrainableSet tensors_;
   Replicas replicas_;
   AdamW optimizer_;
   Ema ema_;
   LearningRate learning_rate_;
 };
 
-/// Examples a second since the last call of `restart`, pictures and checkpoints not counted.
-class Speedometer {
+/// Examples a second since the last call of `restart`, sample grids and checkpoints not counted.
+class Throughput {
  public:
   void restart() {
     start_ = Clock::now();
@@ -97,9 +97,9 @@ class Speedometer {
   std::int64_t examples_ = 0;
 };
 
-Json look(Task& task, Learner& learner, const RunFolder& run, const TrainerHooks& hooks, std::int64_t step) {
-  const EmaScope averages(learner.ema());
-  auto metrics = task.evaluate();
+Json look(Task& task, TrainingState& state, const RunFolder& run, const TrainerHooks& hooks, std::int64_t step) {
+  const EmaScope averages(state.ema());
+  auto metrics = task.evaluate(step);
   nlohmann::ordered_json line{{"step", step}};
   for (const auto& [key, value] : metrics.items()) line[key] = value;
   run.log(line);
@@ -111,21 +111,21 @@ Json look(Task& task, Learner& learner, const RunFolder& run, const TrainerHooks
 
 std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const TrainerOptions& options) {
   const auto& hooks = options.hooks;
-  Learner learner(task, recipe, options.replicas);
+  TrainingState state(task, recipe, options.replicas);
   Json metrics = Json::object();
   std::int64_t step = 0;
   if (const auto checkpoint = run.newest()) {
-    learner.restore(*checkpoint);
+    state.restore(*checkpoint);
     step = checkpoint->step;
     metrics = checkpoint->metrics;
   }
   run.cut_log(step);
-  Speedometer speed;
+  Throughput throughput;
   while (step < recipe.steps) {
-    const auto update = learner.update(step);
+    const auto update = state.update(step);
     ++step;
-    speed.count(recipe.batch_size * recipe.gradient_accumulation_steps);
-    if (hooks.on_step) hooks.on_step({step, recipe.steps, update.loss, speed.rate()});
+    throughput.count(recipe.batch_size * recipe.gradient_accumulation_steps);
+    if (hooks.on_step) hooks.on_step({step, recipe.steps, update.loss, throughput.rate()});
     const bool last = step == recipe.steps;
     const bool stop = hooks.stop_requested && hooks.stop_requested();
     if (step % recipe.log_every == 0 || last) {
@@ -133,16 +133,16 @@ std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const
                {"loss", update.loss},
                {"lr", update.lr},
                {"grad_norm", update.grad_norm},
-               {"images_per_second", speed.rate()}});
-      speed.restart();
+               {"images_per_second", throughput.rate()}});
+      throughput.restart();
     }
     if (!stop && (step % recipe.sample_every == 0 || last)) {
-      metrics = look(task, learner, run, hooks, step);
-      speed.restart();
+      metrics = look(task, state, run, hooks, step);
+      throughput.restart();
     }
     if (step % recipe.checkpoint_every == 0 || last || stop) {
-      run.write(learner.checkpoint(step, metrics));
-      speed.restart();
+      run.write(state.checkpoint(step, metrics));
+      throughput.restart();
     }
     if (stop) break;
   }

@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// What the loop tells whoever watches it, after every update.
+/// Progress of the loop after an update.
 struct TrainingProgress {
   std::int64_t step = 0;
   std::int64_t steps = 0;

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import zlib
 
 TRAIN = pathlib.Path(os.environ["SFUMATO_BUILD_DIR"]) / "tools" / "train"
 LENGTH = 8
@@ -72,6 +73,44 @@ TEXT_TO_IMAGE = {
     "sample_every": 6,
     "checkpoint_every": 3,
 }
+
+UNCONDITIONAL = {
+    "kind": "unconditional",
+    "steps": 12,
+    "batch_size": 4,
+    "data": {"format": "folder", "image_size": 16, "held_out": 2},
+    "unet": {
+        "block_out_channels": [8, 8],
+        "down_block_types": ["DownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "UpBlock2D"],
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "add_attention": False,
+        "num_class_embeds": 2,
+    },
+    "scheduler": {"_class_name": "DDPMScheduler", "num_train_timesteps": 50},
+    "sample": {"count": 2, "steps": 2},
+    "bits_per_dimension": {"every": 12, "timesteps": 5},
+    "log_every": 1,
+    "sample_every": 6,
+    "checkpoint_every": 3,
+}
+
+
+def write_png(path, width, height, colour):
+    """A picture of one colour."""
+    rows = (b"\0" + bytes(colour) * width) * height
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+                           (b"IDAT", zlib.compress(rows)), (b"IEND", b""))))
+
+
+def write_image_folder(folder):
+    """Twelve images of mixed sizes in two subfolders."""
+    for i in range(12):
+        write_png(folder / ("even", "odd")[i % 2] / f"{i}.png", (16, 20, 24)[i % 3], (16, 30)[i % 2], (20 * i, 90, 200))
 
 
 def write_pack(path):
@@ -149,15 +188,20 @@ class Train(unittest.TestCase):
         VAE["data"]["pack"] = TEXT_TO_IMAGE["data"]["pack"] = str(pack)
         TEXT_TO_IMAGE["vae"] = str(cls.folder / "vae")
         TEXT_TO_IMAGE["tokenizer"] = str(tokenizer)
+        write_image_folder(cls.folder / "images")
+        UNCONDITIONAL["data"]["path"] = str(cls.folder / "images")
         cls.vae, cls.text_to_image = cls.folder / "vae.json", cls.folder / "text_to_image.json"
+        cls.unconditional = cls.folder / "unconditional.json"
+        cls.unconditional.write_text(json.dumps(UNCONDITIONAL))
         cls.vae.write_text(json.dumps(VAE))
         cls.text_to_image.write_text(json.dumps(TEXT_TO_IMAGE))
         whole = run(cls.vae, "--out", cls.folder / "vae-whole", "--quiet")
         assert whole.returncode == 0, whole.stderr
         exported = run("--export", cls.folder / "vae-whole", cls.folder / "vae", "--dtype", "fp32")
         assert exported.returncode == 0, exported.stderr
-        whole = run(cls.text_to_image, "--out", cls.folder / "whole", "--quiet")
-        assert whole.returncode == 0, whole.stderr
+        for recipe, name in ((cls.text_to_image, "whole"), (cls.unconditional, "unconditional")):
+            whole = run(recipe, "--out", cls.folder / name, "--quiet")
+            assert whole.returncode == 0, whole.stderr
 
     @classmethod
     def tearDownClass(cls):
@@ -188,7 +232,8 @@ class Train(unittest.TestCase):
         self.assertEqual(losses[0], losses[1])
 
     def test_a_killed_run_that_continues_gives_the_same_weights_bit_for_bit(self):
-        for recipe, whole in ((self.vae, "vae-whole"), (self.text_to_image, "whole")):
+        for recipe, whole in ((self.vae, "vae-whole"), (self.text_to_image, "whole"),
+                              (self.unconditional, "unconditional")):
             with self.subTest(recipe=recipe.name):
                 code, first, out = self.kill_and_resume(recipe, f"killed-{whole}", signal.SIGKILL)
                 self.assertEqual(code, -signal.SIGKILL, "the run ended before it could be killed")
@@ -267,6 +312,65 @@ class Train(unittest.TestCase):
         self.assertEqual(json.loads((out / "text_encoder" / "config.json").read_text())["dtype"], "float32")
         self.assertTrue((out / "unet" / "diffusion_pytorch_model.safetensors.index.json").exists())
         self.assertEqual((out / "tokenizer" / "spiece.model").read_bytes(), b"model")
+
+    def test_an_unconditional_run_exports_a_pipeline_folder(self):
+        out = self.folder / "unconditional-export"
+        result = run("--export", self.folder / "unconditional", out, "--dtype", "fp32")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        index = json.loads((out / "model_index.json").read_text())
+        self.assertEqual({key: index[key] for key in ("_class_name", "unet", "scheduler")},
+                         {"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"],
+                          "scheduler": ["diffusers", "DDPMScheduler"]})
+        self.assertEqual(json.loads((out / "unet" / "config.json").read_text())["sample_size"], 16)
+        scheduler = json.loads((out / "scheduler" / "scheduler_config.json").read_text())
+        self.assertEqual(scheduler["num_train_timesteps"], 50)
+
+    def test_an_unconditional_run_in_latents_exports_its_first_stage(self):
+        out, exported = self.folder / "latents", self.folder / "latents-export"
+        result = run(self.unconditional, "--out", out, "--quiet", "--steps", 1, "--set", f"vae={self.folder / 'vae'}",
+                     "--set", "unet.in_channels=4", "--set", "unet.out_channels=4", "--set",
+                     "scheduler.clip_sample=false", "--set", "bits_per_dimension={}")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr.splitlines()[0], "encoding 24 pictures with the autoencoder", "mirrored ones too")
+        self.assertEqual(run("--export", out, exported, "--dtype", "fp32").returncode, 0)
+        index = json.loads((exported / "model_index.json").read_text())
+        self.assertEqual((index["_class_name"], index["vqvae"]), ("LDMPipeline", ["diffusers", "AutoencoderKL"]))
+        self.assertEqual(json.loads((exported / "unet" / "config.json").read_text())["sample_size"], 8)
+        self.assertTrue((exported / "vqvae" / "diffusion_pytorch_model.safetensors").exists())
+
+    def test_bits_per_dimension_are_logged_and_measured(self):
+        lines = [json.loads(line) for line in (self.folder / "unconditional" / "log.jsonl").read_text().splitlines()]
+        self.assertEqual([line["step"] for line in lines if "held_out_bpd" in line], [12])
+        out = self.folder / "bpd.json"
+        result = run("--bpd", self.folder / "unconditional", out, "--timesteps", 5, "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"^[0-9.]+ bits per dimension of 2 held-out images\n$")
+        measured = json.loads(out.read_text())
+        self.assertEqual(measured["held_out_bpd"], [line for line in lines if "held_out_bpd" in line][0]["held_out_bpd"])
+        self.assertEqual([row["t"] for row in measured["timesteps"]][:2], [0, 2])
+        self.refused("--bpd", self.folder / "whole", out, says="models no 8-bit images")
+        self.refused("--bpd", self.folder / "unconditional", self.folder / "bpd.txt", says="a name that ends in .json")
+        self.refused(self.unconditional, "--out", self.folder / "none", "--images", 3, says="--images without --bpd")
+
+    def test_an_image_folder_that_cannot_be_read_is_refused_in_one_line(self):
+        out, empty = self.folder / "no-images", self.folder / "empty"
+        empty.mkdir()
+        write_png(self.folder / "mixed" / "1.png", 20, 10, (1, 2, 3))
+        (self.folder / "broken").mkdir()
+        (self.folder / "broken" / "1.png").write_bytes(b"no picture")
+        for path, says in (("none", "none' is no folder of images"), ("empty", "empty' holds no images"),
+                           ("broken", "1.png"), ("mixed", "mixed' has no classes")):
+            setting = f"data.path={self.folder / path}"
+            self.refused(self.unconditional, "--out", out, "--quiet", "--set", setting, "--set", "data.held_out=0",
+                         says=says)
+        self.refused(self.unconditional, "--out", out, "--quiet", "--set", "data.resize=none",
+                     says="pixels, expected 16 x 16 with 'resize' none")
+        self.refused(self.unconditional, "--out", out, "--quiet", "--set", "unet.num_class_embeds=5",
+                     says="'num_class_embeds' is 5; expected 2, the classes of")
+        self.refused(self.unconditional, "--out", out, "--quiet", "--set", "data.held_out=12",
+                     says="'held_out' is 12, expected fewer than the set's 12 images")
+        self.refused(self.unconditional, "--out", out, "--quiet", "--set", "data.pack=p", says="unknown key 'pack'")
+        self.assertFalse(out.exists())
 
     def test_a_run_starts_from_given_weights(self):
         exported = self.folder / "start"

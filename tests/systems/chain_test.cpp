@@ -103,7 +103,8 @@ TEST(Chain, ShowsEveryEvaluation) {
   NoiseSource noise({3});
   std::vector<double> seen;
   run_chain(model, chain, {.x = noise.draw(model.shape()), .labels = {}, .noise = noise},
-            {.on_step = {}, .on_evaluation = [&](const torch::Tensor&, const Evaluation& evaluation, const Estimate& estimate) {
+            {.on_step = {},
+             .on_evaluation = [&](const torch::Tensor&, const Evaluation& evaluation, const Estimate& estimate) {
                seen.push_back(evaluation.level.t);
                EXPECT_TRUE(estimate.x0.defined());
              }});

@@ -7,7 +7,7 @@ using Dropout = SmallTask;
 
 /// The loss of the batch numbered `step`.
 torch::Tensor loss_of(Task& task, std::int64_t step) {
-  return task.objective().loss(task.batch(step));
+  return task.objective().loss(task.loader().batch(step));
 }
 
 // So that a run that was stopped and goes on is one that was not.
@@ -22,7 +22,7 @@ TEST_F(Dropout, IsAFunctionOfTheStep) {
 
 TEST_F(Dropout, IsLeftOutWhereARunIsLookedAt) {
   const auto with = task(0.5), without = task(0);
-  EXPECT_EQ(with->evaluate(), without->evaluate());
+  EXPECT_EQ(with->evaluate(0), without->evaluate(0));
   EXPECT_TRUE(torch::equal(with->sample_grid(), without->sample_grid()));
   EXPECT_FALSE(torch::equal(loss_of(*with, 0), loss_of(*without, 0))) << "and is back";
 }

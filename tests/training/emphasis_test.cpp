@@ -1,4 +1,4 @@
-#include "training/emphasis.h"
+#include "training/kinds/text_to_image/emphasis.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "training/latent_cache.h"
+#include "training/loading/latent_cache.h"
 
 #include <gtest/gtest.h>
 
@@ -83,18 +83,19 @@ class CachedLatents : public testing::Test {
     save_weights(weights, folder_ / "vae");
     write_json(folder_ / "vae" / "config.json", small_config().to_json());
     write_pictures(folder_ / "pack");
-    recipe_.vae = (folder_ / "vae").string();
-    recipe_.data.pack = (folder_ / "pack").string();
+    pack_ = (folder_ / "pack").string();
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   torch::Tensor latents_of(const std::string& run, const OnEncoded& on_encoded = {}) {
-    Pack pack(recipe_.data.pack, 8);
-    return cache_latents(RunFolder(folder_ / run), recipe_, pack, torch::kCPU, on_encoded).latents;
+    Pack pack(pack_, 8);
+    return cache_latents(RunFolder(folder_ / run), (folder_ / "vae").string(), latent_source(pack, pack_, torch::kCPU),
+                         on_encoded)
+        .latents;
   }
 
   std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "sfumato-cached-latents";
-  Recipe recipe_;
+  std::string pack_;
 };
 
 TEST_F(CachedLatents, OfARunThatStoppedWhileItEncodedGoOnWhereItWasAndComeOutTheSame) {
@@ -118,7 +119,7 @@ TEST_F(CachedLatents, AreReadAgainAndEncodedAnewForOtherPictures) {
   const auto once = latents_of("run");
   EXPECT_TRUE(torch::equal(latents_of("run", [](std::int64_t, std::int64_t) { FAIL() << "encoded again"; }), once));
   std::filesystem::rename(folder_ / "pack", folder_ / "renamed");
-  recipe_.data.pack = (folder_ / "renamed").string();
+  pack_ = (folder_ / "renamed").string();
   bool encoded = false;
   latents_of("run", [&](std::int64_t, std::int64_t) { encoded = true; });
   EXPECT_TRUE(encoded);

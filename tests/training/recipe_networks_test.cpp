@@ -1,4 +1,4 @@
-#include "training/recipe_networks.h"
+#include "training/kinds.h"
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ Json text_to_image_recipe() {
 std::string refusal_with(Json recipe, const std::string& setting) {
   apply_setting(recipe, setting);
   try {
-    check_networks(parse_recipe(recipe, "r.json"));
+    parse_job(recipe, "r.json")->check();
   } catch (const std::invalid_argument& error) {
     return error.what();
   }

@@ -11,8 +11,8 @@ class Replication : public SmallTask {
   std::map<std::string, torch::Tensor> gradients(std::int64_t replicas) {
     const auto task = this->task(0);
     Replicas all(*task, replicas);
-    std::map<std::string, torch::Tensor> found{{"loss", torch::tensor(all.backward(task->batch(0)))}};
-    for (const auto& [name, parameter] : task->objective().parameters())
+    std::map<std::string, torch::Tensor> found{{"loss", torch::tensor(all.backward(task->loader().batch(0)))}};
+    for (const auto& [name, parameter] : task->objective().tensors().optimized)
       if (parameter.grad().defined()) found[name] = parameter.grad().clone();
     return found;
   }
@@ -36,28 +36,28 @@ TEST_F(Replication, GivesTheGradientsOfTheWholeBatch) {
 TEST_F(Replication, TrainsOneSetOfWeights) {
   const auto task = this->task(0);
   Replicas all(*task, 2);
-  const double before = all.backward(task->batch(0));
+  const double before = all.backward(task->loader().batch(0));
   {
     const torch::NoGradGuard no_grad;
-    for (auto& [name, parameter] : task->objective().parameters()) parameter.mul_(1.5);
+    for (auto& [name, parameter] : task->objective().tensors().optimized) parameter.mul_(1.5);
   }
-  EXPECT_NE(all.backward(task->batch(0)), before);
-  const auto own = task->objective().loss(task->batch(0)).item<double>();
-  EXPECT_NEAR(all.backward(task->batch(0)), own, 1e-5 * own);
+  EXPECT_NE(all.backward(task->loader().batch(0)), before);
+  const auto own = task->objective().loss(task->loader().batch(0)).item<double>();
+  EXPECT_NEAR(all.backward(task->loader().batch(0)), own, 1e-5 * own);
 }
 
 TEST_F(Replication, AddsWeightedGradientsOfSeveralBatches) {
   const auto task = this->task(0);
   Replicas all(*task, 2);
-  const auto weight = task->objective().parameters().front().second;
-  all.backward(task->batch(0));
+  const auto weight = task->objective().tensors().optimized.front().second;
+  all.backward(task->loader().batch(0));
   const auto first = weight.grad().clone();
   weight.mutable_grad().reset();
-  all.backward(task->batch(1));
+  all.backward(task->loader().batch(1));
   const auto second = weight.grad().clone();
   weight.mutable_grad().reset();
-  all.backward(task->batch(0), .5);
-  all.backward(task->batch(1), .5);
+  all.backward(task->loader().batch(0), .5);
+  all.backward(task->loader().batch(1), .5);
   EXPECT_TRUE(torch::allclose(weight.grad(), (first + second) / 2, 1e-5, 1e-7));
   EXPECT_FALSE(torch::allclose(first, second, 1e-2, 1e-7)) << "the batches differ";
 }
@@ -69,11 +69,11 @@ TEST_F(Replication, LeavesTheThreadsOfOperatorsAsTheyWere) {
 }
 
 TEST_F(Replication, RefusesWhatItCannotDivide) {
-  EXPECT_THROW(check_replicas(5, recipe(0), torch::kCPU), std::invalid_argument) << "a batch of 4";
-  EXPECT_THROW(check_replicas(2, recipe(.1), torch::kCPU), std::invalid_argument) << "dropout";
-  EXPECT_THROW(check_replicas(2, recipe(0), torch::Device(torch::kCUDA, 0)), std::invalid_argument);
-  EXPECT_NO_THROW(check_replicas(4, recipe(0), torch::kCPU));
-  EXPECT_EQ(default_replicas(recipe(.1), torch::kCPU), 1);
+  EXPECT_THROW(check_replicas(5, {.batch_size = 4}), std::invalid_argument);
+  EXPECT_THROW(check_replicas(2, {.batch_size = 4, .has_dropout = true}), std::invalid_argument);
+  EXPECT_THROW(check_replicas(2, {.device = torch::Device(torch::kCUDA, 0), .batch_size = 4}), std::invalid_argument);
+  EXPECT_NO_THROW(check_replicas(4, {.batch_size = 4}));
+  EXPECT_EQ(default_replicas({.batch_size = 64, .has_dropout = true}), 1);
 }
 
 }  // namespace

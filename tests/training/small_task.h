@@ -11,8 +11,8 @@
 #include "checkpoints/save.h"
 #include "core/random.h"
 #include "small_unet.h"
+#include "training/kinds/text_to_image/text_to_image_task.h"
 #include "training/network_parameters.h"
-#include "training/text_to_image_task.h"
 
 namespace sfumato {
 
@@ -56,10 +56,10 @@ class SmallTask : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  Recipe recipe(double dropout) const {
+  TextToImageRecipe recipe(double dropout) const {
     auto unet = small_unet_config();
     unet.dropout = dropout;
-    Recipe recipe;
+    TextToImageRecipe recipe;
     recipe.seed = 7;
     recipe.batch_size = 4;
     recipe.data.pack = (folder_ / "pack").string();
@@ -78,7 +78,7 @@ class SmallTask : public testing::Test {
     const torch::NoGradGuard no_grad;
     const auto recipe = this->recipe(dropout);
     auto task = std::make_unique<TextToImageTask>(recipe, RunFolder(folder_ / "run"), torch::kCPU, OnEncoded());
-    for (auto& [name, parameter] : task->objective().parameters())
+    for (auto& [name, parameter] : task->objective().tensors().optimized)
       if (name == "unet.conv_out.weight") parameter.normal_(0, 0.1, seeded_generator(5));
     return task;
   }

@@ -13,8 +13,9 @@ const char* const kUsage = R"(Trains a model from a recipe, or exports what a ru
   train RECIPE --out RUN [options]
   train --export RUN FOLDER [--dtype fp16] [--max-shard-size 16MiB]
   train --curve RUN FILE.svg
+  train --bpd RUN FILE.json [--images N] [--timesteps N]
 
-  RECIPE                  a JSON file such as configs/vae-128.json
+  RECIPE                  a JSON file such as configs/ddpm-32.json
   --out RUN               the run's folder: log, pictures, checkpoints
   --resume                continue from the run's newest checkpoint
   --steps N               train for N steps in all instead of the recipe's
@@ -35,6 +36,11 @@ const char* const kUsage = R"(Trains a model from a recipe, or exports what a ru
                           file)
 
   --curve RUN FILE.svg    draw a run's loss and held-out metric over its steps
+
+  --bpd RUN FILE.json     measure bits per dimension of held-out images with a
+                          run's averaged weights, and the loss per timestep
+  --images N              measure on N held-out images at most (default: all)
+  --timesteps N           estimate from N of the timesteps (default: all)
 )";
 
 namespace {
@@ -95,14 +101,16 @@ class ArgumentParser {
   Arguments result_;
   std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
                                       {"--curve", &result_.curve},   {"--tf32", &result_.tf32},
-                                      {"--quiet", &result_.quiet},   {"--help", &result_.help},
-                                      {"-h", &result_.help}};
+                                      {"--bpd", &result_.bpd},       {"--quiet", &result_.quiet},
+                                      {"--help", &result_.help},     {"-h", &result_.help}};
   std::map<std::string, Take> options_{
       {"--out", into(result_.out)},
       {"--init-from", into(result_.init_from)},
       {"--device", into(result_.device)},
       {"--dtype", into(result_.dtype)},
       {"--max-shard-size", into(result_.max_shard_size)},
+      {"--images", [this](const std::string& value) { result_.images = parse_count(value, "--images"); }},
+      {"--timesteps", [this](const std::string& value) { result_.timesteps = parse_count(value, "--timesteps"); }},
       {"--steps", [this](const std::string& value) { result_.steps = parse_count(value, "--steps"); }},
       {"--replicas",
        [this](const std::string& value) {
@@ -112,16 +120,40 @@ class ArgumentParser {
       {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
 };
 
-/// An option that the mode does not ask for was meant to do something.
+/// A use of the program other than training, and the options that it takes.
+struct Mode {
+  std::string name;
+  std::set<std::string> options;
+};
+
+const std::vector<Mode>& modes() {
+  static const std::vector<Mode> all = {{"--export", {"--dtype", "--max-shard-size"}},
+                                        {"--curve", {}},
+                                        {"--bpd", {"--images", "--timesteps", "--device", "--tf32"}}};
+  return all;
+}
+
+/// The mode that is asked for, or none for training. Throws std::invalid_argument for two.
+const Mode* mode_of(const Arguments& arguments) {
+  const Mode* found = nullptr;
+  for (const auto& mode : modes()) {
+    if (!arguments.given.contains(mode.name)) continue;
+    if (found != nullptr) throw std::invalid_argument(mode.name + " with " + found->name + "; see --help");
+    found = &mode;
+  }
+  return found;
+}
+
+/// Refuses options that have no effect in the mode that is asked for.
 void refuse_idle_options(const Arguments& arguments) {
-  const std::set<std::string> exports{"--export", "--dtype", "--max-shard-size", "--quiet"},
-      curve{"--curve", "--quiet"};
+  const auto* chosen = mode_of(arguments);
   for (const auto& name : arguments.given) {
-    if (arguments.curve && !curve.contains(name)) throw std::invalid_argument(name + " with --curve; see --help");
-    if (!arguments.curve && arguments.exports && !exports.contains(name))
-      throw std::invalid_argument(name + " with --export; see --help");
-    if (!arguments.curve && !arguments.exports && name != "--quiet" && exports.contains(name))
-      throw std::invalid_argument(name + " without --export; see --help");
+    if (name == "--quiet") continue;
+    if (chosen != nullptr && name != chosen->name && !chosen->options.contains(name))
+      throw std::invalid_argument(name + " with " + chosen->name + "; see --help");
+    for (const auto& mode : modes())
+      if (chosen == nullptr && mode.options.contains(name) && name != "--device" && name != "--tf32")
+        throw std::invalid_argument(name + " without " + mode.name + "; see --help");
   }
 }
 

@@ -20,7 +20,8 @@ struct Arguments {
   std::string device = "auto", dtype = "fp16", max_shard_size = "0";
   std::optional<std::int64_t> steps;
   std::optional<std::int64_t> replicas;
-  bool resume = false, exports = false, curve = false, tf32 = false, quiet = false, help = false;
+  std::optional<std::int64_t> images, timesteps;
+  bool resume = false, exports = false, curve = false, bpd = false, tf32 = false, quiet = false, help = false;
 };
 
 /// Throws std::invalid_argument for an unknown option, with the nearest one, one without its value, and one that does

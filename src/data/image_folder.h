@@ -1,0 +1,11 @@
+#pragma once
+
+#include "data/image_set.h"
+
+namespace sfumato {
+
+/// Row "folder": image files in a folder and its subfolders. Where all of them lie in subfolders, the folder's own
+/// subfolders, in the order of their names, are the classes. All images are read at once and kept as bytes.
+ImageSetFormat image_folder_format();
+
+}  // namespace sfumato

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "data/image_set.h"
+
+namespace sfumato {
+
+/// Images as bytes in memory, with a class each or none.
+struct LabelledImages {
+  torch::Tensor images;      // uint8 [M, C, H, W]
+  torch::Tensor labels;      // int64 [M], or undefined
+  std::int64_t classes = 0;  ///< 0 without labels
+};
+
+/// An image set that lies in memory.
+class StoredImages : public ImageSet {
+ public:
+  /// The last `held_out` of `content` are held out. Throws std::invalid_argument unless some are left.
+  StoredImages(LabelledImages content, std::int64_t held_out);
+
+  std::int64_t size() const override { return content_.images.size(0); }
+  std::int64_t held_out() const override { return held_out_; }
+  std::vector<std::int64_t> image_shape() const override { return content_.images.sizes().slice(1).vec(); }
+  torch::Tensor images(const torch::Tensor& indices, torch::Device device) override;
+  std::int64_t classes() const override { return content_.classes; }
+  torch::Tensor labels(const torch::Tensor& indices) const override;
+
+ private:
+  LabelledImages content_;
+  std::int64_t held_out_;
+};
+
+/// `content` in an order that is random and always the same, so that its last images are of all classes.
+LabelledImages shuffled(const LabelledImages& content);
+
+/// Square images of stored bytes (uint8 [M, C, H, W]) in the size and channels of `options`.
+torch::Tensor fit_levels(const torch::Tensor& levels, const ImageSetOptions& options);
+
+}  // namespace sfumato

@@ -1,0 +1,44 @@
+#include "training/kinds/text_to_image/text_to_image_kind.h"
+
+#include "training/kinds/text_to_image/text_to_image_export.h"
+#include "training/kinds/text_to_image/text_to_image_task.h"
+
+namespace sfumato {
+namespace {
+
+class TextToImageJob : public TrainingJob {
+ public:
+  explicit TextToImageJob(TextToImageRecipe recipe) : recipe_(std::move(recipe)) {}
+
+  const Recipe& recipe() const override { return recipe_; }
+  bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
+  /// Days may lie between the start of a run and its export.
+  std::vector<std::string> warnings() const override {
+    if (std::filesystem::exists(std::filesystem::path(recipe_.tokenizer) / "spiece.model")) return {};
+    return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export will ask for"};
+  }
+  void check() const override { check_text_to_image_recipe(recipe_); }
+  std::unique_ptr<Task> make_task(const TaskContext& context) const override {
+    return std::make_unique<TextToImageTask>(recipe_, context.run, context.device, context.on_encoded);
+  }
+  void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
+                      const SaveOptions& options) const override {
+    export_text_to_image(run, checkpoint, recipe_, folder, options);
+  }
+
+ private:
+  TextToImageRecipe recipe_;
+};
+
+}  // namespace
+
+TrainingKind text_to_image_kind() {
+  return {.name = "text_to_image",
+          .keys = {"data", "vae", "unet", "text_encoder", "scheduler", "tokenizer", "loss", "sample"},
+          .fixed_keys = {"vae", "unet", "text_encoder", "scheduler"},
+          .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
+            return std::make_unique<TextToImageJob>(parse_text_to_image_recipe(json, where));
+          }};
+}
+
+}  // namespace sfumato

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "training/kinds.h"
+
+namespace sfumato {
+
+/// Row "text_to_image": a UNet2DConditionModel with its text encoder.
+TrainingKind text_to_image_kind();
+
+}  // namespace sfumato

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "data/pack.h"
+#include "training/kinds/text_to_image/text_to_image_recipe.h"
+#include "training/loading/loader.h"
+#include "training/randomness.h"
+
+namespace sfumato {
+
+/// Cached latents with their captions' ids, noise and timesteps: a TextToImageObjective's batches.
+class TextToImageLoader : public Loader {
+ public:
+  /// `latents`: float16 [M, C, h, w] on the CPU. The pack outlives the loader.
+  TextToImageLoader(const TextToImageRecipe& recipe, const Pack& pack, torch::Tensor latents, torch::Device device);
+
+  Batch batch(std::int64_t number) override;
+  /// The images of these numbers at timesteps of the whole schedule, their captions kept.
+  Batch held_out(const torch::Tensor& indices, at::Generator& generator) const;
+
+ private:
+  /// Latents and token ids of these images.
+  Batch examples(const torch::Tensor& indices) const;
+  void drop_captions(Batch& batch, at::Generator& generator) const;
+  /// Draws noise and timesteps, the latter shifted (TextToImageLossRecipe::timestep_shift).
+  void add_noise_to(Batch& batch, double shift, at::Generator& generator) const;
+
+  std::uint64_t seed_;
+  double caption_dropout_, timestep_shift_;
+  std::int64_t num_train_timesteps_;
+  const Pack& pack_;
+  torch::Tensor latents_;
+  torch::Device device_;
+  ShuffledOrder order_;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,107 @@
+#include "training/kinds/text_to_image/text_to_image_task.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "training/grid.h"
+#include "training/network_parameters.h"
+#include "training/sampling.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::int64_t kHeldOutLatents = 256;
+constexpr std::int64_t kLatentBatch = 64;
+constexpr std::int64_t kGridColumns = 4;
+
+/// What only the pack and the latents can tell of the networks' sizes.
+void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
+  const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
+  if (largest >= config.vocab_size)
+    throw std::invalid_argument("text_encoder: 'vocab_size' is " + std::to_string(config.vocab_size) +
+                                "; expected more than the pack's token ids, which go up to " + std::to_string(largest));
+}
+
+LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache cache) {
+  const auto channels = cache.latents.size(1);
+  if (config.in_channels != channels)
+    throw std::invalid_argument("unet: 'in_channels' is " + std::to_string(config.in_channels) +
+                                "; expected the autoencoder's 'latent_channels', " + std::to_string(channels));
+  return cache;
+}
+
+}  // namespace
+
+TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
+                                 const OnEncoded& on_encoded)
+    : recipe_(recipe),
+      device_(device),
+      pack_(recipe.data.pack, recipe.data.image_size),
+      objective_(recipe, device),
+      cache_((check_ids(pack_, objective_.text_encoder->config()),
+              latents_for(objective_.unet->config(),
+                          cache_latents(run, recipe.vae, latent_source(pack_, recipe.data.pack, device), on_encoded)))),
+      loader_(recipe, pack_, cache_.latents, device) {
+  const torch::NoGradGuard no_grad;
+  // For the export: what the model has words for.
+  if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
+  auto& unet = *objective_.unet;
+  initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
+  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
+  unet.conv_out->bias.zero_();
+  initialize(*objective_.text_encoder, generator_for(recipe.seed, Stream::kInitialisation, 1));
+  objective_.place();
+}
+
+std::unique_ptr<Objective> TextToImageTask::new_objective() const {
+  auto objective = std::make_unique<TextToImageObjective>(recipe_, device_);
+  objective->place();
+  return objective;
+}
+
+void TextToImageTask::init_from(const std::filesystem::path& folder) {
+  copy_weights(*objective_.unet, folder / "unet", UNet2DConditionModelImpl::rename_key);
+  copy_weights(*objective_.text_encoder, folder / "text_encoder", T5EncoderModelImpl::rename_key);
+}
+
+Json TextToImageTask::evaluate(std::int64_t step) {
+  const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*objective_.unet);
+  // With nothing held out the last pictures stand in.
+  const auto count = std::min({kHeldOutLatents, std::max(pack_.held_out(), kLatentBatch), pack_.size()});
+  double sum = 0;
+  for (std::int64_t first = 0; first < count; first += kLatentBatch) {
+    const auto length = std::min(kLatentBatch, count - first);
+    const auto start = pack_.size() - count + first;
+    auto generator = generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(first));
+    const auto batch = loader_.held_out(torch::arange(start, start + length), generator);
+    sum += objective_.loss(batch).item<double>() * static_cast<double>(length);
+  }
+  return {{"held_out_loss", sum / static_cast<double>(count)}};
+}
+
+torch::Tensor TextToImageTask::sample_grid() {
+  const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*objective_.unet);
+  auto& text_encoder = *objective_.text_encoder;
+  const auto ids = pack_.probe_ids().to(device_);  // [P, L]
+  const auto count = std::min(recipe_.sample.count, ids.size(0));
+  const auto prompts = text_encoder.forward(ids.narrow(0, 0, count));
+  const auto empty = text_encoder.forward(pack_.empty_ids().to(device_).unsqueeze(0)).expand_as(prompts);
+  GuidanceTerms<Condition> terms{.positives = {{.encoder_hidden_states = prompts}}};
+  if (is_guided(recipe_.sample.guidance_scale)) terms.negative = Condition{.encoder_hidden_states = empty};
+  const Backbone backbone = [&](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
+    return objective_.unet->forward(x, evaluation.level.t, condition.encoder_hidden_states);
+  };
+  const auto latents = draw_samples(backbone, terms,
+                                    {.schedule = objective_.schedule,
+                                     .sampler = "ddim",
+                                     .steps = recipe_.sample.steps,
+                                     .guidance_scale = recipe_.sample.guidance_scale,
+                                     .seeds = counted_seeds(recipe_.seed, count),
+                                     .shape = cache_.latents.sizes().slice(1).vec(),
+                                     .device = device_});
+  return make_grid(cache_.vae->decode(cache_.vae->unscale(latents)), kGridColumns);
+}
+
+}  // namespace sfumato

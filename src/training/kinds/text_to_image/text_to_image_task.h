@@ -1,0 +1,36 @@
+#pragma once
+
+#include "data/pack.h"
+#include "training/kinds/text_to_image/text_to_image_loader.h"
+#include "training/kinds/text_to_image/text_to_image_objective.h"
+#include "training/loading/latent_cache.h"
+#include "training/run_folder.h"
+#include "training/task.h"
+
+namespace sfumato {
+
+/// A TextToImageObjective on the cached latents of captioned pictures, both networks from scratch.
+class TextToImageTask : public Task {
+ public:
+  TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
+                  const OnEncoded& on_encoded);
+
+  Objective& objective() override { return objective_; }
+  std::unique_ptr<Objective> new_objective() const override;
+  Loader& loader() override { return loader_; }
+  void init_from(const std::filesystem::path& folder) override;
+  /// {"held_out_loss": the loss of held-out pictures, with the same noise and timesteps every time}.
+  Json evaluate(std::int64_t step) override;
+  /// The pack's probe prompts, each from its own seed.
+  torch::Tensor sample_grid() override;
+
+ private:
+  TextToImageRecipe recipe_;
+  torch::Device device_;
+  Pack pack_;
+  TextToImageObjective objective_;
+  LatentCache cache_;  // after all else: it writes into the run's folder, when everything else is known to be good
+  TextToImageLoader loader_;
+};
+
+}  // namespace sfumato

@@ -1,0 +1,68 @@
+#include "training/kinds/unconditional/unconditional_kind.h"
+
+#include "diffusion/schedule_config.h"
+#include "training/kinds/unconditional/unconditional_task.h"
+
+namespace sfumato {
+namespace {
+
+using OrderedJson = nlohmann::ordered_json;
+
+/// DDPMPipeline or DDIMPipeline for pixels, by the scheduler's class; LDMPipeline for latents.
+OrderedJson unconditional_index(const UnconditionalRecipe& recipe, const std::string& scheduler) {
+  const auto pixels = scheduler == "DDPMScheduler" ? "DDPMPipeline" : "DDIMPipeline";
+  OrderedJson index{{"_class_name", recipe.vae.empty() ? pixels : "LDMPipeline"},
+                    {"_diffusers_version", "0.42.1"},
+                    {"scheduler", {"diffusers", scheduler}},
+                    {"unet", {"diffusers", "UNet2DModel"}}};
+  if (!recipe.vae.empty()) index["vqvae"] = {"diffusers", "AutoencoderKL"};
+  return index;
+}
+
+/// The side of an x0, which diffusers' pipelines read from the network's config.
+std::int64_t sample_size_of(const UnconditionalRecipe& recipe, const RunFolder& run) {
+  if (recipe.vae.empty()) return recipe.data.image_size;
+  const auto vae = AutoencoderKLConfig::from_json(read_json(run.path() / "vae" / "config.json"));
+  return recipe.data.image_size / vae.downscale_factor();
+}
+
+class UnconditionalJob : public TrainingJob {
+ public:
+  explicit UnconditionalJob(UnconditionalRecipe recipe) : recipe_(std::move(recipe)) {}
+
+  const Recipe& recipe() const override { return recipe_; }
+  bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
+  void check() const override { check_unconditional_recipe(recipe_); }
+  std::unique_ptr<Task> make_task(const TaskContext& context) const override {
+    return std::make_unique<UnconditionalTask>(recipe_, context);
+  }
+
+  void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
+                      const SaveOptions& options) const override {
+    auto unet = UNet2DModelConfig::from_json(recipe_.unet);
+    unet.sample_size = {sample_size_of(recipe_, run)};
+    save_weights(checkpoint.part("ema.unet."), folder / "unet", options);
+    write_json(folder / "unet" / "config.json", unet.to_json());
+    if (!recipe_.vae.empty()) export_first_stage(run, folder / "vqvae", options);
+    const auto schedule = ScheduleConfig::from_json(recipe_.scheduler);
+    write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());
+    // Last: it makes the folder a pipeline.
+    write_json(folder / "model_index.json", unconditional_index(recipe_, schedule.class_name));
+  }
+
+ private:
+  UnconditionalRecipe recipe_;
+};
+
+}  // namespace
+
+TrainingKind unconditional_kind() {
+  return {.name = "unconditional",
+          .keys = {"data", "vae", "unet", "scheduler", "loss", "sample", "bits_per_dimension"},
+          .fixed_keys = {"vae", "unet", "scheduler"},
+          .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
+            return std::make_unique<UnconditionalJob>(parse_unconditional_recipe(json, where));
+          }};
+}
+
+}  // namespace sfumato
