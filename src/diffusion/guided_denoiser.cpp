@@ -24,9 +24,9 @@ GuidanceTerms<torch::Tensor> split(const torch::Tensor& raw, const GuidanceTerms
   return outputs;
 }
 
-/// x once for each term of the batch.
-torch::Tensor for_batch(const torch::Tensor& x, const Condition& batch) {
-  const auto count = batch.rows() / x.size(0);
+/// x once for each term.
+torch::Tensor for_terms(const torch::Tensor& x, const GuidanceTerms<Condition>& terms) {
+  const auto count = listed(terms).size();
   return count == 1 ? x : torch::cat(std::vector<torch::Tensor>(count, x));
 }
 
@@ -84,7 +84,7 @@ Estimate GuidedDenoiser::unguided(const torch::Tensor& x, const Evaluation& eval
   terms.perturbed.reset();
   if (!composed) terms = {.positives = terms.positives};
   const auto batch = composed ? batches.unperturbed : terms.positives.front();
-  const auto outputs = split(networks_.backbone(for_batch(x, batch), evaluation, batch), terms);
+  const auto outputs = split(networks_.backbone(for_terms(x, terms), evaluation, batch), terms);
   return estimate(combined(outputs, x.size(1), {.scale = 1}), x, evaluation.level, prediction_);
 }
 
@@ -95,7 +95,7 @@ GuidedDenoiser::Outputs GuidedDenoiser::evaluate(const torch::Tensor& x, const E
   auto terms = batches.terms;
   if (perturbed_scale == 0) terms.perturbed.reset();
   const auto& batch = terms.perturbed ? batches.all : batches.unperturbed;
-  const auto xs = for_batch(x, batch);
+  const auto xs = for_terms(x, terms);
   Outputs outputs;
   if (options_.self_attention_scale > 0) {
     const auto& reference = terms.negative ? *terms.negative : terms.positives.front();

@@ -65,6 +65,12 @@ TEST(GuidedDenoiser, WithoutANegativePromptRunsThePromptAlone) {
   EXPECT_EQ(network.rows, std::vector<std::int64_t>{2});
 }
 
+TEST(GuidedDenoiser, RunsANetworkThatIsNotConditioned) {
+  const Backbone alone = [](const torch::Tensor& x, const Evaluation&, const Condition&) { return 2 * x; };
+  const GuidedDenoiser denoise({alone}, {.distinct = {{.positives = {{}}}}, .of_step = {0}}, {.scale = 1}, {}, 1);
+  EXPECT_TRUE(torch::equal(denoise(image(1), {kMiddle, 0, 0}).eps, 2 * image(1)));
+}
+
 TEST(GuidedDenoiser, ComposesPrompts) {
   ToyNetwork network;
   expect_constant(guided_eps(prompts({20, 40}, {0.5, -0.25}), {.scale = 4}, kMiddle, network),
