@@ -130,7 +130,7 @@ class Samples(Unconditional):
     def test_animations(self):
         for name, begins in (("a.gif", b"GIF89a"), ("a.webp", b"RIFF"), ("a.mp4", b"\0\0\0")):
             self.runs(SAMPLE, "-n", "2", "-s", "1", "--steps", "10", "--animate", name, "--frames", "5", "--no-grid",
-                      "-o", name + "{seed}.png")
+                      "--batch-size", "1", "-o", name + "{seed}.png")
             self.assertTrue((self.folder / name).read_bytes().startswith(begins))
         self.assertEqual((self.folder / "a.gif").read_bytes().count(b"\x21\xf9\x04"), 6)
 
