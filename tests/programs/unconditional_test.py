@@ -87,6 +87,8 @@ class Samples(Unconditional):
         self.assertEqual(said["sample"], {"sampler": "ddpm", "seed": 5, "steps": 4, "skip_type": "uniform",
                                           "variance": "fixed_large"})
         self.assertEqual(said["model"], str(self.model))
+        self.runs(SAMPLE, "-s", "5", "-n", "2", "--compare-steps", "2,3", "-o", "b.png")
+        self.assertEqual(record(self.folder / "b.png")[0]["sample"]["compare_steps"], [2, 3])
         self.assertRegex(parameters, "^Steps: 4, Sampler: DDPM, Seed: 5, Size: 16x16, Model: ddpm, ")
 
     def test_every_option_of_the_chain_counts(self):
