@@ -44,9 +44,7 @@ struct Run {
   throw std::invalid_argument(what + ": expected " + expected);
 }
 
-std::optional<Options> parse_options(int argc, char** argv) {
-  Options options;
-  CLI::App app("Shows the forward process of diffusion: an image at growing noise, as a strip.", "diffuse");
+void add_options(CLI::App& app, Options& options) {
   app.add_option("image", options.image, "Image to diffuse");
   app.add_option("-o,--output", options.output, "PNG, JPEG or WebP to write");
   app.add_option(
@@ -69,7 +67,9 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--force", options.force, "Overwrite an existing file");
   app.add_flag("--quiet", options.quiet, "Print errors only");
-  if (!parse_command_line(app, argc, argv)) return std::nullopt;
+}
+
+void check(const Options& options) {
   if (options.image.empty()) refuse("no image", "one, as in diffuse photo.png -o strip.png");
   if (options.output.empty()) refuse("no output", "one, as in -o strip.png");
   if (!is_writable_format(options.output))
@@ -80,6 +80,14 @@ std::optional<Options> parse_options(int argc, char** argv) {
                                       {"--columns", options.columns}})
     if (value.value_or(1) < 1) refuse(std::string(option) + " " + std::to_string(*value), "at least 1");
   check_writable(options.output, options.force);
+}
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app("Shows the forward process of diffusion: an image at growing noise, as a strip.", "diffuse");
+  add_options(app, options);
+  if (!parse_command_line(app, argc, argv)) return std::nullopt;
+  check(options);
   return options;
 }
 
@@ -108,16 +116,17 @@ ScheduleConfig schedule_config(const Options& options, const ScheduleConfig& own
 Forward forward_of(const Options& options, const Placement& placement) {
   if (options.model.empty())
     return {.first_stage = FirstStage(3, placement.device), .schedule = Schedule(schedule_config(options, {}))};
-  auto forward = load_forward(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), placement);
+  auto forward = load_forward(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), placement,
+                              shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
   forward.schedule = Schedule(schedule_config(options, forward.schedule.config()));
   return forward;
 }
 
 torch::Tensor image_of(const Options& options, std::int64_t factor) {
   const auto image = read_image(options.image);
-  const auto side = [&](const std::optional<std::int64_t>& asked, std::int64_t own) {
-    const auto pixels = asked.value_or(own);
-    if (asked && pixels % factor != 0)
+  const auto side = [&](const std::optional<std::int64_t>& given, std::int64_t own) {
+    const auto pixels = given.value_or(own);
+    if (given && pixels % factor != 0)
       refuse("size " + std::to_string(pixels), "a multiple of " + std::to_string(factor) + " with this model");
     return std::max(pixels / factor * factor, factor);
   };

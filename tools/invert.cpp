@@ -3,7 +3,9 @@
 #include <cmath>
 #include <iomanip>
 #include <iostream>
+#include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "checkpoints/safetensors.h"
@@ -61,12 +63,7 @@ void check(const CLI::App& app, const Options& options) {
   if (!options.save_noise.empty()) check_writable(options.save_noise, options.force);
 }
 
-std::optional<Options> parse_options(int argc, char** argv) {
-  Options options;
-  CLI::App app(
-      "Inverts DDIM: turns an image into the noise that a model makes it from, and back into an image. Writes the "
-      "original, with a model of pixels the noise, and the image that comes back.",
-      "invert");
+void add_options(CLI::App& app, Options& options) {
   app.add_option("image", options.image, "Image to invert");
   app.add_option("-o,--output", options.output, "PNG, JPEG or WebP to write");
   app.add_option("-m,--model", options.model,
@@ -92,18 +89,37 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
+}
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Inverts DDIM: turns an image into the noise that a model makes it from, and back into an image. Writes the "
+      "original, with a model of pixels the noise, and the image that comes back.",
+      "invert");
+  add_options(app, options);
   if (!parse_command_line(app, argc, argv)) return std::nullopt;
   check(app, options);
   return options;
 }
 
+/// Prints each warning once, unless --quiet was given.
+std::function<void(const std::string&)> warner(bool quiet) {
+  return [quiet, printed = std::make_shared<std::set<std::string>>()](const std::string& warning) {
+    if (!quiet && printed->insert(warning).second) std::cerr << "invert: warning: " << warning << '\n';
+  };
+}
+
 std::shared_ptr<const DdimMap> load_map(const Options& options) {
   const auto path = find_model(options.model, model_roots(SFUMATO_SOURCE_DIR));
   const auto placement = parse_placement(options.device, options.dtype);
+  auto map_options = options.map;
+  map_options.on_warning = warner(options.quiet);
   if (std::filesystem::is_directory(path) && ModelIndex(path).pipeline_class().system == System::unconditional)
-    return make_ddim_map(load_unconditional(path, placement), options.map);
-  return make_ddim_map(load_stable_diffusion(path, placement, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR)),
-                       options.map);
+    return make_ddim_map(load_unconditional(path, placement), map_options);
+  auto model = load_stable_diffusion(path, placement, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
+  for (const auto& warning : model.warnings) map_options.on_warning(warning);
+  return make_ddim_map(std::move(model), map_options);
 }
 
 Run prepare_run(const Options& options) {

@@ -69,15 +69,27 @@ Run prepare_run(const SampleOptions& options) {
           .labels = std::move(labels)};
 }
 
-TextChunks texts_of(const Run& run, const Chain& chain, std::optional<std::uint64_t> seed,
-                    std::optional<double> label) {
-  const SampleRecord record{.model = run.options.model,
-                            .device = run.model.placement.device.str(),
-                            .dtype = dtype_name(run.model.placement.dtype),
-                            .chain = run.options.chain,
-                            .seed = seed,
-                            .label = label};
-  return to_text_chunks(record, run.model, chain);
+SampleRecord record_of(const Run& run, std::uint64_t seed) {
+  return {.model = run.options.model,
+          .device = run.model.placement.device.str(),
+          .dtype = dtype_name(run.model.placement.dtype),
+          .chain = run.options.chain,
+          .seed = seed};
+}
+
+TextChunks texts_of_image(const Run& run, std::size_t index) {
+  auto record = record_of(run, run.options.seed + index);
+  if (!run.labels.empty()) record.label = run.labels[index];
+  return to_text_chunks(record, run.model, run.chains.front());
+}
+
+TextChunks texts_of_grid(const Run& run) {
+  auto record = record_of(run, run.options.seed);
+  record.count = run.options.count;
+  record.classes = run.options.classes;
+  record.interpolate = run.options.interpolate;
+  record.compare_steps = run.options.compare_steps;
+  return to_text_chunks(record, run.model, run.chains.front());
 }
 
 /// Images `first` to first + count - 1 of the run.
@@ -130,10 +142,9 @@ Progress::Style style_of(const SampleOptions& options) {
   return options.quiet ? Progress::Style::kQuiet : Progress::Style::kAutomatic;
 }
 
-void print_line(const Run& run, const std::filesystem::path& path, std::optional<std::uint64_t> seed, double seconds) {
+void print_line(const Run& run, const std::filesystem::path& path, std::uint64_t seed, double seconds) {
   if (run.options.quiet) return;
-  std::cout << path.string();
-  if (seed) std::cout << "  seed " << *seed;
+  std::cout << path.string() << "  seed " << seed;
   if (seconds > 0) std::cout << "  " << std::fixed << std::setprecision(2) << seconds << " s";
   std::cout << std::endl;
 }
@@ -145,8 +156,7 @@ std::int64_t columns_of(const SampleOptions& options) {
 
 void write_grid(const Run& run, const torch::Tensor& images, std::int64_t columns) {
   if (run.outputs.grid.empty()) return;
-  write_image(run.outputs.grid, image_grid(images.clamp(-1, 1), columns),
-              texts_of(run, run.chains.front(), run.options.seed, std::nullopt));
+  write_image(run.outputs.grid, image_grid(images.clamp(-1, 1), columns), texts_of_grid(run));
   print_line(run, run.outputs.grid, run.options.seed, 0);
 }
 
@@ -163,9 +173,8 @@ int sample_images(const Run& run) {
         for (std::int64_t k = 0; k < batch.size(0) && !run.outputs.images.empty(); ++k) {
           const auto index = static_cast<std::size_t>(first + k);
           const auto seed = run.options.seed + index;
-          const auto label = run.labels.empty() ? std::nullopt : std::optional(run.labels[index]);
           progress.clear();
-          write_image(run.outputs.images[index], batch[k], texts_of(run, chain, seed, label));
+          write_image(run.outputs.images[index], batch[k], texts_of_image(run, index));
           print_line(run, run.outputs.images[index], seed, seconds);
         }
         start = Clock::now();

@@ -38,8 +38,12 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
 
 torch::Tensor invert_ddim(const SampleArgs& args) {
   const auto steps = inverse_steps(args.steps);
-  return sample_ddim(
-      {.denoise = args.denoise, .x = args.x, .steps = steps, .noise = args.noise, .options = {}, .on_step = args.on_step});
+  return sample_ddim({.denoise = args.denoise,
+                      .x = args.x,
+                      .steps = steps,
+                      .noise = args.noise,
+                      .options = {},
+                      .on_step = args.on_step});
 }
 
 }  // namespace sfumato

@@ -88,16 +88,17 @@ StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& pla
   auto schedule = load_schedule(folder, index.pipeline_class().is_xl);
   auto unet = load_network<UNet2DConditionModelImpl>(folder, "unet", placement);
   auto vae = load_vae_of(folder, index, unet->config(), placement, choice);
-  return {.text_encoders = load_text_encoders(folder, index, placement),
-          .unet = std::move(unet),
-          .vae = std::move(vae.network),
-          .schedule = std::move(schedule),
-          .things = load_part(folder, "things.json", read_known_things),
-          .placement = placement,
-          .vae_placement = vae.placement,
-          .zeros_without_negative_prompt = index.pipeline_class().is_xl && index.flag("force_zeros_for_empty_prompt", true),
-          .requires_aesthetics_score = index.flag("requires_aesthetics_score", false),
-          .notes = index.notes()};
+  return {
+      .text_encoders = load_text_encoders(folder, index, placement),
+      .unet = std::move(unet),
+      .vae = std::move(vae.network),
+      .schedule = std::move(schedule),
+      .things = load_part(folder, "things.json", read_known_things),
+      .placement = placement,
+      .vae_placement = vae.placement,
+      .zeros_without_negative_prompt = index.pipeline_class().is_xl && index.flag("force_zeros_for_empty_prompt", true),
+      .requires_aesthetics_score = index.flag("requires_aesthetics_score", false),
+      .notes = index.notes()};
 }
 
 }  // namespace sfumato

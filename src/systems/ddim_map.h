@@ -3,8 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -29,11 +28,12 @@ class DdimMap {
 
 /// What conditions either direction. A member that the model has no place for must be left as it is.
 struct DdimMapOptions {
-  std::string prompt = "";                                  ///< of a text model, in both directions
-  std::optional<std::string> edit_prompt = {};              ///< in place of it from noise to image
-  double guidance_scale = 1;                                ///< from noise to image; the way to noise has none
-  std::int64_t height = 0, width = 0;                       ///< of a text model; 0 for the image's own
-  std::optional<std::int64_t> label = {}, edit_label = {};  ///< likewise of a class-conditional model
+  std::string prompt = "";                                          ///< of a text model, in both directions
+  std::optional<std::string> edit_prompt = {};                      ///< in place of it from noise to image
+  double guidance_scale = 1;                                        ///< from noise to image; the way to noise has none
+  std::int64_t height = 0, width = 0;                               ///< of a text model; 0 for the image's own
+  std::optional<std::int64_t> label = {}, edit_label = {};          ///< likewise of a class-conditional model
+  std::function<void(const std::string& warning)> on_warning = {};  ///< such as of a prompt that was cut; may be empty
 };
 
 }  // namespace sfumato

@@ -21,9 +21,10 @@ Forward load_forward_of_folder(const std::filesystem::path& folder, const Placem
 
 }  // namespace
 
-Forward load_forward(const std::filesystem::path& path, const Placement& placement) {
+Forward load_forward(const std::filesystem::path& path, const Placement& placement,
+                     const std::vector<std::filesystem::path>& tokenizers) {
   if (std::filesystem::is_directory(path)) return load_forward_of_folder(path, placement);
-  const auto model = load_stable_diffusion(path, placement);
+  const auto model = load_stable_diffusion(path, placement, tokenizers);
   return {.first_stage = FirstStage(model.vae, model.vae_placement, placement.device), .schedule = model.schedule};
 }
 

@@ -18,9 +18,11 @@ struct Forward {
   Schedule schedule;
 };
 
-/// Of a folder or file of any system; no network but the autoencoder is kept. Throws std::runtime_error naming the
+/// Of a folder of any system, or a file as load_stable_diffusion takes it, with `tokenizers`. No network but the
+/// autoencoder is kept. Throws std::runtime_error naming the
 /// path.
-Forward load_forward(const std::filesystem::path& path, const Placement& placement);
+Forward load_forward(const std::filesystem::path& path, const Placement& placement,
+                     const std::vector<std::filesystem::path>& tokenizers = {});
 
 /// x_t = alpha x_0 + sigma eps of an image [1, 3, H, W] in [-1, 1] at each of the timesteps, with one eps for all (Ho
 /// et al. 2020, eq. 4): images [N, 3, H, W], float32 on the CPU. Latents are decoded. Sides must be whole multiples of

@@ -146,7 +146,7 @@ def space_timesteps(total, counts):
 
 
 def run_respaced(pipeline, case):
-    """A process of the kept timesteps alone, whose network is told the timesteps that they were."""
+    """A process of the kept timesteps alone, whose network receives the timesteps that they were."""
     config = dict(pipeline.scheduler.config)
     cumulative = pipeline.scheduler.alphas_cumprod.double().numpy()
     kept = space_timesteps(config["num_train_timesteps"], case["respacing"])
@@ -241,6 +241,12 @@ def main():
         pipeline.set_progress_bar_config(disable=True)
         tensors = run(pipeline, case)
         save_file({key: value.float().contiguous() for key, value in tensors.items()}, out / f"{case['name']}.safetensors")
+    for name in ("ldm_vq", "ldm_kl"):
+        network = first_stage(name[4:])
+        image = torch.tanh(torch.randn(1, 3, 2 * SIZE, 2 * SIZE, generator=torch.Generator().manual_seed(5)))
+        encoded = network.encode(image)
+        latents = encoded.latents if name == "ldm_vq" else encoded.latent_dist.mode()
+        save_file({"image": image, "x": latents * network.config.scaling_factor}, out / f"{name}_encoded.safetensors")
     (out / "cases.json").write_text(json.dumps(CASES))
 
 

@@ -14,8 +14,8 @@ namespace {
 
 // A network's output is off by up to 3e-6 in float32 (tests/parity/models). Where eps is predicted, x0 is off by that
 // times sigma / alpha, which is 75 at the noisiest level of most cases (linear betas, t = 900) and 157 at t = 999 of
-// those that are respaced: 5e-4 of an x0 that clipping keeps at 1. The reference's tables in float32 add 1e-5. What the
-// network is told of time counts far more: a timestep off by one gives at least four times that.
+// those that are respaced: 5e-4 of an x0 that clipping keeps at 1. The reference's tables in float32 add 1e-5. A
+// timestep off by one has to give four times that, and gives 20 times that or more.
 constexpr double kTrajectoryTolerance = 5e-4;
 
 /// A case of cases.json, and what the reference made of it.
@@ -114,6 +114,16 @@ TEST(Unconditional, MakesTheReferencesImages) {
     ++count;
   }
   EXPECT_GT(count, 10);
+}
+
+TEST(FirstStage, EncodesAsTheReference) {
+  const torch::NoGradGuard no_gradients;
+  for (const std::string name : {"ldm_vq", "ldm_kl"}) {
+    const SafetensorsFile expected(parity_folder() / (name + "_encoded.safetensors"));
+    const auto model = load_unconditional(parity_folder() / name, {});
+    const auto x = model.first_stage.encode(expected.tensor("image"));
+    EXPECT_LE(relative_error(x, expected.tensor("x")), kNetworkTolerance) << name;
+  }
 }
 
 TEST(Unconditional, DiffersWithATimestepOffByOne) {

@@ -87,6 +87,8 @@ class Samples(Unconditional):
         self.assertEqual(said["sample"], {"sampler": "ddpm", "seed": 5, "steps": 4, "skip_type": "uniform",
                                           "variance": "fixed_large"})
         self.assertEqual(said["model"], str(self.model))
+        self.runs(SAMPLE, "-s", "5", "-n", "2", "--compare-steps", "2,3", "-o", "b.png")
+        self.assertEqual(record(self.folder / "b.png")[0]["sample"]["compare_steps"], [2, 3])
         self.assertRegex(parameters, "^Steps: 4, Sampler: DDPM, Seed: 5, Size: 16x16, Model: ddpm, ")
 
     def test_every_option_of_the_chain_counts(self):
@@ -130,7 +132,7 @@ class Samples(Unconditional):
     def test_animations(self):
         for name, begins in (("a.gif", b"GIF89a"), ("a.webp", b"RIFF"), ("a.mp4", b"\0\0\0")):
             self.runs(SAMPLE, "-n", "2", "-s", "1", "--steps", "10", "--animate", name, "--frames", "5", "--no-grid",
-                      "-o", name + "{seed}.png")
+                      "--batch-size", "1", "-o", name + "{seed}.png")
             self.assertTrue((self.folder / name).read_bytes().startswith(begins))
         self.assertEqual((self.folder / "a.gif").read_bytes().count(b"\x21\xf9\x04"), 6)
 

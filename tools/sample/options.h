@@ -35,7 +35,7 @@ struct SampleOptions {
   bool is_strip() const { return interpolate.has_value() || !compare_steps.empty(); }
 };
 
-/// Nothing where --help or --list was asked for and printed. Throws std::invalid_argument.
+/// Nothing where --help or --list-samplers was given, and printed. Throws std::invalid_argument.
 std::optional<SampleOptions> parse_sample_options(int argc, char** argv);
 
 }  // namespace sfumato

@@ -24,8 +24,8 @@ class TextDdimMap : public DdimMap {
 
   torch::Tensor fit(const torch::Tensor& image) const override {
     const auto factor = model_.limits().vae_scale_factor;
-    const auto side = [&](std::int64_t asked, std::int64_t own) {
-      return asked > 0 ? asked : rounded_size(own, factor);
+    const auto side = [&](std::int64_t pixels, std::int64_t own) {
+      return pixels > 0 ? pixels : rounded_size(own, factor);
     };
     return resize_lanczos(image, side(options_.height, image.size(2)), side(options_.width, image.size(3)));
   }
@@ -34,16 +34,16 @@ class TextDdimMap : public DdimMap {
     const torch::NoGradGuard no_gradients;
     const auto& placement = model_.vae_placement;
     const auto posterior = model_.vae->encode(image.to(placement.device, placement.dtype));
-    auto asked = request(steps, options_.prompt, 1);
-    asked.guidance_scale = 1;
-    return run(asked, model_.vae->scale(posterior.mode()).to(torch::kFloat32), true, on_step).latents;
+    auto wanted = request(steps, options_.prompt, 1);
+    wanted.guidance_scale = 1;
+    return run(wanted, model_.vae->scale(posterior.mode()).to(torch::kFloat32), true, on_step).latents;
   }
 
   torch::Tensor to_images(const torch::Tensor& noise, std::int64_t steps, const OnStep& on_step) const override {
     const torch::NoGradGuard no_gradients;
-    auto asked = request(steps, options_.edit_prompt.value_or(options_.prompt), noise.size(0));
-    asked.guidance_scale = options_.guidance_scale;
-    const auto generated = run(asked, noise, false, on_step);
+    auto wanted = request(steps, options_.edit_prompt.value_or(options_.prompt), noise.size(0));
+    wanted.guidance_scale = options_.guidance_scale;
+    const auto generated = run(wanted, noise, false, on_step);
     return generated.latents.defined() ? decode(model_, generated.latents) : torch::Tensor();
   }
 
@@ -60,9 +60,9 @@ class TextDdimMap : public DdimMap {
     return request;
   }
 
-  Generated run(const Request& asked, const torch::Tensor& start, bool inverse, const OnStep& on_step) const {
+  Generated run(const Request& requested, const torch::Tensor& start, bool inverse, const OnStep& on_step) const {
     const auto factor = model_.limits().vae_scale_factor;
-    const auto job = resolve(model_, asked, {start.size(2) * factor, start.size(3) * factor}, {}, on_step);
+    const auto job = resolve(model_, requested, {start.size(2) * factor, start.size(3) * factor}, {}, on_step);
     Generated generated{.request = job.request};
     const auto forward = job.steps();
     const auto steps = inverse ? inverse_steps(forward) : forward;
@@ -71,6 +71,8 @@ class TextDdimMap : public DdimMap {
     const Denoising denoising{
         .start = start, .steps = steps, .all = steps, .noise = noise, .concat = concat_without_mask(model_, start)};
     if (!denoise(job, denoising, generated)) generated.latents = torch::Tensor();
+    if (options_.on_warning)
+      for (const auto& warning : generated.warnings) options_.on_warning(warning);
     return generated;
   }
 

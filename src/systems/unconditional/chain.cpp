@@ -62,10 +62,10 @@ void check_options(const Sampler& sampler, const ChainOptions& options) {
     refuse_option("variance", options.variance, "none with the sampler " + name + ": it is ddpm's");
 }
 
-std::int64_t steps_of(const Unconditional& model, const Sampler& sampler, std::int64_t asked) {
+std::int64_t steps_of(const Unconditional& model, const Sampler& sampler, std::int64_t requested) {
   const auto all = model.schedule.num_train_timesteps();
-  if (asked < 0) refuse_option("steps", std::to_string(asked), "1 to " + std::to_string(all));
-  if (asked > 0) return asked;
+  if (requested < 0) refuse_option("steps", std::to_string(requested), "1 to " + std::to_string(all));
+  if (requested > 0) return requested;
   return sampler.name == "ddpm" ? all : std::min(all, kUsualSteps);
 }
 

@@ -14,7 +14,7 @@
 
 namespace sfumato {
 
-/// How noise becomes an image, as the user asks for it; the defaults are the model's own.
+/// Choices of the user on how noise becomes an image; the defaults are the model's own.
 struct ChainOptions {
   std::string sampler = "";           ///< of samplers()
   std::int64_t steps = 0;             ///< 0: all of the model's timesteps with ddpm, else 50

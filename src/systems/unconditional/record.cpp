@@ -9,7 +9,7 @@ namespace {
 
 std::string sample_parameters(const SampleRecord& record, const Unconditional& model, const Chain& chain) {
   auto text = "Steps: " + std::to_string(chain.steps.size()) + ", Sampler: " + chain.sampler.label;
-  if (record.seed) text += ", Seed: " + std::to_string(*record.seed);
+  text += ", Seed: " + std::to_string(record.seed);
   if (record.label) text += ", Class: " + number_text(*record.label);
   text += ", Size: " + std::to_string(model.width()) + "x" + std::to_string(model.height());
   text += ", Model: " + std::filesystem::path(record.model).filename().string();
@@ -18,10 +18,15 @@ std::string sample_parameters(const SampleRecord& record, const Unconditional& m
 }
 
 nlohmann::ordered_json sample_json(const SampleRecord& record, const Chain& chain) {
-  nlohmann::ordered_json json = {{"sampler", chain.sampler.name}};
-  if (record.seed) json["seed"] = *record.seed;
+  nlohmann::ordered_json json = {{"sampler", chain.sampler.name}, {"seed", record.seed}};
   if (record.label) json["class"] = *record.label;
-  if (record.chain.respacing.empty()) {
+  if (record.count > 1) json["count"] = record.count;
+  if (!record.classes.empty()) json["class"] = record.classes;
+  if (record.interpolate) json["interpolate"] = *record.interpolate;
+  if (!record.compare_steps.empty()) {
+    json["compare_steps"] = record.compare_steps;
+    json["skip_type"] = record.chain.skip_type;
+  } else if (record.chain.respacing.empty()) {
     json["steps"] = record.chain.steps > 0 ? record.chain.steps : static_cast<std::int64_t>(chain.steps.size());
     json["skip_type"] = record.chain.skip_type;
   } else {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "images/write.h"
 #include "systems/unconditional/chain.h"
@@ -14,8 +15,13 @@ struct SampleRecord {
   std::string model;  ///< as the user named it
   std::string device, dtype;
   ChainOptions chain;
-  std::optional<std::uint64_t> seed = {};  ///< none of a grid of several
+  std::uint64_t seed = 0;
   std::optional<double> label = {};
+  /// Of a grid or strip: the images in it, whose first has the seed, and what the user chose for all of them.
+  std::int64_t count = 1;
+  std::string classes = "";
+  std::optional<std::uint64_t> interpolate = {};
+  std::vector<std::int64_t> compare_steps = {};
 };
 
 /// The text chunks `parameters`, in AUTOMATIC1111's form, and `sfumato`, as JSON. `chain` is what `record.chain` was
