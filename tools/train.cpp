@@ -157,10 +157,10 @@ torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
 
 int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
+  check_run(arguments, json);
   const auto job = parse_job(json, "'" + arguments.positional[0] + "'");
   const auto& recipe = job->recipe();
   const auto device = device_for(arguments, recipe);
-  check_run(arguments, json);
   const auto replicas = replicas_for(arguments, *job, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);

@@ -55,15 +55,6 @@ void label_by_subfolders(const std::vector<fs::path>& files, const fs::path& fol
   content.classes = static_cast<std::int64_t>(names.size());
 }
 
-torch::Tensor read_fitted(const fs::path& file, const ImageSetOptions& options) {
-  try {
-    const auto image = options.read_image(file).squeeze(0);
-    return to_levels(with_channels(fit_image(image, options.image_size, options.resize), options.channels));
-  } catch (const std::invalid_argument& error) {
-    throw std::runtime_error("'" + file.string() + "': " + error.what());
-  }
-}
-
 std::unique_ptr<ImageSet> open_folder(const ImageSetOptions& options) {
   if (!options.read_image)
     throw std::runtime_error("'" + options.path.string() +
@@ -72,7 +63,8 @@ std::unique_ptr<ImageSet> open_folder(const ImageSetOptions& options) {
   const auto count = static_cast<std::int64_t>(files.size()), size = options.image_size;
   LabelledImages content{torch::empty({count, options.channels, size, size}, torch::kUInt8), {}, 0};
   for (std::int64_t i = 0; i < count; ++i) {
-    content.images[i].copy_(read_fitted(files[static_cast<std::size_t>(i)], options));
+    const auto& file = files[static_cast<std::size_t>(i)];
+    content.images[i].copy_(to_levels(fit_to(options, options.read_image(file).squeeze(0), file)));
     if (options.on_read) options.on_read(i + 1, count);
   }
   label_by_subfolders(files, options.path, content);

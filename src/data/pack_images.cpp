@@ -1,14 +1,17 @@
 #include "data/pack_images.h"
 
-#include "data/image_fit.h"
 #include "data/pack.h"
+#include "data/stored_images.h"
 
 namespace sfumato {
 namespace {
 
 class PackImages : public ImageSet {
  public:
-  explicit PackImages(const ImageSetOptions& options) : options_(options), pack_(options.path, options.image_size) {}
+  explicit PackImages(const ImageSetOptions& options) : options_(options), pack_(options.path, options.image_size) {
+    const auto size = pack_.image_size();
+    fit_to(options_, torch::zeros({3, size[0], size[1]}), options_.path);  // refuses the size at once
+  }
 
   std::int64_t size() const override { return pack_.size(); }
   std::int64_t held_out() const override { return pack_.held_out(); }
@@ -21,8 +24,7 @@ class PackImages : public ImageSet {
   torch::Tensor images(const torch::Tensor& indices, torch::Device device) override {
     const auto images = pack_.images(indices, device);
     std::vector<torch::Tensor> fitted;
-    for (const auto& image : images.unbind())
-      fitted.push_back(with_channels(fit_image(image, options_.image_size, options_.resize), options_.channels));
+    for (const auto& image : images.unbind()) fitted.push_back(fit_to(options_, image, options_.path));
     return torch::stack(fitted);
   }
 

@@ -30,14 +30,21 @@ LabelledImages shuffled(const LabelledImages& content) {
           content.labels.defined() ? content.labels.index_select(0, order) : torch::Tensor(), content.classes};
 }
 
+torch::Tensor fit_to(const ImageSetOptions& options, const torch::Tensor& image, const std::filesystem::path& where) {
+  try {
+    return with_channels(fit_image(image, options.image_size, options.resize), options.channels);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error("'" + where.string() + "': " + error.what());
+  }
+}
+
 torch::Tensor fit_levels(const torch::Tensor& levels, const ImageSetOptions& options) {
   const auto size = options.image_size;
   const bool fits = levels.size(2) == size && levels.size(3) == size;
   if (fits && levels.size(1) == options.channels) return levels;
   auto fitted = torch::empty({levels.size(0), options.channels, size, size}, torch::kUInt8);
   for (std::int64_t i = 0; i < levels.size(0); ++i)
-    fitted[i].copy_(
-        to_levels(with_channels(fit_image(from_levels(levels[i]), size, options.resize), options.channels)));
+    fitted[i].copy_(to_levels(fit_to(options, from_levels(levels[i]), options.path)));
   return fitted;
 }
 

@@ -32,7 +32,11 @@ class StoredImages : public ImageSet {
 /// `content` in an order that is random and always the same, so that its last images are of all classes.
 LabelledImages shuffled(const LabelledImages& content);
 
-/// Square images of stored bytes (uint8 [M, C, H, W]) in the size and channels of `options`.
+/// `image` (floats [C, H, W] in [-1, 1]) in the size and channels of `options`. Throws std::runtime_error, naming
+/// `where`, for an image that the options do not take.
+torch::Tensor fit_to(const ImageSetOptions& options, const torch::Tensor& image, const std::filesystem::path& where);
+
+/// Images as bytes (uint8 [M, C, H, W]) in the size and channels of `options`, likewise.
 torch::Tensor fit_levels(const torch::Tensor& levels, const ImageSetOptions& options);
 
 }  // namespace sfumato

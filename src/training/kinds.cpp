@@ -1,6 +1,5 @@
 #include "training/kinds.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "training/kinds/classifier/classifier_kind.h"

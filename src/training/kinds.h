@@ -72,7 +72,7 @@ std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& conte
 
 /// Throws std::invalid_argument where `recipe` trains other networks, or another process, than `begun`, the recipe that
 /// a run was begun with: its weights would not fit, or mean something else. Other keys may differ, such as the steps or
-/// the learning rate. Both have been read by parse_job without complaint; `where` names the file of `begun`.
+/// the learning rate. `where` names the file of `begun`.
 void check_continues(const Json& recipe, const Json& begun, const std::string& where);
 
 /// Writes a run's averaged weights as a folder that diffusers opens (TrainingJob::export_weights). Throws

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -178,6 +179,10 @@ TEST_F(ImageSets, Cifar10IsReadWithItsTestBatchHeldOut) {
   const auto images = set->images(torch::tensor({0L}), torch::kCPU);
   EXPECT_EQ(images[0][0].min().item<double>(), 1);
   EXPECT_EQ(images[0][1].max().item<double>(), -1);
+  auto small = options(28);
+  small.resize = "pad";
+  EXPECT_EQ(refusal("cifar10", small),
+            "'" + folder_.string() + "': an image of 32 x 32 pixels, expected at most 28 x 28 with 'resize' pad");
   write("test_batch.bin", record(12, '\0', '\0'));
   EXPECT_NE(refusal("cifar10", options(32)).find("has a label 12, expected 0 to 9"), std::string::npos);
   write("test_batch.bin", "short");

@@ -412,7 +412,7 @@ class Train(unittest.TestCase):
 
     def test_a_run_goes_on_with_its_own_networks_alone(self):
         out, before = self.folder / "vae-whole", (self.folder / "vae-whole" / "recipe.json").read_bytes()
-        for setting, key in (("vae.norm_num_groups=8", "vae"), ("kind=text_to_image", "vae")):
+        for setting, key in (("vae.norm_num_groups=8", "vae"), ("kind=text_to_image", "kind")):
             self.refused(self.vae, "--out", out, "--resume", "--steps", 20, "--set", setting, says=f"'{key}'")
         self.refused(self.vae, "--out", self.folder / "whole", "--resume", says="'kind' is not what the run was begun with")
         self.assertEqual((out / "recipe.json").read_bytes(), before)

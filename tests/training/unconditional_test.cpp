@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "training/held_out_bits.h"
 #include "training/kinds/unconditional/unconditional_task.h"
