@@ -45,7 +45,7 @@ function(sfumato_library folder)
   set_property(GLOBAL APPEND PROPERTY SFUMATO_LIBRARIES ${target})
 endfunction()
 
-# sfumato_program(txt2img DEPENDS pipelines LINK CLI11::CLI11): the program of tools/txt2img.cpp.
+# sfumato_program(txt2img DEPENDS engine LINK CLI11::CLI11): the program of tools/txt2img.cpp.
 function(sfumato_program name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   add_executable(${name} "${PROJECT_SOURCE_DIR}/tools/${name}.cpp")

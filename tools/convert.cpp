@@ -11,8 +11,8 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/placement.h"
-#include "pipelines/find_model.h"
-#include "pipelines/pipeline_files.h"
+#include "engine/find_model.h"
+#include "systems/stable_diffusion/pipeline_files.h"
 
 namespace {
 

@@ -9,13 +9,13 @@
 #include "command_line/program.h"
 #include "core/cuda.h"
 #include "diffusion/subsequences.h"
-#include "generate/outputs.h"
+#include "engine/find_model.h"
+#include "engine/outputs.h"
 #include "images/pixels.h"
 #include "images/read.h"
 #include "images/write.h"
-#include "pipelines/find_model.h"
-#include "pipelines/request.h"
 #include "systems/forward.h"
+#include "systems/stable_diffusion/request.h"
 #include "systems/unconditional/record.h"
 
 namespace {

@@ -20,11 +20,11 @@
 #include "core/placement.h"
 #include "core/progress.h"
 #include "data/pack.h"
+#include "engine/find_model.h"
 #include "evaluation/distances.h"
 #include "evaluation/judge.h"
-#include "pipelines/find_model.h"
-#include "pipelines/generate.h"
 #include "scenes/pictures.h"
+#include "systems/stable_diffusion/generate.h"
 
 namespace {
 

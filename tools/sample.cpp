@@ -9,10 +9,10 @@
 #include "core/interrupt.h"
 #include "core/processor.h"
 #include "core/progress.h"
+#include "engine/find_model.h"
 #include "images/animation.h"
 #include "images/pixels.h"
 #include "images/write.h"
-#include "pipelines/find_model.h"
 #include "sample/options.h"
 #include "sample/outputs.h"
 #include "systems/spherical.h"
@@ -119,9 +119,8 @@ torch::Tensor sample_all(const Run& run, const Chain& chain, Progress& progress,
       return !interrupted();
     }};
     if (frames != nullptr) {
-      observer.on_evaluation = [frames](const torch::Tensor& x, const Evaluation& evaluation, const Estimate& estimate) {
-        frames->evaluate(x, evaluation, estimate);
-      };
+      observer.on_evaluation = [frames](const torch::Tensor& x, const Evaluation& evaluation,
+                                        const Estimate& estimate) { frames->evaluate(x, evaluation, estimate); };
     }
     images.push_back(sample(run.model, chain, batch_of(run, first, count), observer));
     if (!images.back().defined() || interrupted()) return {};

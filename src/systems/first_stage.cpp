@@ -5,7 +5,7 @@
 #include "models/autoencoder_kl.h"
 #include "models/autoencoder_tiny.h"
 #include "models/vq_model.h"
-#include "pipelines/vae.h"
+#include "systems/stable_diffusion/vae.h"
 
 namespace sfumato {
 namespace {

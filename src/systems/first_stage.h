@@ -8,7 +8,7 @@
 #include "core/placement.h"
 #include "diffusion/schedule.h"
 #include "models/autoencoder.h"
-#include "pipelines/model_index.h"
+#include "systems/model_index.h"
 
 namespace sfumato {
 

@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "core/cuda.h"
-#include "pipelines/stable_diffusion.h"
+#include "systems/stable_diffusion/stable_diffusion.h"
 
 namespace sfumato {
 namespace {

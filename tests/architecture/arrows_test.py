@@ -10,15 +10,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A file may include its own folder and those of the rows below; of its own row only what ALLOWED names.
 STRATA = [
     ["tools"],
-    ["systems", "pipelines", "server", "training", "scenes", "evaluation"],
-    ["data", "diffusion", "models", "tokenizer", "checkpoints", "images"],
+    ["engine", "server"],
+    ["systems", "training", "scenes", "evaluation"],
+    ["adapters", "data", "diffusion", "models", "tokenizer", "checkpoints", "images"],
     ["nn"],
     ["kernels"],
     ["core"],
 ]
-ALLOWED = {("systems", "pipelines"), ("models", "checkpoints"), ("data", "checkpoints")}
+ALLOWED = {("adapters", "models"), ("adapters", "checkpoints"), ("models", "checkpoints"), ("data", "checkpoints")}
 
-CORE_ONLY = {"core", "kernels", "nn", "models", "diffusion", "checkpoints", "data", "training"}
+CORE_ONLY = {"adapters", "core", "kernels", "nn", "models", "diffusion", "checkpoints", "data", "training"}
 FOREIGN = re.compile(r"^(opencv2/|png\.h|sentencepiece|pcre2|utf8proc|CLI/|httplib)")
 
 LEVEL = {folder: level for level, row in enumerate(STRATA) for folder in row}
@@ -75,8 +76,8 @@ class Arrows(unittest.TestCase):
                                     "src/models/b.cpp": '#include <diffusion/denoiser.h>\n'})
         self.assertEqual(len(found), 2)
 
-    def test_a_pipeline_does_not_know_training(self):
-        self.assertTrue(self.violations_of({"src/pipelines/a.cpp": '#include "training/loop.h"\n'}))
+    def test_a_system_does_not_know_training(self):
+        self.assertTrue(self.violations_of({"src/systems/a.cpp": '#include "training/loop.h"\n'}))
 
     def test_an_image_library_in_the_core_is_found(self):
         self.assertTrue(self.violations_of({"src/training/a.cpp": "#include <opencv2/core.hpp>\n"}))
@@ -85,14 +86,14 @@ class Arrows(unittest.TestCase):
         found = self.violations_of({"src/systems/unconditional/a.cpp": '#include "training/loop.h"\n'})
         self.assertEqual(found, ["src/systems/unconditional/a.cpp includes training/loop.h: systems is not above training"])
 
-    def test_a_pipeline_does_not_know_systems(self):
-        self.assertTrue(self.violations_of({"src/pipelines/a.cpp": '#include "systems/first_stage.h"\n'}))
+    def test_a_system_does_not_know_the_engine(self):
+        self.assertTrue(self.violations_of({"src/systems/a.cpp": '#include "engine/metadata.h"\n'}))
 
     def test_a_folder_without_a_place_is_found(self):
         self.assertTrue(self.violations_of({"src/misc/a.cpp": "int a;\n"}))
 
     def test_includes_downwards_and_of_the_standard_library_pass(self):
-        self.assertEqual(self.violations_of({"tools/a.cpp": '#include "pipelines/a.h"\n#include <vector>\n',
+        self.assertEqual(self.violations_of({"tools/a.cpp": '#include "engine/a.h"\n#include <vector>\n',
                                              "src/images/a.cpp": "#include <opencv2/core.hpp>\n",
                                              "src/models/a.cpp": '#include "checkpoints/load.h"\n'}), [])
 

@@ -1,5 +1,5 @@
-#include <pipelines/request.h>
-#include <pipelines/stable_diffusion.h>
+#include <systems/stable_diffusion/request.h>
+#include <systems/stable_diffusion/stable_diffusion.h>
 
 #include <exception>
 #include <iostream>

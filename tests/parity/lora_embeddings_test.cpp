@@ -3,8 +3,8 @@
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
 #include "parity/compare.h"
-#include "pipelines/additions.h"
-#include "pipelines/prompt_encoding.h"
+#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/prompt_encoding.h"
 
 namespace sfumato {
 namespace {

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "adapters/lora_names.h"
 #include "checkpoints/load.h"
 #include "models/clip_text_model.h"
-#include "models/lora_names.h"
 #include "parity/compare.h"
 
 namespace sfumato {

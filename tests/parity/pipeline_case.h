@@ -10,7 +10,7 @@
 #include "checkpoints/safetensors.h"
 #include "images/read.h"
 #include "parity/compare.h"
-#include "pipelines/generate.h"
+#include "systems/stable_diffusion/generate.h"
 
 // What the tests of whole pipelines share: requests of cases.json, and the comparison of every step with the reference.
 

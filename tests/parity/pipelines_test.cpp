@@ -5,7 +5,7 @@
 #include "core/random.h"
 #include "images/pixels.h"
 #include "parity/pipeline_case.h"
-#include "pipelines/latent_preview.h"
+#include "systems/stable_diffusion/latent_preview.h"
 
 namespace sfumato {
 namespace {

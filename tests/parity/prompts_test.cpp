@@ -4,7 +4,7 @@
 
 #include "core/json.h"
 #include "parity/pipeline_case.h"
-#include "pipelines/conditioning.h"
+#include "systems/stable_diffusion/conditioning.h"
 
 namespace sfumato {
 namespace {

@@ -1,11 +1,11 @@
-#include "pipelines/refiner.h"
+#include "systems/stable_diffusion/refiner.h"
 
 #include <gtest/gtest.h>
 
 #include "checkpoints/safetensors.h"
 #include "images/read.h"
 #include "parity/compare.h"
-#include "pipelines/generate.h"
+#include "systems/stable_diffusion/generate.h"
 
 namespace sfumato {
 namespace {

@@ -5,8 +5,8 @@
 #include "checkpoints/safetensors.h"
 #include "models/autoencoder_kl.h"
 #include "parity/compare.h"
-#include "pipelines/generate.h"
-#include "pipelines/pipeline_files.h"
+#include "systems/stable_diffusion/generate.h"
+#include "systems/stable_diffusion/pipeline_files.h"
 
 namespace sfumato {
 namespace {

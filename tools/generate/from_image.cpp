@@ -3,8 +3,8 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "pipelines/foreign_record.h"
-#include "pipelines/metadata.h"
+#include "engine/foreign_record.h"
+#include "engine/metadata.h"
 
 namespace sfumato {
 namespace {

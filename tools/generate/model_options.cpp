@@ -1,6 +1,6 @@
 #include "generate/model_options.h"
 
-#include "pipelines/find_model.h"
+#include "engine/find_model.h"
 
 namespace sfumato {
 

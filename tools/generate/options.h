@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "images/write.h"
-#include "pipelines/additions.h"
-#include "pipelines/request.h"
+#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
 

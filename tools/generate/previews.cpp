@@ -1,6 +1,6 @@
 #include "generate/previews.h"
 
-#include "generate/outputs.h"
+#include "engine/outputs.h"
 #include "images/png.h"
 
 namespace sfumato {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "pipelines/latent_preview.h"
+#include "systems/stable_diffusion/latent_preview.h"
 
 namespace sfumato {
 

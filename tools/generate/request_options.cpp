@@ -2,7 +2,7 @@
 
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
-#include "pipelines/upscalers.h"
+#include "systems/stable_diffusion/upscalers.h"
 
 namespace sfumato {
 namespace {

@@ -14,13 +14,13 @@
 #include "core/memory_pool.h"
 #include "core/processor.h"
 #include "core/progress.h"
-#include "generate/outputs.h"
+#include "engine/find_model.h"
+#include "engine/metadata.h"
+#include "engine/outputs.h"
 #include "generate/previews.h"
 #include "images/write.h"
-#include "pipelines/find_model.h"
-#include "pipelines/job.h"
-#include "pipelines/metadata.h"
-#include "pipelines/refiner.h"
+#include "systems/stable_diffusion/job.h"
+#include "systems/stable_diffusion/refiner.h"
 
 namespace sfumato {
 namespace {

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "generate/options.h"
-#include "pipelines/generate.h"
+#include "systems/stable_diffusion/generate.h"
 
 namespace sfumato {
 

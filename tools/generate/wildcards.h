@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/request.h"
+#include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
 

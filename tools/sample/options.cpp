@@ -9,7 +9,7 @@
 #include "diffusion/subsequences.h"
 #include "images/animation.h"
 #include "images/write.h"
-#include "pipelines/request.h"
+#include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
 namespace {

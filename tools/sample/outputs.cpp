@@ -3,7 +3,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "generate/outputs.h"
+#include "engine/outputs.h"
 
 namespace sfumato {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "diffusion/subsequences.h"
 #include "images/pixels.h"
-#include "pipelines/conditioning.h"
-#include "pipelines/denoise.h"
-#include "pipelines/generate.h"
+#include "systems/stable_diffusion/conditioning.h"
+#include "systems/stable_diffusion/denoise.h"
+#include "systems/stable_diffusion/generate.h"
 
 namespace sfumato {
 namespace {

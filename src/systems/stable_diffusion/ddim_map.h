@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "pipelines/stable_diffusion.h"
 #include "systems/ddim_map.h"
+#include "systems/stable_diffusion/stable_diffusion.h"
 
 namespace sfumato {
 

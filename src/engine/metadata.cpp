@@ -1,0 +1,192 @@
+#include "engine/metadata.h"
+
+#include <fstream>
+#include <stdexcept>
+
+#include "core/number_text.h"
+#include "core/sha256.h"
+#include "diffusion/samplers.h"
+#include "diffusion/sigma_schedules.h"
+#include "systems/stable_diffusion/upscalers.h"
+
+namespace sfumato {
+namespace {
+
+constexpr const char* kKeyword = "sfumato";
+
+/// Of a path; as JSON where it holds what separates values.
+std::string file_name(const std::string& path) {
+  const auto name = std::filesystem::path(path).filename().string();
+  if (name.find_first_of(",:\n") == std::string::npos) return name;
+  return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// <lora:NAME:WEIGHT> of each LoRA, also of one that --lora named.
+std::string lora_tags(const Additions& additions) {
+  std::string tags;
+  for (const auto& lora : additions.loras) {
+    tags += (tags.empty() ? "<lora:" : " <lora:") + lora.path.stem().string() + ":";
+    if (lora.text_encoder_weight || lora.dyn) tags += number_text(lora.text_encoder_weight.value_or(lora.weight)) + ":";
+    tags += number_text(lora.weight) + (lora.dyn ? ":" + std::to_string(*lora.dyn) : "") + ">";
+  }
+  return tags;
+}
+
+/// The prompt with its LoRAs, as the web UI keeps them. A comment would hide what stands behind it.
+std::string prompt_with_tags(const PictureRecord& record) {
+  const auto tags = lora_tags(record.additions);
+  const auto& prompt = record.request.prompt;
+  if (tags.empty() || prompt.empty()) return prompt + tags;
+  if (prompt.find('#') != std::string::npos) return tags + " " + prompt;
+  return prompt + (prompt.ends_with(' ') ? "" : " ") + tags;
+}
+
+/// `, KEY: "NAME: HASH, NAME: HASH"`; nothing without files.
+std::string hash_list(const std::string& key, const std::vector<std::pair<std::string, std::string>>& hashes) {
+  std::string list;
+  for (const auto& [name, hash] : hashes) list += (list.empty() ? "" : ", ") + name + ": " + hash;
+  return list.empty() ? "" : ", " + key + ": \"" + list + "\"";
+}
+
+/// Of inpainting, in the web UI's words.
+std::string inpaint_parameters(const Request::Inpaint& inpaint) {
+  std::string text;
+  if (inpaint.mask_blur > 0) text += ", Mask blur: " + number_text(inpaint.mask_blur);
+  if (inpaint.invert_mask) text += ", Mask mode: Inpaint not masked";
+  if (inpaint.only_masked)
+    text += ", Inpaint area: Only masked, Masked area padding: " + std::to_string(inpaint.mask_padding);
+  return text;
+}
+
+/// As its extension for ControlNet writes them.
+std::string control_parameters(const Request& request) {
+  std::string text;
+  for (std::size_t i = 0; i < request.controls.size(); ++i) {
+    const auto& unit = request.controls[i];
+    text +=
+        ", ControlNet " + std::to_string(i) + ": \"Module: " + (unit.preprocess.empty() ? "none" : unit.preprocess) +
+        ", Model: " + std::filesystem::path(unit.model).filename().string() + ", Weight: " + number_text(unit.scale) +
+        ", Guidance Start: " + number_text(unit.start) + ", Guidance End: " + number_text(unit.end) + "\"";
+  }
+  return text;
+}
+
+/// Of a second pass, likewise.
+std::string hires_parameters(const Request::Hires& hires) {
+  auto text = ", Denoising strength: " + number_text(hires.strength);
+  if (hires.scale > 0)
+    text += ", Hires upscale: " + number_text(hires.scale);
+  else
+    text += ", Hires resize: " + std::to_string(hires.width) + "x" + std::to_string(hires.height);
+  if (hires.steps > 0) text += ", Hires steps: " + std::to_string(hires.steps);
+  return text + ", Hires upscaler: " + find_upscaler(hires.upscaler).label;
+}
+
+/// Of the model's own timesteps nothing is said.
+std::string schedule_type(const std::string& schedule) {
+  if (schedule.empty() || schedule == "discrete") return "";
+  return ", Schedule type: " + find_sigma_schedule(schedule).label;
+}
+
+std::string variation(const Request& request) {
+  if (request.subseed_strength == 0) return "";
+  return ", Variation seed: " + std::to_string(request.subseed) +
+         ", Variation seed strength: " + number_text(request.subseed_strength);
+}
+
+std::string file_hash(const std::filesystem::path& path, bool skips_header) {
+  constexpr std::size_t kDigits = 12, kLength = 8;
+  std::uint64_t begin = 0;
+  if (skips_header && path.extension() == ".safetensors") {
+    std::ifstream in(path, std::ios::binary);
+    in.read(reinterpret_cast<char*>(&begin), kLength);
+    begin += kLength;
+  }
+  return sha256_of_file(path, begin).substr(0, kDigits);
+}
+
+/// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
+std::string parameters(const PictureRecord& record) {
+  const auto& request = record.request;
+  auto text = prompt_with_tags(record) + "\n";
+  if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
+    text += "Negative prompt: " + negative + "\n";
+  text += "Steps: " + std::to_string(request.steps) + ", Sampler: " + find_sampler(request.sampler).label +
+          schedule_type(request.schedule) + ", CFG scale: " + number_text(request.guidance_scale) +
+          ", Seed: " + std::to_string(request.seed) + variation(request) + ", Size: " + std::to_string(request.width) +
+          "x" + std::to_string(request.height) + ", Model: " + file_name(record.model);
+  if (!record.vae.empty()) text += ", VAE: " + file_name(record.vae);
+  if (!request.image.empty()) text += ", Denoising strength: " + number_text(request.strength);
+  if (!request.inpaint.mask.empty()) text += inpaint_parameters(request.inpaint);
+  if (request.hires.is_on()) text += hires_parameters(request.hires);
+  if (request.refiner.is_on())
+    text += ", Refiner: " + file_name(request.refiner.model) +
+            ", Refiner switch at: " + number_text(request.refiner.switch_at);
+  if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
+  text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
+  if (request.eta > 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);
+  if (request.tiling) text += ", Tiling: True";
+  return text + hash_list("Lora hashes", record.hashes.loras) + hash_list("TI hashes", record.hashes.embeddings) +
+         control_parameters(request) + ", Version: sfumato";
+}
+
+/// sample, diffuse and invert keep records that are no requests.
+void refuse_other_programs(const std::filesystem::path& path, const std::string& text) {
+  const auto json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("program")) return;
+  throw std::runtime_error("'" + path.string() + "' was made by " + value_or<std::string>(json, "program", "") +
+                           ", expected an image of txt2img, img2img or inpaint");
+}
+
+}  // namespace
+
+AdditionHashes hashes_of(const Additions& additions) {
+  AdditionHashes hashes;
+  const auto is_file = [](const std::filesystem::path& path) { return std::filesystem::is_regular_file(path); };
+  for (const auto& lora : additions.loras)
+    if (is_file(lora.path)) hashes.loras.emplace_back(lora.path.stem().string(), file_hash(lora.path, true));
+  for (const auto& path : additions.embeddings)
+    if (is_file(path)) hashes.embeddings.emplace_back(path.stem().string(), file_hash(path, false));
+  return hashes;
+}
+
+TextChunks to_text_chunks(const PictureRecord& record) {
+  nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
+  if (!record.vae.empty()) json["vae"] = record.vae;
+  if (!record.prediction.empty()) json["prediction"] = record.prediction;
+  json.update({{"device", record.device}, {"dtype", record.dtype}});
+  if (record.tf32) json["tf32"] = true;
+  if (record.vae_tiling != "auto") json["vae_tiling"] = record.vae_tiling;
+  json.update(to_json(record.additions));
+  return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
+}
+
+bool has_record(const std::filesystem::path& path) {
+  for (const auto& [keyword, text] : read_image_texts(path))
+    if (keyword == kKeyword) return true;
+  return false;
+}
+
+PictureRecord read_record(const std::filesystem::path& path) {
+  for (const auto& [keyword, text] : read_image_texts(path)) {
+    if (keyword != kKeyword) continue;
+    refuse_other_programs(path, text);
+    try {
+      const auto json = Json::parse(text);
+      return {.request = request_from_json(json.at("request")),
+              .model = json.at("model"),
+              .vae = value_or<std::string>(json, "vae", ""),
+              .prediction = value_or<std::string>(json, "prediction", ""),
+              .device = json.at("device"),
+              .dtype = json.at("dtype"),
+              .tf32 = value_or(json, "tf32", false),
+              .vae_tiling = value_or<std::string>(json, "vae_tiling", "auto"),
+              .additions = additions_from_json(json)};
+    } catch (const std::exception& error) {
+      throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
+    }
+  }
+  throw std::runtime_error("'" + path.string() + "' holds no request of Sfumato (a text chunk named sfumato)");
+}
+
+}  // namespace sfumato

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "checkpoints/load.h"
+#include "core/json.h"
+#include "core/placement.h"
+#include "systems/pipeline_classes.h"
+
+namespace sfumato {
+
+/// Throws std::runtime_error "model 'FOLDER': WHY".
+[[noreturn]] void refuse_model(const std::filesystem::path& folder, const std::string& why);
+
+/// model_index.json of a diffusers folder: its pipeline class and the classes of its parts.
+class ModelIndex {
+ public:
+  /// Throws std::runtime_error naming the folder where it has no model_index.json, or one of a class that is not among
+  /// pipeline_classes().
+  explicit ModelIndex(const std::filesystem::path& folder);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  const PipelineClass& pipeline_class() const { return *class_; }
+  /// Throws std::runtime_error naming the programs that run the folder's model where its system is another.
+  void require_system(System system) const;
+
+  /// True if the part is there: neither left out nor [null, null].
+  bool names(const std::string& part) const;
+  /// The part's class. Throws std::runtime_error where the part is missing or its class is not one of `known`.
+  std::string class_of(const std::string& part, const std::vector<std::string>& known) const;
+  bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
+  /// A line about what the class adds to a plain pipeline, if it adds anything.
+  std::vector<std::string> notes() const;
+
+ private:
+  std::filesystem::path folder_;
+  Json json_;
+  const PipelineClass* class_ = nullptr;
+};
+
+/// load(folder / part). What a part's config or weights are refused for gets the folder and the part before it.
+template <class Load>
+auto load_part(const std::filesystem::path& folder, const std::string& part, const Load& load) {
+  try {
+    return load(folder / part);
+  } catch (const std::invalid_argument& error) {
+    refuse_model(folder, part + ": " + error.what());
+  }
+}
+
+template <class Impl>
+std::shared_ptr<Impl> load_network(const std::filesystem::path& folder, const std::string& part,
+                                   const Placement& placement) {
+  return load_part(folder, part,
+                   [&](const std::filesystem::path& path) { return from_pretrained<Impl>(path, placement); });
+}
+
+}  // namespace sfumato

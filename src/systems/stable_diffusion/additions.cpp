@@ -1,0 +1,135 @@
+#include "systems/stable_diffusion/additions.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+#include "adapters/lora_file.h"
+#include "adapters/lora_names.h"
+#include "adapters/textual_inversion.h"
+#include "systems/stable_diffusion/embedding_picture.h"
+
+namespace sfumato {
+namespace {
+
+/// The refiner of Stable Diffusion XL has its second text encoder alone.
+LoraWeights lora_weights_of(StableDiffusion& model) {
+  LoraWeights weights;
+  add_lora_weights(*model.unet, weights);
+  int number = model.is_xl() && model.text_encoders.size() == 1 ? 2 : 1;
+  for (const auto& encoder : model.text_encoders) add_lora_weights(*encoder.module, number++, weights);
+  return weights;
+}
+
+/// The vectors for text encoder `index`: the file's of that place where its width is the encoder's, or any of it.
+torch::Tensor embedding_for(const TextualInversion& inversion, std::size_t index, std::int64_t width) {
+  const auto& embeddings = inversion.embeddings;
+  if (index < embeddings.size() && embeddings[index].size(1) == width) return embeddings[index];
+  for (const auto& embedding : embeddings)
+    if (embedding.size(1) == width) return embedding;
+  throw std::invalid_argument("text encoder " + std::to_string(index + 1) + " of the model takes vectors of " +
+                              std::to_string(width) + " numbers, those of the file have " +
+                              std::to_string(embeddings.front().size(1)));
+}
+
+template <class Clip>
+std::int64_t add_rows(Clip& clip, const TextualInversion& inversion, std::size_t index) {
+  return clip.add_token_embeddings(embedding_for(inversion, index, clip.config().hidden_size));
+}
+
+/// The first of the ids that the vectors get in text encoder `index`.
+std::int64_t add_rows(const TextEncoder& encoder, const TextualInversion& inversion, std::size_t index) {
+  if (auto* clip = encoder.module->as<CLIPTextModelImpl>()) return add_rows(*clip, inversion, index);
+  if (auto* clip = encoder.module->as<CLIPTextModelWithProjectionImpl>()) return add_rows(*clip, inversion, index);
+  throw std::invalid_argument("only CLIP's text encoders take embeddings");
+}
+
+/// Throws std::invalid_argument where a text encoder takes no vectors of that width.
+void add_inversion(StableDiffusion& model, const TextualInversion& inversion) {
+  for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
+    const auto& encoder = model.text_encoders[i];
+    const auto first = add_rows(encoder, inversion, i);
+    for (const auto& word : inversion.words)
+      encoder.tokenizer->add_word(word, first, inversion.embeddings.front().size(0));
+  }
+}
+
+void add_embeddings(StableDiffusion& model, const std::filesystem::path& path,
+                    const std::vector<TextualInversion>& inversions) {
+  try {
+    for (const auto& inversion : inversions) add_inversion(model, inversion);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error("embedding '" + path.string() + "': " + error.what());
+  }
+}
+
+/// Takes ":NUMBER" from the end of `text`.
+std::optional<double> take_weight(std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
+  double weight = 0;
+  const auto [rest, error] = std::from_chars(begin, end, weight);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  text.resize(colon);
+  return weight;
+}
+
+nlohmann::ordered_json to_json(const Lora& lora) {
+  nlohmann::ordered_json json = {{"path", lora.path.string()}, {"weight", lora.weight}};
+  if (lora.text_encoder_weight) json["text_encoder_weight"] = *lora.text_encoder_weight;
+  if (lora.dyn) json["dyn"] = *lora.dyn;
+  if (lora.partial) json["partial"] = true;
+  return json;
+}
+
+Lora lora_from_json(const Json& json) {
+  Lora lora{.path = json.at("path").get<std::string>(), .weight = json.at("weight").get<double>()};
+  lora.partial = value_or(json, "partial", false);
+  if (json.contains("text_encoder_weight")) lora.text_encoder_weight = json.at("text_encoder_weight").get<double>();
+  if (json.contains("dyn")) lora.dyn = value_or<std::int64_t>(json, "dyn", 0);
+  return lora;
+}
+
+}  // namespace
+
+void add_to(StableDiffusion& model, const Additions& additions) {
+  if (!additions.loras.empty()) {
+    const auto warnings = apply_loras(additions.loras, lora_weights_of(model));
+    model.warnings.insert(model.warnings.end(), warnings.begin(), warnings.end());
+  }
+  for (const auto& lora : additions.loras) {
+    const auto file = lora_weights_file(lora.path);
+    add_embeddings(model, file, read_bundled_inversions(file));
+  }
+  for (const auto& path : additions.embeddings)
+    add_embeddings(model, path, {is_png(path) ? read_embedding_picture(path) : read_textual_inversion(path)});
+}
+
+Lora parse_lora(const std::string& text) {
+  Lora lora{.path = text};
+  auto path = text;
+  const auto unet = take_weight(path), text_encoders = take_weight(path);
+  if (unet) lora = {.path = path, .weight = *unet, .text_encoder_weight = text_encoders};
+  if (path.empty() || !std::isfinite(lora.weight) || !std::isfinite(lora.text_encoder_weight.value_or(0)))
+    throw std::invalid_argument("lora '" + text + "': expected FILE, FILE:WEIGHT or FILE:TEXT_ENCODERS:UNET");
+  return lora;
+}
+
+nlohmann::ordered_json to_json(const Additions& additions) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& lora : additions.loras) json["loras"].push_back(to_json(lora));
+  for (const auto& path : additions.embeddings) json["embeddings"].push_back(path.string());
+  return json;
+}
+
+Additions additions_from_json(const Json& json) {
+  Additions additions;
+  for (const auto& lora : value_or(json, "loras", Json::array())) additions.loras.push_back(lora_from_json(lora));
+  for (const auto& path : value_or(json, "embeddings", Json::array()))
+    additions.embeddings.emplace_back(path.get<std::string>());
+  return additions;
+}
+
+}  // namespace sfumato

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "models/vae_tiling.h"
+#include "systems/stable_diffusion/controlnet.h"
+
+namespace sfumato {
+
+/// What one request brings along beside the model, which it leaves unchanged.
+struct Attachments {
+  /// Those of the request's controls, in their order (load_controlnets).
+  std::vector<ControlNet> controlnets = {};
+  /// That of the request's refiner (load_refiner).
+  std::shared_ptr<const StableDiffusion> refiner = {};
+  /// The VAE's tiles for large images; without, images are encoded and decoded whole.
+  std::optional<VaeTiling> vae_tiling = {};
+  /// Called with the x0 [N, C, h, w] that each evaluation estimates; may be empty.
+  std::function<void(const torch::Tensor& x0)> on_estimate = {};
+};
+
+}  // namespace sfumato

@@ -1,0 +1,152 @@
+#include "systems/stable_diffusion/denoise.h"
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
+
+#include "core/cuda.h"
+#include "core/number_text.h"
+#include "diffusion/guided_denoiser.h"
+#include "systems/stable_diffusion/conditioning.h"
+#include "systems/stable_diffusion/refiner.h"
+#include "systems/stable_diffusion/unet_backbone.h"
+
+namespace sfumato {
+namespace {
+
+/// Guided denoiser of one model of the job, with what its functions refer to.
+class JobDenoiser {
+ public:
+  JobDenoiser(Job job, const std::vector<Step>& steps, const torch::Tensor& concat, std::vector<std::string>& warnings)
+      : job_(std::move(job)),
+        evaluations_(evaluation_count(steps, job_.sampler.order)),
+        control_(job_, evaluations_),
+        denoise_(unet_backbone(job_, control_), conditions_of(job_, steps, concat, warnings), job_.guidance,
+                 job_.prediction, evaluations_) {}
+  JobDenoiser(const JobDenoiser&) = delete;
+
+  const GuidedDenoiser& denoise() const { return denoise_; }
+
+ private:
+  Job job_;
+  std::size_t evaluations_;
+  Control control_;
+  GuidedDenoiser denoise_;
+};
+
+/// The job's refiner, where the request has one. ControlNets and concatenated channels are the base's.
+std::unique_ptr<JobDenoiser> refiner_denoiser(const Job& job, const Denoising& denoising) {
+  if (!job.request.refiner.is_on() || !denoising.refines) return nullptr;
+  if (!job.attachments.refiner)
+    throw std::invalid_argument("refiner '" + job.request.refiner.model + "': expected one loaded for the request");
+  std::vector<std::string> same_warnings;
+  return std::make_unique<JobDenoiser>(job_of_refiner(job), denoising.steps, torch::Tensor(), same_warnings);
+}
+
+SamplerOptions sampler_options(const Job& job, const Denoising& denoising) {
+  const auto& config = job.schedule.config();
+  SamplerOptions options{.eta = job.request.eta,
+                         .variance_type = config.variance_type,
+                         .prediction_type = config.prediction_type,
+                         .solver = config.solver,
+                         .timestep_scaling = config.timestep_scaling};
+  if (job.request.noise == "brownian") options.brownian = ratio_span(denoising.all);
+  return options;
+}
+
+void check_eta(const Job& job, std::vector<std::string>& warnings) {
+  const auto& name = job.sampler.name;
+  if (job.request.eta > 0 && name != "ddim" && name != "tcd")
+    warnings.push_back("eta " + std::to_string(job.request.eta) + " has no effect with the sampler " + name +
+                       ": ddim and tcd have one");
+}
+
+/// `denoise` that also reports each estimate.
+Denoiser watched(Denoiser denoise, std::function<void(const torch::Tensor& x0)> on_estimate) {
+  return [denoise = std::move(denoise), on_estimate = std::move(on_estimate)](const torch::Tensor& x,
+                                                                              const Evaluation& evaluation) {
+    auto estimate = denoise(x, evaluation);
+    on_estimate(estimate.x0);
+    return estimate;
+  };
+}
+
+}  // namespace
+
+std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
+  return std::max(pixels - pixels % factor, factor);
+}
+
+bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
+  const auto& request = job.request;
+  const auto& steps = denoising.steps;
+  check_eta(job, generated.warnings);
+  const JobDenoiser base(job, steps,
+                         denoising.concat.defined() ? denoising.concat.to(job.model.placement.device) : torch::Tensor(),
+                         generated.warnings);
+  const auto refiner = refiner_denoiser(job, denoising);
+  Denoiser denoiser = std::cref(base.denoise());
+  if (refiner)
+    denoiser = [&, refined = steps_of_refiner(steps, request.refiner, job.schedule.num_train_timesteps())](
+                   const torch::Tensor& x, const Evaluation& evaluation) {
+      return (refined.at(evaluation.step) ? refiner->denoise() : base.denoise())(x, evaluation);
+    };
+  if (job.attachments.on_estimate) denoiser = watched(denoiser, job.attachments.on_estimate);
+  bool ended = false;
+  StepPacer pacer(job.model.placement.device);
+  const OnStep report = [&](int step, int count, const torch::Tensor& x) {
+    pacer.step_queued();
+    ended = job.on_step && !job.on_step(step, count, x);
+    return !ended;
+  };
+  generated.latents = job.sampler.sample({.denoise = denoiser,
+                                          .x = to_device(denoising.start, job.model.placement.device),
+                                          .steps = steps,
+                                          .noise = denoising.noise,
+                                          .options = sampler_options(job, denoising),
+                                          .on_step = report,
+                                          .adjust = denoising.adjust,
+                                          .skipped = denoising.all.size() - steps.size()});
+  return !ended;
+}
+
+torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, NoiseSource& noise,
+                     const std::optional<VaeTiling>& tiling) {
+  const auto& vae = model.vae;
+  const auto posterior = vae->encode(image.to(model.vae_placement.device, model.vae_placement.dtype), tiling);
+  // As diffusers does, nothing is drawn for an encoder without a distribution.
+  if (posterior.is_point()) return vae->scale(posterior.mean).to(torch::kFloat32);
+  const auto drawn = noise.draw(posterior.mean.sizes().slice(1)).to(posterior.mean);
+  return vae->scale(posterior.sample(drawn)).to(torch::kFloat32);
+}
+
+torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents,
+                     const std::optional<VaeTiling>& tiling) {
+  std::vector<torch::Tensor> images;
+  for (const auto& latent : model.vae->unscale(latents.to(model.vae_placement.dtype)).split(1))
+    images.push_back(model.vae->decode(latent, tiling).to(torch::kCPU, torch::kFloat32));
+  return torch::cat(images);  // [N, 3, H, W]
+}
+
+void refuse_edits(const Job& job) {
+  const auto& request = job.request;
+  if (job.model.edits_images())
+    throw std::invalid_argument("the model edits pictures by instructions (its UNet has " +
+                                std::to_string(job.model.unet->config().in_channels) +
+                                " in_channels): expected img2img");
+  if (request.image_guidance_scale != Request().image_guidance_scale)
+    throw std::invalid_argument("image guidance scale " + number_text(request.image_guidance_scale) +
+                                ": expected a model that edits pictures (instruct-pix2pix)");
+}
+
+torch::Tensor concat_without_mask(const StableDiffusion& model, const torch::Tensor& latents) {
+  if (!model.takes_mask()) return {};
+  const auto count = latents.size(0), height = latents.size(2), width = latents.size(3);
+  const auto factor = model.vae->config().downscale_factor();
+  const auto grey = torch::zeros({1, 3, height * factor, width * factor},
+                                 torch::dtype(model.vae_placement.dtype).device(model.vae_placement.device));
+  const auto of_grey = model.vae->scale(model.vae->encode(grey).mean).to(torch::kFloat32);  // [1, C, h, w]
+  return torch::cat({torch::ones({1, 1, height, width}, of_grey.options()), of_grey}, 1).repeat({count, 1, 1, 1});
+}
+
+}  // namespace sfumato

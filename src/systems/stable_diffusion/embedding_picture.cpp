@@ -1,0 +1,81 @@
+#include "systems/stable_diffusion/embedding_picture.h"
+
+#include <array>
+#include <fstream>
+#include <stdexcept>
+
+#include "core/json.h"
+#include "images/picture_data.h"
+#include "images/pixels.h"
+#include "images/read.h"
+#include "images/write.h"
+
+namespace sfumato {
+namespace {
+
+constexpr const char* kEmbeddingChunk = "sd-ti-embedding";
+
+/// Decodes base64 (RFC 4648), up to its padding. Throws std::runtime_error for another character.
+std::string from_base64(const std::string& text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text.substr(0, text.find('='))) {
+    const auto digit = kDigits.find(c);
+    if (digit == std::string_view::npos) throw std::runtime_error("its chunk is not base64");
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xff);
+  }
+  return bytes;
+}
+
+std::string embedding_text(const std::filesystem::path& path) {
+  for (const auto& [keyword, text] : read_image_texts(path))
+    if (keyword == kEmbeddingChunk) return from_base64(text);
+  auto text = text_in_pixels(to_bytes(read_image(path)));
+  if (text.empty()) throw std::runtime_error("neither its text chunks nor its pixels hold one");
+  return text;
+}
+
+/// {"TORCHTENSOR": [[number, ...], ...]} as [vectors, width]. Throws std::invalid_argument or Json::exception.
+torch::Tensor tensor_of(const Json& json) {
+  const auto rows = json.at("TORCHTENSOR").get<std::vector<std::vector<double>>>();
+  std::vector<torch::Tensor> tensors;
+  for (const auto& row : rows) {
+    if (row.size() != rows.front().size()) throw std::invalid_argument("its vectors have different lengths");
+    tensors.push_back(torch::tensor(row, torch::kFloat64));
+  }
+  return tensors.empty() ? torch::empty({0, 0}) : torch::stack(tensors).to(torch::kFloat32);
+}
+
+TextualInversion embedding_of(const std::string& text, const std::string& word) {
+  const auto json = Json::parse(text);
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : json.at("string_to_param").items())
+    tensors["string_to_param." + name] = tensor_of(tensor);
+  return textual_inversion_of(word, tensors, value_or<std::string>(json, "name", ""));
+}
+
+}  // namespace
+
+bool is_png(const std::filesystem::path& path) {
+  constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
+  std::array<char, kSignature.size()> begin{};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(begin.data(), begin.size()) && std::string_view(begin.data(), begin.size()) == kSignature;
+}
+
+TextualInversion read_embedding_picture(const std::filesystem::path& path) {
+  try {
+    return embedding_of(embedding_text(path), path.stem().string());
+  } catch (const std::exception& error) {
+    const std::string why = error.what();
+    throw std::runtime_error("'" + path.string() + "' is a PNG picture without a readable embedding: " + why);
+  }
+}
+
+}  // namespace sfumato

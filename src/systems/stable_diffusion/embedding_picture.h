@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+
+#include "adapters/textual_inversion.h"
+
+namespace sfumato {
+
+/// True for a file that begins as a PNG does; false for one that cannot be read.
+bool is_png(const std::filesystem::path& path);
+
+/// Reads the embedding that AUTOMATIC1111's web UI keeps in a PNG: in the text chunk sd-ti-embedding, or in the pixels
+/// (images/picture_data.h). Its words are the file's name and the embedding's own. Throws std::runtime_error naming the
+/// file where it holds none.
+TextualInversion read_embedding_picture(const std::filesystem::path& path);
+
+}  // namespace sfumato

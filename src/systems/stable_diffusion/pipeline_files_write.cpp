@@ -1,0 +1,133 @@
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "checkpoints/safetensors.h"
+#include "checkpoints/save.h"
+#include "core/files.h"
+#include "models/original_layout.h"
+#include "systems/stable_diffusion/pipeline_files.h"
+#include "systems/stable_diffusion/single_file_check.h"
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_text_encoder(const std::string& part) {
+  return part.starts_with("text_encoder");
+}
+
+/// As transformers before version 5 writes it and all of them read it: with the level text_model.
+NamedWeights transformers_names(const NamedWeights& weights) {
+  NamedWeights named;
+  for (const auto& [name, tensor] : weights) {
+    const bool has_level = name.starts_with("text_model.") || name.starts_with("text_projection.");
+    named[has_level ? name : "text_model." + name] = tensor;
+  }
+  return named;
+}
+
+bool is_clip(const PipelineFiles::Network& network) {
+  const auto config = Json(network.config);
+  return value_or<std::string>(config, "model_type", "clip_text_model").starts_with("clip");
+}
+
+void write_network(const PipelineFiles::Network& network, const std::string& part, const fs::path& folder,
+                   const ConversionOptions& options) {
+  const bool is_text = is_text_encoder(part);
+  save_weights(is_text && is_clip(network) ? transformers_names(network.weights) : network.weights, folder,
+               {.dtype = options.dtype,
+                .max_shard_size = options.max_shard_size,
+                .basename = is_text ? "model" : "diffusion_pytorch_model"});
+  write_json(folder / "config.json", network.config);
+}
+
+void copy_tokenizer_files(const fs::path& from, const fs::path& to) {
+  fs::create_directories(to);
+  for (const auto& entry : fs::directory_iterator(from))
+    if (const auto kind = entry.path().extension(); kind == ".json" || kind == ".txt" || kind == ".model")
+      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+}
+
+bool is_stopped(const ConversionOptions& options) {
+  return options.stop_requested && options.stop_requested();
+}
+
+/// Puts `written` in place of `folder`.
+void replace_folder(const fs::path& written, const fs::path& folder) {
+  fs::remove_all(folder);
+  fs::rename(written, folder);
+}
+
+/// A text encoder under its keys in the original layout; `place` as original_text_weights has it.
+NamedWeights text_weights(const PipelineFiles& files, const std::string& part, int place) {
+  const auto& network = files.networks.at(part);
+  if (!is_clip(network))
+    throw std::invalid_argument("the original layout has no place for a text encoder of type '" +
+                                value_or<std::string>(Json(network.config), "model_type", "") +
+                                "': expected CLIP's, as Stable Diffusion 1, 2 and XL have");
+  const bool projects = network.weights.contains("text_projection.weight");
+  return original_text_weights(network.weights, CLIPTextModelConfig::from_json(network.config), projects, place);
+}
+
+/// The keys without a value by which a file says how it was trained (ComfyUI's and, of XL, AUTOMATIC1111's).
+void add_marks(const PipelineFiles& files, NamedWeights& weights) {
+  const auto schedule = Json(files.scheduler);
+  const bool predicts_v = value_or<std::string>(schedule, "prediction_type", "epsilon") == "v_prediction";
+  if (!predicts_v) return;
+  weights["v_pred"] = torch::empty({0});
+  if (value_or(schedule, "rescale_betas_zero_snr", false)) weights["ztsnr"] = torch::empty({0});
+}
+
+NamedWeights original_weights(const PipelineFiles& files) {
+  const auto& unet = files.networks.at("unet");
+  const auto& vae = files.networks.at("vae");
+  if (const auto name = value_or<std::string>(Json(vae.config), "_class_name", "AutoencoderKL");
+      name != "AutoencoderKL")
+    throw std::invalid_argument("the original layout has no place for a VAE of class '" + name +
+                                "': expected AutoencoderKL");
+  auto weights = original_unet_weights(unet.weights, UNet2DConditionModelConfig::from_json(unet.config));
+  weights.merge(original_vae_weights(vae.weights, AutoencoderKLConfig::from_json(vae.config)));
+  const bool is_xl = files.networks.contains("text_encoder_2");
+  int place = is_xl ? 0 : -1;
+  for (const auto* part : {"text_encoder", "text_encoder_2"})
+    if (files.networks.contains(part)) weights.merge(text_weights(files, part, is_xl ? place++ : place));
+  add_marks(files, weights);
+  return weights;
+}
+
+}  // namespace
+
+bool write_pipeline_folder(const PipelineFiles& files, const fs::path& folder, const ConversionOptions& options) {
+  const auto written = fs::path(folder.string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
+  try {
+    for (const auto& [part, network] : files.networks) {
+      if (is_stopped(options)) return fs::remove_all(written), false;
+      write_network(network, part, written / part, options);
+    }
+    if (is_stopped(options)) return fs::remove_all(written), false;
+    for (const auto& [part, from] : files.tokenizers) copy_tokenizer_files(from, written / part);
+    write_json(written / "scheduler" / "scheduler_config.json", files.scheduler);
+    write_json(written / "model_index.json", files.index);
+    replace_folder(written, folder);
+    return true;
+  } catch (...) {
+    fs::remove_all(written);
+    throw;
+  }
+}
+
+bool write_single_file(const PipelineFiles& files, const fs::path& file, const ConversionOptions& options) {
+  auto weights = original_weights(files);
+  for (const auto& warning : check_single_file(files, weights, options.tokenizers))
+    if (options.warn) options.warn(warning);
+  if (options.dtype)
+    for (auto& [key, tensor] : weights)
+      if (tensor.is_floating_point()) tensor = tensor.to(*options.dtype);
+  if (is_stopped(options)) return false;
+  write_safetensors(file, weights, {{"format", "pt"}});
+  return true;
+}
+
+}  // namespace sfumato

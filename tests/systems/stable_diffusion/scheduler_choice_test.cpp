@@ -1,0 +1,49 @@
+#include <gtest/gtest.h>
+
+#include "small_unet.h"
+#include "systems/stable_diffusion/job.h"
+
+namespace sfumato {
+namespace {
+
+StableDiffusion model_of(const Json& scheduler, bool is_xl = false) {
+  auto config = small_unet_config();
+  if (is_xl) {
+    config.addition_embed_type = "text_time";
+    config.addition_time_embed_dim = 8;
+    config.projection_class_embeddings_input_dim = 64;
+  }
+  return {.text_encoders = {},
+          .unet = std::make_shared<UNet2DConditionModelImpl>(config),
+          .vae = nullptr,
+          .schedule = Schedule(ScheduleConfig::from_json(scheduler))};
+}
+
+/// sigma / alpha at the beginning of the second of ten steps.
+double second_level(const StableDiffusion& model, const std::string& schedule) {
+  Request request;
+  request.schedule = schedule;
+  return make_steps(schedule_of(model, request), 10, StepGrid::interpolated)[1].from.ratio();
+}
+
+// The second of AysSchedules["StableDiffusionSigmas"] and ["StableDiffusionXLSigmas"].
+TEST(ScheduleOfARequest, AlignsItsStepsForTheModelsFamily) {
+  const Json euler = {{"_class_name", "EulerDiscreteScheduler"}};
+  EXPECT_NEAR(second_level(model_of(euler), "align_your_steps"), 6.475, 1e-9);
+  EXPECT_NEAR(second_level(model_of(euler, true), "align_your_steps"), 6.315, 1e-9);
+  EXPECT_NEAR(second_level(model_of(euler), "align_your_steps_xl"), 6.315, 1e-9);
+}
+
+TEST(DefaultSampler, IsOfTheOrderThatTheSchedulerHas) {
+  const auto sampler = [](const Json& order, const std::string& algorithm) {
+    return model_of(
+               {{"_class_name", "DPMSolverMultistepScheduler"}, {"solver_order", order}, {"algorithm_type", algorithm}})
+        .default_sampler();
+  };
+  EXPECT_EQ(sampler(2, "dpmsolver++"), "dpm++2m");
+  EXPECT_EQ(sampler(3, "dpmsolver++"), "dpm++3m");
+  EXPECT_EQ(sampler(3, "sde-dpmsolver++"), "dpm++2m_sde");
+}
+
+}  // namespace
+}  // namespace sfumato
