@@ -22,9 +22,15 @@ namespace {
 
 using namespace sfumato;
 
+/// Timesteps that are shown of a process of kTimestepsOf.
+constexpr const char* kTimesteps = "0,10,50,100,150,200,250,300,400,600,800,999";
+constexpr std::int64_t kTimestepsOf = 1000;
+/// Longest side of an image, so that a strip of twelve fits into memory.
+constexpr std::int64_t kLongestSide = 2048;
+
 struct Options {
   std::string image, output, model, seed;
-  std::string timesteps = "0,10,50,100,150,200,250,300,400,600,800,999";
+  std::string timesteps;
   std::string beta_schedule;
   std::optional<double> beta_start, beta_end;
   std::optional<std::int64_t> num_train_timesteps, width, height, columns;
@@ -51,7 +57,9 @@ void add_options(CLI::App& app, Options& options) {
       "-m,--model", options.model,
       "Model whose latents are diffused, and decoded, by its noise schedule: a folder or file of any system. "
       "By default pixels");
-  app.add_option("--timesteps", options.timesteps, "Where on the way the image is shown")->capture_default_str();
+  app.add_option("--timesteps", options.timesteps,
+                 "Where on the way the image is shown; by default " + std::string(kTimesteps) +
+                     " of a process of 1000, and likewise of others");
   app.add_option("--beta-schedule", options.beta_schedule,
                  "linear, scaled_linear or cosine; by default the model's, of pixels linear");
   app.add_option("--beta-start", options.beta_start,
@@ -130,12 +138,18 @@ torch::Tensor image_of(const Options& options, std::int64_t factor) {
       refuse("size " + std::to_string(pixels), "a multiple of " + std::to_string(factor) + " with this model");
     return std::max(pixels / factor * factor, factor);
   };
-  return resize_lanczos(image, side(options.height, image.size(2)), side(options.width, image.size(3)));
+  const auto height = side(options.height, image.size(2)), width = side(options.width, image.size(3));
+  if (std::max(height, width) > kLongestSide)
+    refuse("size " + std::to_string(width) + "x" + std::to_string(height),
+           "at most " + std::to_string(kLongestSide) + " a side; --width and --height resize the image");
+  return resize_lanczos(image, height, width);
 }
 
 std::vector<std::int64_t> timesteps_of(const Options& options, const Schedule& schedule) {
-  auto timesteps = parse_counts("--timesteps", options.timesteps);
+  auto timesteps = parse_counts("--timesteps", options.timesteps.empty() ? kTimesteps : options.timesteps);
   const auto last = schedule.num_train_timesteps() - 1;
+  if (options.timesteps.empty())
+    for (auto& t : timesteps) t = t * schedule.num_train_timesteps() / kTimestepsOf;
   for (const auto t : timesteps)
     if (t < 0 || t > last)
       refuse("--timesteps has " + std::to_string(t), "0 to " + std::to_string(last) + " with this schedule");

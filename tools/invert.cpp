@@ -60,6 +60,8 @@ void check(const CLI::App& app, const Options& options) {
   if (options.count < 2) refuse("-n " + std::to_string(options.count), "at least 2");
   if (options.steps < 1) refuse("--steps " + std::to_string(options.steps), "at least 1");
   check_writable(options.output, options.force);
+  if (options.save_noise == options.output)
+    refuse("--save-noise '" + options.save_noise + "'", "another name than the output's");
   if (!options.save_noise.empty()) check_writable(options.save_noise, options.force);
 }
 

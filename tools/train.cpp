@@ -181,9 +181,13 @@ int run_training(const Arguments& arguments) {
 
 int run_export(const Arguments& arguments) {
   if (arguments.positional.size() != 2) throw std::invalid_argument("--export needs a run and a folder; see --help");
-  export_run(RunFolder(arguments.positional[0]), arguments.positional[1],
+  const std::filesystem::path folder = arguments.positional[1];
+  if (!arguments.force && std::filesystem::exists(folder) && !std::filesystem::is_empty(folder))
+    throw std::invalid_argument("'" + folder.string() + "' has files already: expected a new folder, or --force");
+  export_run(RunFolder(arguments.positional[0]), folder,
              {.dtype = parse_dtype(arguments.dtype),
               .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)});
+  if (!arguments.quiet) std::cout << folder.string() << std::endl;
   return 0;
 }
 

@@ -313,6 +313,16 @@ class Train(unittest.TestCase):
         self.assertTrue((out / "unet" / "diffusion_pytorch_model.safetensors.index.json").exists())
         self.assertEqual((out / "tokenizer" / "spiece.model").read_bytes(), b"model")
 
+    def test_an_export_into_a_folder_with_files_is_refused(self):
+        out = self.folder / "occupied"
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+        refused = run("--export", self.folder / "whole", out)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn(f"'{out}' has files already", refused.stderr)
+        self.assertEqual([path.name for path in out.iterdir()], ["notes.txt"])
+        self.assertEqual(run("--export", self.folder / "whole", out, "--force").returncode, 0)
+
     def test_an_unconditional_run_exports_a_pipeline_folder(self):
         out = self.folder / "unconditional-export"
         result = run("--export", self.folder / "unconditional", out, "--dtype", "fp32")

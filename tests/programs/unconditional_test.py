@@ -228,6 +228,7 @@ class Diffuses(Unconditional):
                                 (["p.png", "-o", "s.png", "--beta-schedule", "cosine", "--beta-end", "0.1"], ["cosine"]),
                                 (["p.png", "-o", "s.png", "--beta-end", "1.5"], ["beta_end"]),
                                 (["p.png", "-o", "s.png", "-W", "0"], ["--width 0"]),
+                                (["p.png", "-o", "s.png", "-W", "5000"], ["5000x", "at most 2048"]),
                                 (["p.png", "-o", "p.png"], ["p.png", "--force"]),
                                 (["p.png", "-o", "s.png", "-m", "none"], ["none"])):
             with self.subTest(arguments):

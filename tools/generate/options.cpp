@@ -104,6 +104,21 @@ std::uint64_t settled_seed(const std::string& text) {
   return text.empty() || negative ? std::random_device()() : parse_seed(text);
 }
 
+/// Refuses options that have no effect without another one.
+void check_dependent_options(const CLI::App& app, const Request& request) {
+  const auto require = [&](const std::string& owner, bool is_on, const std::vector<std::string>& dependents) {
+    for (const auto& name : dependents) {
+      const auto* option = app.get_option_no_throw(name);
+      if (option != nullptr && option->count() > 0 && !is_on)
+        throw std::invalid_argument(name + " without " + owner + ": expected both");
+    }
+  };
+  require("--pag-scale", request.pag_scale > 0, {"--pag-layers", "--pag-adaptive-scale"});
+  require("--dynamic-threshold", request.dynamic_threshold > 0, {"--dynamic-threshold-max"});
+  require("--hires-scale, --hires-width or --hires-height", request.hires.is_on(),
+          {"--hires-steps", "--hires-strength", "--hires-upscaler"});
+}
+
 void check_presence(const CLI::App& app, const Arguments& arguments, const GenerateProgram& program) {
   const bool rerun = !arguments.from_image.empty();
   const bool prompted = app.get_option("--prompt")->count() > 0;
@@ -119,8 +134,10 @@ void check_presence(const CLI::App& app, const Arguments& arguments, const Gener
     throw std::invalid_argument("--refiner-at without --refiner: expected a model");
   if (app.get_option("--subseed")->count() > 0 && arguments.asked.request.subseed_strength == 0)
     throw std::invalid_argument("--subseed without --subseed-strength: expected a number above 0");
-  if (app.get_option("--quality")->count() > 0 && !has_quality(arguments.options.output))
-    throw std::invalid_argument("--quality without -o: expected a name that ends in .jpg, .jpeg or .webp");
+  if (const auto& output = arguments.options.output; app.get_option("--quality")->count() > 0 && !has_quality(output))
+    throw std::invalid_argument("--quality with output '" + output +
+                                "': expected a name that ends in .jpg, .jpeg or .webp");
+  check_dependent_options(app, arguments.asked.request);
 }
 
 /// Requests of which each has its final prompt. That of a record is it already.

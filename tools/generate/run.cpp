@@ -107,7 +107,13 @@ std::vector<Planned> plan(const GenerateOptions& options) {
       outputs.push_back(names.name(index++, part_of_batch(request, k, 1).seed));
     add_batches(request, outputs, options, batches);
   }
-  if (!options.save_latents.empty()) check_writable(options.save_latents, options.force);
+  if (options.save_latents.empty()) return batches;
+  check_writable(options.save_latents, options.force);
+  for (const auto& batch : batches)
+    for (const auto& output : batch.outputs)
+      if (output == options.save_latents)
+        throw std::invalid_argument("--save-latents '" + options.save_latents +
+                                    "': expected another name than a picture's");
   return batches;
 }
 
@@ -250,7 +256,10 @@ int compute(const GenerateProgram& program, Run& run) {
   std::set<std::string> warned;
   for (const auto& planned : run.batches) {
     auto batch = make(run, planned, previews);
-    if (!batch) return kInterrupted;
+    if (!batch) {
+      previews.remove(planned.outputs);
+      return kInterrupted;
+    }
     for (const auto& warning : batch->warnings)
       if (!run.options.quiet && warned.insert(warning).second)
         std::cerr << program.name << ": warning: " << warning << '\n';

@@ -14,6 +14,8 @@
 namespace sfumato {
 namespace {
 
+constexpr std::int64_t kMostImages = 10000;
+
 /// Texts that become numbers once all of the command line is there.
 struct SampleTexts {
   std::string seed, interpolate, compare_steps, eta;
@@ -106,6 +108,8 @@ void check_strip(const CLI::App& app, const SampleOptions& options) {
 void check_sample_options(const CLI::App& app, const SampleOptions& options) {
   if (options.model.empty()) refuse_sample("no model", "one, as in sample -m FOLDER");
   require_positive_option("-n", options.count);
+  if (options.count > kMostImages)
+    refuse_sample("-n " + std::to_string(options.count), "1 to " + std::to_string(kMostImages));
   require_positive_option("--batch-size", options.batch_size);
   require_positive_option("--frames", options.frames);
   for (const auto* option : {"--steps", "--columns"})

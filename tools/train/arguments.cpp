@@ -31,6 +31,7 @@ const char* const kUsage = R"(Trains a model from a recipe, or exports what a ru
   --quiet                 no progress bars
 
   --export RUN FOLDER     write a run's averaged weights as a diffusers folder
+  --force                 write into a folder that has files already
   --dtype NAME            fp32, fp16 or bf16 (default fp16)
   --max-shard-size SIZE   cut files above this size, such as 16MiB (default: one
                           file)
@@ -99,10 +100,10 @@ class ArgumentParser {
   }
 
   Arguments result_;
-  std::map<std::string, bool*> flags_{{"--resume", &result_.resume}, {"--export", &result_.exports},
-                                      {"--curve", &result_.curve},   {"--tf32", &result_.tf32},
-                                      {"--bpd", &result_.bpd},       {"--quiet", &result_.quiet},
-                                      {"--help", &result_.help},     {"-h", &result_.help}};
+  std::map<std::string, bool*> flags_{
+      {"--resume", &result_.resume}, {"--export", &result_.exports}, {"--curve", &result_.curve},
+      {"--tf32", &result_.tf32},     {"--bpd", &result_.bpd},        {"--quiet", &result_.quiet},
+      {"--force", &result_.force},   {"--help", &result_.help},      {"-h", &result_.help}};
   std::map<std::string, Take> options_{
       {"--out", into(result_.out)},
       {"--init-from", into(result_.init_from)},
@@ -127,7 +128,7 @@ struct Mode {
 };
 
 const std::vector<Mode>& modes() {
-  static const std::vector<Mode> all = {{"--export", {"--dtype", "--max-shard-size"}},
+  static const std::vector<Mode> all = {{"--export", {"--dtype", "--max-shard-size", "--force"}},
                                         {"--curve", {}},
                                         {"--bpd", {"--images", "--timesteps", "--device", "--tf32"}}};
   return all;

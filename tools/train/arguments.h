@@ -21,7 +21,8 @@ struct Arguments {
   std::optional<std::int64_t> steps;
   std::optional<std::int64_t> replicas;
   std::optional<std::int64_t> images, timesteps;
-  bool resume = false, exports = false, curve = false, bpd = false, tf32 = false, quiet = false, help = false;
+  bool resume = false, exports = false, curve = false, bpd = false, tf32 = false, quiet = false, force = false,
+       help = false;
 };
 
 /// Throws std::invalid_argument for an unknown option, with the nearest one, one without its value, and one that does
