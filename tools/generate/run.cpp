@@ -256,10 +256,7 @@ int compute(const GenerateProgram& program, Run& run) {
   std::set<std::string> warned;
   for (const auto& planned : run.batches) {
     auto batch = make(run, planned, previews);
-    if (!batch) {
-      previews.remove(planned.outputs);
-      return kInterrupted;
-    }
+    if (!batch) return kInterrupted;  // the last preview stays: it is all that was made
     for (const auto& warning : batch->warnings)
       if (!run.options.quiet && warned.insert(warning).second)
         std::cerr << program.name << ": warning: " << warning << '\n';
