@@ -35,7 +35,7 @@ using ReadImage = std::function<torch::Tensor(const std::filesystem::path& path)
 /// Receives how many of `total` files are read, after each.
 using OnRead = std::function<void(std::int64_t done, std::int64_t total)>;
 
-/// What an image set is opened with.
+/// Options of opening an image set.
 struct ImageSetOptions {
   std::filesystem::path path;
   /// Side in pixels, and 1 (grey) or 3 (RGB) channels, of the images that the set gives.

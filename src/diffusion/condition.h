@@ -10,7 +10,7 @@
 
 namespace sfumato {
 
-/// What a network receives beside x and the noise level: named tensors of N rows each, undefined where the network
+/// Inputs of a network other than x and the noise level: named tensors of N rows each, undefined where the network
 /// takes none. Names are those of diffusers' UNet2DConditionModel.
 struct Condition {
   torch::Tensor encoder_hidden_states = {};  ///< text [N, L, D]

@@ -9,7 +9,7 @@
 
 namespace sfumato {
 
-/// How long each frame is shown.
+/// Durations of the frames.
 struct AnimationTiming {
   std::int64_t frame_ms = 100;
   /// The last frame's, before the animation starts again.

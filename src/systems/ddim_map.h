@@ -26,7 +26,7 @@ class DdimMap {
   virtual bool is_pixels() const = 0;
 };
 
-/// What conditions either direction. A member that the model has no place for must be left as it is.
+/// Conditions of either direction. A member that the model has no place for must be left as it is.
 struct DdimMapOptions {
   std::string prompt = "";                                          ///< of a text model, in both directions
   std::optional<std::string> edit_prompt = {};                      ///< in place of it from noise to image

@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// What the forward process of a model needs: where it works, and its noise schedule.
+/// Forward process of a model: the space that it works in, and its noise schedule.
 struct Forward {
   FirstStage first_stage;
   Schedule schedule;

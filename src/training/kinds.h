@@ -17,7 +17,7 @@
 
 namespace sfumato {
 
-/// What a task needs besides its recipe.
+/// Context of a task besides its recipe.
 struct TaskContext {
   RunFolder run;
   torch::Device device = torch::kCPU;

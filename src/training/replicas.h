@@ -10,7 +10,7 @@
 
 namespace sfumato {
 
-/// What decides how many replicas a run can have.
+/// Facts about a run that limit its replicas.
 struct ReplicaNeeds {
   torch::Device device = torch::kCPU;
   std::int64_t batch_size = 1;

@@ -15,7 +15,7 @@
 
 namespace sfumato {
 
-/// What bits per dimension are measured on.
+/// Images and timesteps that bits per dimension are measured on.
 struct BitsSettings {
   std::int64_t images = 0;     ///< held-out images at most; 0 for all
   std::int64_t timesteps = 0;  ///< of bound_timesteps; 0 for all

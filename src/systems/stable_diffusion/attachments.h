@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// What one request brings along beside the model, which it leaves unchanged.
+/// Networks and settings of one request beside the model, which stays unchanged.
 struct Attachments {
   /// Those of the request's controls, in their order (load_controlnets).
   std::vector<ControlNet> controlnets = {};

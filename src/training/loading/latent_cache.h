@@ -15,7 +15,7 @@
 
 namespace sfumato {
 
-/// What a run in latents needs of a trained autoencoder, its first stage.
+/// Latents of a run, and the autoencoder that made them, its first stage.
 struct LatentCache {
   /// The images' latents of zero mean and unit deviation a channel, as diffusion works on them: float16 on the CPU,
   /// [M, C, h, w]. They are the posterior's means: its deviation is a few hundredths of theirs, which the diffusion's
