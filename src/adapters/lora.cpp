@@ -32,13 +32,17 @@ class LoraChanges {
     weights_[found->second].changes.emplace_back(layer, factor);
   }
 
-  void merge() const {
+  /// Returns the weights with their values of before.
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> merge() const {
     const torch::NoGradGuard no_gradients;
+    std::vector<std::pair<torch::Tensor, torch::Tensor>> before;
     for (const auto& [weight, changes] : weights_) {
       auto merged = weight.to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
       for (const auto& [layer, factor] : changes) change(merged, layer, factor);
+      before.emplace_back(weight, weight.detach());
       torch::Tensor(weight).set_data(merged.to(weight.scalar_type()));
     }
+    return before;
   }
 
  private:
@@ -106,15 +110,28 @@ std::string add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& 
   throw std::runtime_error("'" + lora.path.string() + "' does not fit the model: " + unexpected.text() + advice);
 }
 
-}  // namespace
-
-std::vector<std::string> apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
-  LoraChanges changes;
+std::vector<std::string> add_files(const std::vector<Lora>& loras, const LoraWeights& weights, LoraChanges& changes) {
   std::vector<std::string> warnings;
   for (const auto& lora : loras)
     if (auto warning = add_file(lora, weights, changes); !warning.empty()) warnings.push_back(std::move(warning));
-  changes.merge();
   return warnings;
+}
+
+}  // namespace
+
+MergedLoras apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
+  LoraChanges changes;
+  auto warnings = add_files(loras, weights, changes);
+  return {.warnings = std::move(warnings), .before = changes.merge()};
+}
+
+void remove_loras(const MergedLoras& merged) {
+  for (const auto& [weight, before] : merged.before) torch::Tensor(weight).set_data(before);
+}
+
+std::vector<std::string> check_loras(const std::vector<Lora>& loras, const LoraWeights& weights) {
+  LoraChanges changes;
+  return add_files(loras, weights, changes);
 }
 
 }  // namespace sfumato

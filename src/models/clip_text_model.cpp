@@ -196,6 +196,11 @@ std::int64_t CLIPTextModelImpl::add_token_embeddings(const torch::Tensor& rows) 
   return first;
 }
 
+void CLIPTextModelImpl::remove_token_embeddings(std::int64_t first) {
+  auto& weight = token_embedding_->weight;
+  weight.set_data(weight.detach().slice(0, 0, first));
+}
+
 std::string CLIPTextModelImpl::rename_key(const std::string& key) {
   const std::string prefix = "text_model.";
   if (key.ends_with("embeddings.position_ids")) return "";

@@ -64,6 +64,8 @@ class CLIPTextModelImpl : public torch::nn::Module {
   /// Gives `rows` [n, hidden_size] the n ids after the last that has an embedding, and returns the first of them. The
   /// config stays the folder's. Throws std::invalid_argument for rows of another width.
   std::int64_t add_token_embeddings(const torch::Tensor& rows);
+  /// Takes away the embeddings of the ids `first` and after.
+  void remove_token_embeddings(std::int64_t first);
   /// Number of token embeddings: ids are less.
   std::int64_t token_embeddings() const { return token_embedding_->weight.size(0); }
 
@@ -94,6 +96,7 @@ class CLIPTextModelWithProjectionImpl : public torch::nn::Module {
 
   torch::Tensor normalize(const torch::Tensor& hidden_state) { return text_model_->normalize(hidden_state); }
   std::int64_t add_token_embeddings(const torch::Tensor& rows) { return text_model_->add_token_embeddings(rows); }
+  void remove_token_embeddings(std::int64_t first) { text_model_->remove_token_embeddings(first); }
   std::int64_t token_embeddings() const { return text_model_->token_embeddings(); }
 
   /// "" for position_ids.

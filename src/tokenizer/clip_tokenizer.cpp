@@ -43,6 +43,12 @@ void CLIPTokenizer::add_word(const std::string& word, std::int64_t first_id, std
       {.content = content, .normalized = true, .id = first_id, .count = count, .whole_word = true});
 }
 
+void CLIPTokenizer::remove_word(const std::string& word) {
+  const auto content = normalize(word);
+  std::erase_if(special_tokens_,
+                [&](const SpecialToken& token) { return token.whole_word && token.content == content; });
+}
+
 std::int64_t CLIPTokenizer::role_id(const std::string& role) const {
   return config_.roles.at(role).id;
 }

@@ -27,6 +27,7 @@ class CLIPTokenizer final : public Tokenizer {
   std::int64_t max_length() const override { return config_.model_max_length; }
   /// In any case, and not within a longer word.
   void add_word(const std::string& word, std::int64_t first_id, std::int64_t count) override;
+  void remove_word(const std::string& word) override;
 
  private:
   std::int64_t role_id(const std::string& role) const;

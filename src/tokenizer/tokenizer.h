@@ -43,6 +43,8 @@ class Tokenizer {
   virtual void add_word(const std::string& word, std::int64_t first_id, std::int64_t count) {
     throw std::invalid_argument("the word '" + word + "' cannot be added: only CLIP's tokenizer takes words");
   }
+  /// Takes back add_word of the same word.
+  virtual void remove_word(const std::string& word) {}
 };
 
 /// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt, or of

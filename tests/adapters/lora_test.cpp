@@ -39,6 +39,19 @@ class LoraMerge : public ::testing::Test {
   std::map<std::string, std::string> metadata_;
 };
 
+TEST_F(LoraMerge, RemovingItRestoresTheSameBitsInTheSameMemory) {
+  const auto linear = weights_.at("layer").clone();
+  const auto* memory = weights_.at("layer").data_ptr();
+  const auto path = fresh_folder() / "x.safetensors";
+  write_safetensors(path, {{"layer.lora_down.weight", torch::randn({2, 5})},
+                           {"layer.lora_up.weight", torch::randn({6, 2})}});
+  const auto merged = apply_loras({{path, 0.3}}, weights_);
+  EXPECT_FALSE(torch::equal(weights_.at("layer"), linear));
+  remove_loras(merged);
+  EXPECT_TRUE(torch::equal(weights_.at("layer"), linear));
+  EXPECT_EQ(weights_.at("layer").data_ptr(), memory);
+}
+
 TEST_F(LoraMerge, ALinearLayerGivesWhatItsBranchAdds) {
   const auto x = torch::randn({7, 5}), down = torch::randn({2, 5}), up = torch::randn({6, 2});
   const auto alone = torch::linear(x, weights_.at("layer"));

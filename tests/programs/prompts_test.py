@@ -37,6 +37,28 @@ class ReadsPrompts(Programs):
         self.assertNotEqual(self.picture("a cat<lora:both:-1:0.5>"), apart)
         self.assertNotEqual(self.picture("a cat<lora:both:0.5>"), apart)
 
+    def test_each_prompt_of_a_file_has_the_loras_of_its_own_tags(self):
+        bundle = {**UNET, "bundle_emb.blob.emb_params": ([1, 32], [3.0] * 32)}
+        write_safetensors(self.folder / "loras" / "bundle.safetensors", bundle)
+        prompts = ["a blob", "a blob<lora:bundle>", "a blob", "a cat<lora:both:0.5:-1>", "a blob<lora:bundle:2>"]
+        (self.folder / "prompts.txt").write_text("\n".join(prompts) + "\n")
+        self.makes(TXT2IMG, "-s", "1", "--prompts-file", "prompts.txt", "-o", "{index}.png")
+        for i, prompt in enumerate(prompts):
+            self.makes(TXT2IMG, prompt, "-s", str(1 + i), "-o", "alone.png", "--force")
+            alone = pixels(self.folder / "alone.png")
+            self.assertEqual(pixels(self.folder / f"{i + 1}.png"), alone, prompt)
+            self.makes(TXT2IMG, "--from-image", f"{i + 1}.png", "-o", "again.png", "--force")
+            self.assertEqual(pixels(self.folder / "again.png"), alone, prompt)
+        self.assertNotEqual(self.picture(prompts[1]), self.picture(prompts[0]))
+
+    def test_a_lora_of_a_later_prompt_is_checked_before_the_first_picture(self):
+        write_safetensors(self.folder / "loras" / "foreign.safetensors",
+                          {"lora_unet_nowhere.lora_down.weight": ([1, 4], [1.0] * 4),
+                           "lora_unet_nowhere.lora_up.weight": ([4, 1], [1.0] * 4)})
+        (self.folder / "prompts.txt").write_text("a cat\na cat<lora:foreign>\n")
+        self.refuses(TXT2IMG, "--prompts-file", "prompts.txt", "-o", "{index}.png", says=["foreign.safetensors", "nowhere"])
+        self.assertFalse((self.folder / "1.png").exists())
+
     def test_the_third_number_cuts_the_rank(self):
         wide = {f"lora_unet_{UNET_LAYER}.lora_down.weight": ([2, 16], [1.0] * 16 + [-2.0] * 16),
                 f"lora_unet_{UNET_LAYER}.lora_up.weight": ([16, 2], [0.5 * (-1) ** i for i in range(32)])}

@@ -60,18 +60,17 @@ void warn_of(const std::string& tag, std::vector<std::string>& warnings) {
 }  // namespace
 
 void take_lora_tags(GenerateOptions& options, const std::filesystem::path& folder) {
-  std::vector<LoraTag> tags;
+  options.prompt_loras.resize(options.requests.size());
   for (std::size_t i = 0; i < options.requests.size(); ++i) {
     auto& request = options.requests[i];
-    if (request.prompt_syntax == "plain") return;
+    if (request.prompt_syntax == "plain") continue;
     auto parsed = take_out_loras(without_comments(request.prompt));
-    if (i > 0 && parsed.loras != tags)
-      throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each");
-    tags = parsed.loras;
+    for (const auto& tag : parsed.loras) options.prompt_loras[i].push_back(lora_of(tag, folder));
     for (const auto& tag : parsed.others) warn_of(tag, options.warnings);
-    if (!tags.empty() || !parsed.others.empty()) request.prompt = parsed.text;
+    if (!parsed.loras.empty() || !parsed.others.empty()) request.prompt = parsed.text;
+    if (request.refiner.is_on() && options.prompt_loras[i] != options.prompt_loras.front())
+      throw std::invalid_argument("prompts with different LoRA tags: expected the same ones in each with --refiner");
   }
-  for (const auto& tag : tags) options.additions.loras.push_back(lora_of(tag, folder));
 }
 
 }  // namespace sfumato

@@ -181,8 +181,11 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   arguments.options.requests = settled_requests(arguments, !prompted);
   check_output_options(arguments.options, arguments.asked.seed.empty() || arguments.asked.seed.starts_with('-'));
   take_lora_tags(arguments.options, arguments.additions.lora_dir);
-  if (arguments.additions.lora_partial)
+  if (arguments.additions.lora_partial) {
     for (auto& lora : arguments.options.additions.loras) lora.partial = true;
+    for (auto& loras : arguments.options.prompt_loras)
+      for (auto& lora : loras) lora.partial = true;
+  }
   check_recorded_paths(arguments.options);
   return arguments.options;
 }

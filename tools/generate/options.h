@@ -21,6 +21,8 @@ struct GenerateOptions {
   /// What the model predicts, where its files do not say it: a prediction_type of diffusers; "" as they say.
   std::string prediction{};
   Additions additions;
+  /// LoRA files that the tags of each request's prompt name, merged after those of `additions`; one list a request.
+  std::vector<std::vector<Lora>> prompt_loras{};
   std::string device = "auto";
   std::string dtype = "auto";
   /// float32 on CUDA may round to TF32 (core/cuda.h).

@@ -33,6 +33,7 @@ constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
 /// Pictures that go through the model together, and where each is written.
 struct Planned {
   Request request;
+  Additions additions;
   std::vector<std::filesystem::path> outputs;
 };
 
@@ -40,6 +41,7 @@ struct Planned {
 struct Made {
   std::filesystem::path path;
   Request request;
+  Additions additions;
   torch::Tensor latents;  ///< [1, C, h, w]
   double seconds = 0;     ///< its share of the batch's
 };
@@ -50,13 +52,32 @@ struct Batch {
   std::vector<std::string> warnings;
 };
 
+/// Prints warnings, each once; none of a quiet run.
+class Warnings {
+ public:
+  Warnings(std::string program, bool quiet) : program_(std::move(program)), quiet_(quiet) {}
+
+  void print(const std::vector<std::string>& warnings) {
+    for (const auto& warning : warnings)
+      if (!quiet_ && printed_.insert(warning).second) std::cerr << program_ << ": warning: " << warning << '\n';
+  }
+
+ private:
+  std::string program_;
+  bool quiet_;
+  std::set<std::string> printed_;
+};
+
 /// All that a run needs, checked, before anything is computed.
 struct Run {
   GenerateOptions options;
   std::vector<Planned> batches;
-  StableDiffusion model;
+  std::unique_ptr<StableDiffusion> model;
   Pipeline pipeline;
+  Warnings warnings;
   Attachments attachments = {};
+  std::optional<LoraSlot> loras = {};       ///< empty once no batch changes them any more
+  std::optional<Additions> additions = {};  ///< in use, and their hashes
   AdditionHashes hashes = {};
 };
 
@@ -71,7 +92,7 @@ bool is_wanted(const std::filesystem::path& output, const GenerateOptions& optio
 
 /// Adds a request's pictures with these names, `batch_size` at a time, but for those that are not wanted. By itself, as
 /// it is by default, a picture does not depend on what else is asked for, not even in its last bit.
-void add_batches(const Request& request, const std::vector<std::filesystem::path>& outputs,
+void add_batches(const Request& request, const Additions& additions, const std::vector<std::filesystem::path>& outputs,
                  const GenerateOptions& options, std::vector<Planned>& batches) {
   bool continues = false;  // the last batch, with the picture that follows its own
   for (std::int64_t k = 0; k < request.batch_count; ++k) {
@@ -84,7 +105,7 @@ void add_batches(const Request& request, const std::vector<std::filesystem::path
       ++batches.back().request.batch_count;
       batches.back().outputs.push_back(output);
     } else {
-      batches.push_back({part_of_batch(request, k, 1), {output}});
+      batches.push_back({part_of_batch(request, k, 1), additions, {output}});
     }
     continues = true;
   }
@@ -101,11 +122,14 @@ std::vector<Planned> plan(const GenerateOptions& options) {
   const OutputNames names(options.output, static_cast<std::size_t>(pictures));
   std::size_t index = 0;
   std::vector<Planned> batches;
-  for (const auto& request : options.requests) {
+  for (std::size_t i = 0; i < options.requests.size(); ++i) {
+    const auto& request = options.requests[i];
+    auto additions = options.additions;
+    additions.loras.insert(additions.loras.end(), options.prompt_loras[i].begin(), options.prompt_loras[i].end());
     std::vector<std::filesystem::path> outputs;
     for (std::int64_t k = 0; k < request.batch_count; ++k)
       outputs.push_back(names.name(index++, part_of_batch(request, k, 1).seed));
-    add_batches(request, outputs, options, batches);
+    add_batches(request, additions, outputs, options, batches);
   }
   if (options.save_latents.empty()) return batches;
   check_writable(options.save_latents, options.force);
@@ -128,28 +152,49 @@ std::optional<VaeTiling> vae_tiling_of(const std::string& tiling, bool seamless)
   return VaeTiling{.above_pixels = tiling == "on" ? 0 : kLargeSide * kLargeSide};
 }
 
-Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
+Placement placement_of(const GenerateOptions& options, Warnings& warnings) {
   const auto placement = parse_placement(options.device, options.dtype);
   if (placement.device.is_cuda()) allow_tf32(options.tf32);
-  if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
-    std::cerr << program.name << ": warning: " << note << '\n';
+  if (const auto note = slow_dtype_note(placement); !note.empty()) warnings.print({note});
   return placement;
 }
 
-/// Additions that have a text encoder to go to are the refiner's too; no LoRA fits both.
-std::shared_ptr<const StableDiffusion> refiner_of(const GenerateOptions& options, const StableDiffusion& base) {
-  const auto& refiner = options.requests.front().refiner;
+std::shared_ptr<const StableDiffusion> refiner_of(const Planned& first, const StableDiffusion& base) {
+  const auto& refiner = first.request.refiner;
   if (!refiner.is_on()) return nullptr;
   const auto path = find_model(refiner.model, model_roots(SFUMATO_SOURCE_DIR));
-  return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), options.additions.embeddings);
+  return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), first.additions);
+}
+
+/// Merges the LoRA files of a batch in place of those of the batch before.
+void use_loras(Run& run, const Additions& additions) {
+  if (!run.loras || additions == run.additions) return;
+  run.warnings.print(run.loras->set(additions.loras));
+  run.additions = additions;
+  run.hashes = hashes_of(additions);
+}
+
+/// Additions of all batches: checks every LoRA file, and merges those of the first batch.
+void add_additions(Run& run) {
+  const auto& first = run.batches.front().additions;
+  run.loras.emplace(*run.model);
+  bool change = false;
+  for (const auto& batch : run.batches) {
+    if (batch.additions.loras == first.loras) continue;
+    change = true;
+    run.loras->check(batch.additions.loras);
+  }
+  use_loras(run, first);
+  add_embeddings(*run.model, first.embeddings);
+  if (!change) run.loras.reset();  // and with it the weights of before
 }
 
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
   const auto options = parse_options(program, argc, argv);
   if (!options) return std::nullopt;
-  const auto placement = placement_of(program, *options);
-  if (!options->quiet)
-    for (const auto& warning : options->warnings) std::cerr << program.name << ": warning: " << warning << '\n';
+  Warnings warnings(program.name, options->quiet);
+  const auto placement = placement_of(*options, warnings);
+  warnings.print(options->warnings);
   auto batches = plan(*options);
   if (batches.empty()) {
     if (!options->quiet) std::cerr << program.name << ": all pictures exist already\n";
@@ -158,36 +203,35 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto path = find_model(options->model, model_roots(SFUMATO_SOURCE_DIR));
   const auto tokenizers = shipped_folders("tokenizer", SFUMATO_SOURCE_DIR);
   const auto start = Clock::now();
-  Run run{*options, std::move(batches), load_stable_diffusion(path, placement, tokenizers, {.path = options->vae}),
-          prepare(*options)};
+  auto model = load_stable_diffusion(path, placement, tokenizers, {.path = options->vae});
+  Run run{*options, std::move(batches), std::make_unique<StableDiffusion>(std::move(model)), prepare(*options),
+          std::move(warnings)};
   if (!options->quiet)
-    for (const auto& note : run.model.notes) std::cerr << program.name << ": note: " << note << '\n';
-  if (!options->prediction.empty()) use_prediction(run.model, options->prediction);
-  add_to(run.model, options->additions);
+    for (const auto& note : run.model->notes) std::cerr << program.name << ": note: " << note << '\n';
+  if (!options->prediction.empty()) use_prediction(*run.model, options->prediction);
+  add_additions(run);
   const auto& request = options->requests.front();
-  run.attachments = {.controlnets = load_controlnets(request.controls, run.model),
-                     .refiner = refiner_of(*options, run.model),
+  run.attachments = {.controlnets = load_controlnets(request.controls, *run.model),
+                     .refiner = refiner_of(run.batches.front(), *run.model),
                      .vae_tiling = vae_tiling_of(options->vae_tiling, request.tiling)};
-  run.hashes = hashes_of(options->additions);
-  if (!options->quiet)
-    for (const auto& warning : run.model.warnings) std::cerr << program.name << ": warning: " << warning << '\n';
-  for (const auto& batch : run.batches) validate(batch.request, limits_of(run.model, run.attachments));
+  run.warnings.print(run.model->warnings);
+  for (const auto& batch : run.batches) validate(batch.request, limits_of(*run.model, run.attachments));
   if (options->verbose)
     std::cerr << "model " << path.string() << " on " << placement.device.str() << " in " << dtype_name(placement.dtype)
               << ", loaded in " << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
   return run;
 }
 
-PictureRecord record_of(const Run& run, const Request& request) {
+PictureRecord record_of(const Run& run, const Request& request, const Additions& additions) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .vae = run.options.vae,
           .prediction = run.options.prediction,
-          .device = run.model.placement.device.str(),
-          .dtype = dtype_name(run.model.placement.dtype),
-          .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
+          .device = run.model->placement.device.str(),
+          .dtype = dtype_name(run.model->placement.dtype),
+          .tf32 = run.options.tf32 && run.model->placement.device.is_cuda(),
           .vae_tiling = run.options.vae_tiling,
-          .additions = run.options.additions,
+          .additions = additions,
           .hashes = run.hashes};
 }
 
@@ -195,9 +239,10 @@ PictureRecord record_of(const Run& run, const Request& request) {
 Made write(const Run& run, const Planned& planned, const Generated& generated, std::int64_t k) {
   Made made{.path = planned.outputs[static_cast<std::size_t>(k)],
             .request = generated.request,
+            .additions = planned.additions,
             .latents = generated.latents.slice(0, k, k + 1).cpu()};
   made.request = part_of_batch(made.request, k, 1);
-  write_image(made.path, generated.images[k], to_text_chunks(record_of(run, made.request)),
+  write_image(made.path, generated.images[k], to_text_chunks(record_of(run, made.request, planned.additions)),
               static_cast<int>(run.options.quality));
   return made;
 }
@@ -212,7 +257,7 @@ std::optional<Batch> make(const Run& run, const Planned& planned, Previews& prev
     previews.step_made(step, planned.outputs);
     return !interrupted();
   };
-  const auto generated = run.pipeline(run.model, planned.request, on_step, run.attachments);
+  const auto generated = run.pipeline(*run.model, planned.request, on_step, run.attachments);
   if (!generated.images.defined() || interrupted()) return std::nullopt;
   Batch batch{.pictures = {}, .warnings = generated.warnings};
   const auto count = planned.request.batch_count;
@@ -230,15 +275,17 @@ void print_line(const Made& made) {
 
 void print_json(const Run& run, const std::vector<Made>& pictures) {
   nlohmann::ordered_json images = nlohmann::ordered_json::array();
-  for (const auto& made : pictures)
+  for (const auto& made : pictures) {
     images.push_back({{"path", made.path.string()},
                       {"seed", made.request.seed},
                       {"seconds", made.seconds},
                       {"request", to_json(made.request)}});
-  const auto record = record_of(run, pictures.empty() ? run.batches.front().request : pictures.front().request);
-  nlohmann::ordered_json result = {
+    images.back().update(to_json(made.additions));
+  }
+  const auto& first = run.batches.front();
+  const auto record = record_of(run, first.request, first.additions);
+  const nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
-  result.update(to_json(record.additions));
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
@@ -248,18 +295,16 @@ void save_latents(const std::filesystem::path& path, const std::vector<Made>& pi
   write_safetensors(path, {{"latents", torch::cat(latents)}});  // [N, C, h, w]
 }
 
-int compute(const GenerateProgram& program, Run& run) {
+int compute(Run& run) {
   watch_interrupts();
-  Previews previews(run.model, run.options.preview_every);
+  Previews previews(*run.model, run.options.preview_every);
   run.attachments.on_estimate = previews.observer();
   std::vector<Made> pictures;
-  std::set<std::string> warned;
   for (const auto& planned : run.batches) {
+    use_loras(run, planned.additions);
     auto batch = make(run, planned, previews);
     if (!batch) return kInterrupted;  // the last preview stays: it is all that was made
-    for (const auto& warning : batch->warnings)
-      if (!run.options.quiet && warned.insert(warning).second)
-        std::cerr << program.name << ": warning: " << warning << '\n';
+    run.warnings.print(batch->warnings);
     for (auto& made : batch->pictures) {
       if (!run.options.quiet && !run.options.json) print_line(made);
       pictures.push_back(std::move(made));
@@ -294,7 +339,7 @@ int run_generate(const GenerateProgram& program, const Prepare& prepare, int arg
     auto run = prepared(program, prepare, argc, argv);
     if (!run) return 0;
     code = kFailure;
-    return compute(program, *run);
+    return compute(*run);
   } catch (const c10::Error& error) {
     return complain_of_torch(program, error, argc, argv);
   } catch (const std::bad_alloc&) {

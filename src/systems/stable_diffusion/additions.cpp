@@ -45,6 +45,11 @@ std::int64_t add_rows(const TextEncoder& encoder, const TextualInversion& invers
   throw std::invalid_argument("only CLIP's text encoders take embeddings");
 }
 
+void remove_rows(const TextEncoder& encoder, std::int64_t first) {
+  if (auto* clip = encoder.module->as<CLIPTextModelImpl>()) clip->remove_token_embeddings(first);
+  if (auto* clip = encoder.module->as<CLIPTextModelWithProjectionImpl>()) clip->remove_token_embeddings(first);
+}
+
 /// Throws std::invalid_argument where a text encoder takes no vectors of that width.
 void add_inversion(StableDiffusion& model, const TextualInversion& inversion) {
   for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
@@ -55,7 +60,7 @@ void add_inversion(StableDiffusion& model, const TextualInversion& inversion) {
   }
 }
 
-void add_embeddings(StableDiffusion& model, const std::filesystem::path& path,
+void add_inversions(StableDiffusion& model, const std::filesystem::path& path,
                     const std::vector<TextualInversion>& inversions) {
   try {
     for (const auto& inversion : inversions) add_inversion(model, inversion);
@@ -96,15 +101,60 @@ Lora lora_from_json(const Json& json) {
 
 void add_to(StableDiffusion& model, const Additions& additions) {
   if (!additions.loras.empty()) {
-    const auto warnings = apply_loras(additions.loras, lora_weights_of(model));
-    model.warnings.insert(model.warnings.end(), warnings.begin(), warnings.end());
+    const auto merge = apply_loras(additions.loras, lora_weights_of(model));
+    model.warnings.insert(model.warnings.end(), merge.warnings.begin(), merge.warnings.end());
   }
-  for (const auto& lora : additions.loras) {
+  add_bundled_embeddings(model, additions.loras);
+  add_embeddings(model, additions.embeddings);
+}
+
+void add_embeddings(StableDiffusion& model, const std::vector<std::filesystem::path>& embeddings) {
+  for (const auto& path : embeddings)
+    add_inversions(model, path, {is_png(path) ? read_embedding_picture(path) : read_textual_inversion(path)});
+}
+
+void add_bundled_embeddings(StableDiffusion& model, const std::vector<Lora>& loras) {
+  for (const auto& lora : loras) {
     const auto file = lora_weights_file(lora.path);
-    add_embeddings(model, file, read_bundled_inversions(file));
+    add_inversions(model, file, read_bundled_inversions(file));
   }
-  for (const auto& path : additions.embeddings)
-    add_embeddings(model, path, {is_png(path) ? read_embedding_picture(path) : read_textual_inversion(path)});
+}
+
+LoraSlot::LoraSlot(StableDiffusion& model) : model_(model), weights_(lora_weights_of(model)) {}
+
+void LoraSlot::check(const std::vector<Lora>& loras) const {
+  check_loras(loras, weights_);
+}
+
+std::vector<std::string> LoraSlot::set(const std::vector<Lora>& loras) {
+  if (loras == loras_) return {};
+  remove();
+  for (const auto& encoder : model_.text_encoders) embeddings_.push_back(encoder.vocabulary_size());
+  for (const auto& lora : loras)
+    for (const auto& inversion : read_bundled_inversions(lora_weights_file(lora.path)))
+      words_.insert(words_.end(), inversion.words.begin(), inversion.words.end());
+  try {
+    merge_ = apply_loras(loras, weights_);
+    add_bundled_embeddings(model_, loras);
+  } catch (const std::exception&) {
+    remove();
+    throw;
+  }
+  loras_ = loras;
+  return merge_.warnings;
+}
+
+void LoraSlot::remove() {
+  remove_loras(merge_);
+  for (std::size_t i = 0; i < embeddings_.size(); ++i)
+    if (const auto& encoder = model_.text_encoders[i]; encoder.vocabulary_size() > embeddings_[i]) {
+      for (const auto& word : words_) encoder.tokenizer->remove_word(word);
+      remove_rows(encoder, embeddings_[i]);
+    }
+  loras_.clear();
+  merge_ = {};
+  words_.clear();
+  embeddings_.clear();
 }
 
 Lora parse_lora(const std::string& text) {
