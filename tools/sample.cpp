@@ -15,9 +15,9 @@
 #include "images/write.h"
 #include "sample/options.h"
 #include "sample/outputs.h"
+#include "systems/reverse_frames.h"
 #include "systems/spherical.h"
 #include "systems/unconditional/record.h"
-#include "systems/unconditional/reverse_frames.h"
 #include "systems/unconditional/sample.h"
 
 namespace {
@@ -120,7 +120,9 @@ torch::Tensor sample_all(const Run& run, const Chain& chain, Progress& progress,
     }};
     if (frames != nullptr) {
       observer.on_evaluation = [frames](const torch::Tensor& x, const Evaluation& evaluation,
-                                        const Estimate& estimate) { frames->evaluate(x, evaluation, estimate); };
+                                        const Estimate& estimate) {
+        frames->evaluate(evaluation.index, x, estimate.x0);
+      };
     }
     images.push_back(sample(run.model, chain, batch_of(run, first, count), observer));
     if (!images.back().defined() || interrupted()) return {};
@@ -164,7 +166,9 @@ int sample_images(const Run& run) {
   std::int64_t done = 0;
   const auto& chain = run.chains.front();
   std::optional<ReverseFrames> frames;
-  if (!run.options.animation.empty()) frames.emplace(run.model, chain, run.options.frames);
+  if (!run.options.animation.empty())
+    frames.emplace([&](const torch::Tensor& x) { return run.model.first_stage.decode(x); },
+                   evaluation_count(chain.steps, chain.sampler.order), run.options.frames);
   auto start = Clock::now();
   const auto images = sample_all(
       run, chain, progress, done, frames ? &*frames : nullptr, [&](const torch::Tensor& batch, std::int64_t first) {

@@ -11,7 +11,8 @@ import time
 import unittest
 import zlib
 
-from generate_programs import (ENVIRONMENT, IMG2IMG, TXT2IMG, Programs, chunks, decoded, pixels, png, write_lora, write_safetensors)
+from generate_programs import (ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs, chunks, decoded, pixels, png, write_lora,
+                               write_safetensors)
 
 
 class Options(Programs):
@@ -166,6 +167,23 @@ class Options(Programs):
         self.refuses(TXT2IMG, "a cat", "-o", "b.png", "--preview-every", "-1", says=["preview every -1"])
         self.assertEqual(self.picture("a cat", "-s", "1", "--preview-every", "1"), self.picture("a cat", "-s", "1"))
         self.assertEqual(self.files(), ["a.preview.png", "picture.png"])
+
+    def test_an_animation_shows_the_reverse_process_of_all_pictures(self):
+        self.makes(TXT2IMG, "a cat", "-s", "1", "-b", "2", "--animate", "a.gif", "--frames", "2", "-o", "{index}.png")
+        data = (self.folder / "a.gif").read_bytes()
+        self.assertEqual(data[:6], b"GIF89a")
+        width, height = struct.unpack("<HH", data[6:10])
+        rows = decoded(self.folder / "1.png")
+        self.assertGreaterEqual(height, len(rows))
+        self.assertGreaterEqual(width, 4 * len(rows[0]) // 3)  # two grids of two pictures side by side
+        self.assertEqual(data.count(b"\x21\xf9\x04"), 3)  # a control block a frame: two, and the pictures
+        plain = self.picture("a cat", "-s", "1")
+        self.assertEqual(pixels(self.folder / "1.png"), plain)
+        for arguments, says in ((["--animate", "a.png"], ["a.png", ".gif"]), (["--frames", "3"], ["--frames", "--animate"]),
+                                (["--animate", "b.gif", "--frames", "0"], ["frames 0"]),
+                                (["--animate", "a.gif"], ["a.gif", "--force"])):
+            self.refuses(TXT2IMG, "a cat", "-o", "c.png", *arguments, says=says)
+        self.refuses(INPAINT, "a cat", "-i", "1.png", "--mask", "1.png", "--animate", "b.gif", says=["--animate"])
 
     def test_parameters_name_loras_and_embeddings(self):
         (self.folder / "loras").mkdir()

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "images/animation.h"
 #include "tokenizer/utf8.h"
 
 namespace sfumato {
@@ -48,6 +49,9 @@ void check_output_options(const GenerateOptions& options, bool random_seed) {
     throw std::invalid_argument("quality " + std::to_string(options.quality) + ": expected 1 to 100");
   if (options.preview_every < 0)
     throw std::invalid_argument("preview every " + std::to_string(options.preview_every) + ": expected 0 or more");
+  if (options.frames < 1)
+    throw std::invalid_argument("frames " + std::to_string(options.frames) + ": expected 1 or more");
+  if (!options.animation.empty()) check_animation_name(options.animation);
   if (!options.skip_existing) return;
   if (options.force) throw std::invalid_argument("--skip-existing and --force: expected one of them");
   if (options.output.empty()) throw std::invalid_argument("--skip-existing without -o: expected names that stay");

@@ -47,7 +47,7 @@ void print_list(const std::string& what) {
   throw std::invalid_argument("--list '" + what + "': expected samplers or schedules");
 }
 
-void add_run_options(CLI::App& app, Arguments& arguments) {
+void add_run_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
   auto& options = arguments.options;
   app.add_option("-o,--output", options.output,
                  "PNG, JPEG or WebP to write; {seed} and {index} are replaced. By default a free name in out/");
@@ -63,6 +63,11 @@ void add_run_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--preview-every", options.preview_every,
                  "Write a rough NAME.preview.png after so many steps each, until the picture is there; 0 does not")
       ->capture_default_str();
+  if (!program.takes_mask) {
+    app.add_option("--animate", options.animation,
+                   "Also write the reverse process, x_t and the estimate of x_0: a .gif, .webp or .mp4");
+    app.add_option("--frames", options.frames, "Frames of --animate, evenly over the process")->capture_default_str();
+  }
   app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
   app.add_option("--list", arguments.list, "Print the samplers or the schedules, one a line, and do nothing else");
   app.add_flag("--force", options.force, "Overwrite existing files");
@@ -114,6 +119,8 @@ void check_dependent_options(const CLI::App& app, const Request& request) {
     }
   };
   require("--pag-scale", request.pag_scale > 0, {"--pag-layers", "--pag-adaptive-scale"});
+  require("--animate", app.get_option_no_throw("--animate") != nullptr && app.get_option("--animate")->count() > 0,
+          {"--frames"});
   require("--dynamic-threshold", request.dynamic_threshold > 0, {"--dynamic-threshold-max"});
   require("--hires-scale, --hires-width or --hires-height", request.hires.is_on(),
           {"--hires-steps", "--hires-strength", "--hires-upscaler"});
@@ -161,7 +168,7 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   CLI::App app(program.description, program.name);
   add_request_options(app, arguments.asked, program);
   add_model_options(app, arguments.options);
-  add_run_options(app, arguments);
+  add_run_options(app, arguments, program);
   add_addition_options(app, arguments.additions);
   if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
   if (!arguments.list.empty()) {

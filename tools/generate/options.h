@@ -32,6 +32,9 @@ struct GenerateOptions {
   /// A pattern with {seed} and {index}; "" finds free names.
   std::string output;
   std::string save_latents;
+  /// A .gif, .webp or .mp4 of the reverse process, and its frames before the last.
+  std::string animation{};
+  std::int64_t frames = 24;
   /// Pictures that go through the model at once.
   std::int64_t batch_size = 1;
   /// How a JPEG or WebP is written, 1 to 100.

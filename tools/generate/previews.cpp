@@ -5,9 +5,8 @@
 
 namespace sfumato {
 
-std::function<void(const torch::Tensor& x0)> Previews::observer() {
-  if (every_ == 0) return {};
-  return [this](const torch::Tensor& x0) { x0_ = x0; };
+void Previews::evaluate(const torch::Tensor& x0) {
+  if (every_ > 0) x0_ = x0;
 }
 
 void Previews::step_made(int step, const std::vector<std::filesystem::path>& outputs) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -17,8 +16,8 @@ class Previews {
   Previews(const Previews&) = delete;
   Previews& operator=(const Previews&) = delete;
 
-  /// Attachments::on_estimate of the images; empty where there are no previews.
-  std::function<void(const torch::Tensor& x0)> observer();
+  /// The estimate of x0 [N, C, h, w] of the last evaluation.
+  void evaluate(const torch::Tensor& x0);
   /// After step `step` of those that become `outputs`.
   void step_made(int step, const std::vector<std::filesystem::path>& outputs);
   void remove(const std::vector<std::filesystem::path>& outputs) const;

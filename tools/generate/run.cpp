@@ -17,6 +17,7 @@
 #include "engine/find_model.h"
 #include "engine/metadata.h"
 #include "engine/outputs.h"
+#include "generate/animation.h"
 #include "generate/previews.h"
 #include "images/write.h"
 #include "systems/stable_diffusion/job.h"
@@ -111,6 +112,17 @@ void add_batches(const Request& request, const Additions& additions, const std::
   }
 }
 
+/// Refuses a file of an option that is a picture's, or could not be written.
+void plan_file(const std::string& option, const std::string& file, const GenerateOptions& options,
+               const std::vector<Planned>& batches) {
+  if (file.empty()) return;
+  check_writable(file, options.force);
+  for (const auto& batch : batches)
+    for (const auto& output : batch.outputs)
+      if (output == file)
+        throw std::invalid_argument(option + " '" + file + "': expected another name than a picture's");
+}
+
 std::vector<Planned> plan(const GenerateOptions& options) {
   if (options.batch_size < 1)
     throw std::invalid_argument("batch size " + std::to_string(options.batch_size) + ": expected 1 or more");
@@ -131,13 +143,8 @@ std::vector<Planned> plan(const GenerateOptions& options) {
       outputs.push_back(names.name(index++, part_of_batch(request, k, 1).seed));
     add_batches(request, additions, outputs, options, batches);
   }
-  if (options.save_latents.empty()) return batches;
-  check_writable(options.save_latents, options.force);
-  for (const auto& batch : batches)
-    for (const auto& output : batch.outputs)
-      if (output == options.save_latents)
-        throw std::invalid_argument("--save-latents '" + options.save_latents +
-                                    "': expected another name than a picture's");
+  plan_file("--save-latents", options.save_latents, options, batches);
+  plan_file("--animate", options.animation, options, batches);
   return batches;
 }
 
@@ -248,7 +255,7 @@ Made write(const Run& run, const Planned& planned, const Generated& generated, s
 }
 
 /// The pictures, written; nothing where Ctrl-C ended it.
-std::optional<Batch> make(const Run& run, const Planned& planned, Previews& previews) {
+std::optional<Batch> make(const Run& run, const Planned& planned, Previews& previews, Animation& animation) {
   const auto start = Clock::now();
   std::optional<Progress> progress;
   const OnStep on_step = [&](int step, int steps, const torch::Tensor&) {
@@ -263,6 +270,8 @@ std::optional<Batch> make(const Run& run, const Planned& planned, Previews& prev
   const auto count = planned.request.batch_count;
   for (std::int64_t k = 0; k < count; ++k) batch.pictures.push_back(write(run, planned, generated, k));
   previews.remove(planned.outputs);
+  progress.reset();
+  animation.end_batch(generated.images, run.attachments.vae_tiling);
   const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
   for (auto& made : batch.pictures) made.seconds = seconds / static_cast<double>(count);
   return batch;
@@ -298,11 +307,16 @@ void save_latents(const std::filesystem::path& path, const std::vector<Made>& pi
 int compute(Run& run) {
   watch_interrupts();
   Previews previews(*run.model, run.options.preview_every);
-  run.attachments.on_estimate = previews.observer();
+  Animation animation(*run.model, run.options);
+  if (run.options.preview_every > 0 || animation.is_on())
+    run.attachments.on_estimate = [&](const torch::Tensor& x, const torch::Tensor& x0) {
+      previews.evaluate(x0);
+      animation.evaluate(x, x0);
+    };
   std::vector<Made> pictures;
   for (const auto& planned : run.batches) {
     use_loras(run, planned.additions);
-    auto batch = make(run, planned, previews);
+    auto batch = make(run, planned, previews, animation);
     if (!batch) return kInterrupted;  // the last preview stays: it is all that was made
     run.warnings.print(batch->warnings);
     for (auto& made : batch->pictures) {
@@ -310,6 +324,9 @@ int compute(Run& run) {
       pictures.push_back(std::move(made));
     }
   }
+  if (interrupted()) return kInterrupted;
+  animation.write();
+  if (animation.is_on() && !run.options.quiet && !run.options.json) std::cout << run.options.animation << std::endl;
   if (!run.options.save_latents.empty()) save_latents(run.options.save_latents, pictures);
   if (run.options.json) print_json(run, pictures);
   if (!std::cout.flush()) throw std::runtime_error("cannot write to standard output");

@@ -20,8 +20,8 @@ struct Attachments {
   std::shared_ptr<const StableDiffusion> refiner = {};
   /// The VAE's tiles for large images; without, images are encoded and decoded whole.
   std::optional<VaeTiling> vae_tiling = {};
-  /// Called with the x0 [N, C, h, w] that each evaluation estimates; may be empty.
-  std::function<void(const torch::Tensor& x0)> on_estimate = {};
+  /// Called at each evaluation of the network with the latents x_t and the estimate of x0, [N, C, h, w]; may be empty.
+  std::function<void(const torch::Tensor& x, const torch::Tensor& x0)> on_estimate = {};
 };
 
 }  // namespace sfumato

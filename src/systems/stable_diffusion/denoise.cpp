@@ -62,11 +62,11 @@ void check_eta(const Job& job, std::vector<std::string>& warnings) {
 }
 
 /// `denoise` that also reports each estimate.
-Denoiser watched(Denoiser denoise, std::function<void(const torch::Tensor& x0)> on_estimate) {
-  return [denoise = std::move(denoise), on_estimate = std::move(on_estimate)](const torch::Tensor& x,
-                                                                              const Evaluation& evaluation) {
+Denoiser watched(Denoiser denoise, const Attachments& attachments) {
+  return [denoise = std::move(denoise), on_estimate = attachments.on_estimate](const torch::Tensor& x,
+                                                                               const Evaluation& evaluation) {
     auto estimate = denoise(x, evaluation);
-    on_estimate(estimate.x0);
+    on_estimate(x, estimate.x0);
     return estimate;
   };
 }
@@ -91,7 +91,7 @@ bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
                    const torch::Tensor& x, const Evaluation& evaluation) {
       return (refined.at(evaluation.step) ? refiner->denoise() : base.denoise())(x, evaluation);
     };
-  if (job.attachments.on_estimate) denoiser = watched(denoiser, job.attachments.on_estimate);
+  if (job.attachments.on_estimate) denoiser = watched(denoiser, job.attachments);
   bool ended = false;
   StepPacer pacer(job.model.placement.device);
   const OnStep report = [&](int step, int count, const torch::Tensor& x) {
