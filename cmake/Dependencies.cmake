@@ -3,10 +3,9 @@
 set(SFUMATO_JSON_SOURCE "" CACHE PATH "Sources of nlohmann_json, or a folder that has nlohmann/json.hpp; empty takes the installed package")
 set(SFUMATO_GTEST_SOURCE "" CACHE PATH "Sources of GoogleTest; empty takes the installed package")
 
-find_package(Torch REQUIRED)
 include(LibTorch)
-add_library(sfumato_libtorch INTERFACE)
-sfumato_link_libtorch(sfumato_libtorch)
+sfumato_find_libtorch(sfumato_libtorch)
+message(STATUS "LibTorch ${SFUMATO_LIBTORCH_VERSION} in ${SFUMATO_LIBTORCH_FOLDER}")
 
 if(SFUMATO_JSON_SOURCE AND EXISTS "${SFUMATO_JSON_SOURCE}/nlohmann/json.hpp")
   add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)
