@@ -13,6 +13,6 @@ install(DIRECTORY configs DESTINATION "${CMAKE_INSTALL_DATADIR}/sfumato" OPTIONA
 
 configure_package_config_file(cmake/sfumatoConfig.cmake.in sfumatoConfig.cmake INSTALL_DESTINATION "${package_folder}")
 write_basic_package_version_file(sfumatoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES cmake/LibTorch.cmake "${CMAKE_CURRENT_BINARY_DIR}/sfumatoConfig.cmake"
+install(FILES cmake/LibTorch.cmake cmake/SentencePiece.cmake "${CMAKE_CURRENT_BINARY_DIR}/sfumatoConfig.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/sfumatoConfigVersion.cmake"
         DESTINATION "${package_folder}")

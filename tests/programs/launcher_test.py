@@ -68,6 +68,7 @@ class LauncherTest(unittest.TestCase):
             "PIP_FIND_LINKS": (cls.wheels).as_uri(),
             "PIP_NO_INDEX": "1",
             "CCACHE_DISABLE": "1",
+            "SFUMATO_CUDA": "0",
         }
         cls.original = cls.make_checkout(cls.top / "original")
         first = cls.call(cls.original, "one", "a b", "c", cwd=cls.top)
@@ -83,8 +84,8 @@ class LauncherTest(unittest.TestCase):
         for folder in ("cmake", "src", "tools"):
             (root / folder).mkdir(parents=True)
         shutil.copy(os.environ["SFUMATO_LAUNCHER"], root / "sfumato")
-        (root / "cmake/build.lock").write_text(cls.lock)
-        (root / "cmake/parity.lock").write_text(cls.lock)
+        for name in ("build", "cuda", "parity"):
+            (root / f"cmake/{name}.lock").write_text(cls.lock)
         (root / "CMakeLists.txt").write_text(CMAKE)
         (root / "src/word.h").write_text('inline const char* word() { return "hello"; }\n')
         (root / "tools/CMakeLists.txt").write_text("add_executable(one one.cpp)\nadd_executable(two two.cpp)\n")
@@ -246,6 +247,16 @@ class LauncherTest(unittest.TestCase):
         self.assertRegex(log, r"(?m)install .* mold$")
         self.assertNotIn("sudo", log)
 
+    def test_the_cuda_libraries_come_where_they_are_wanted_and_once(self):
+        root = self.ready()
+        self.edit("cmake/cuda.lock", "\n", "  # wanted\n")  # another hash than in the other tests
+        self.assertNotIn("CUDA", self.call(root, "one").stderr)
+        self.assertIn("CUDA libraries", self.call(root, "one", SFUMATO_CUDA="1").stderr)
+        self.assertEqual(self.call(root, "one", SFUMATO_CUDA="1").stderr, "")
+        result = self.call(root, "one", SFUMATO_CUDA="yes")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertIn("SFUMATO_CUDA is 'yes'; expected 0 or 1", result.stderr)
+
     def test_tests_end_with_the_summary_of_ctest_and_its_exit_code(self):
         result = self.call(self.root, "test")
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -254,7 +265,7 @@ class LauncherTest(unittest.TestCase):
         result = self.call(self.root, "test", "-R", "speaks")
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("Errors while running CTest", result.stderr + result.stdout)
-        parity = list((self.top / "cache/sfumato").glob("parity-*/lib/python3.11/site-packages/build.pth"))
+        parity = list((self.top / "cache/sfumato").glob("parity-*/lib/python3*/site-packages/build.pth"))
         self.assertEqual(len(parity), 1)
 
 
