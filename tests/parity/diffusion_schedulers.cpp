@@ -96,7 +96,7 @@ TEST_P(Trajectories, DifferWithATimestepOffByOne) {
 INSTANTIATE_TEST_SUITE_P(Samplers, Trajectories,
                          testing::Values("ddim", "ddim_inverse", "ddpm", "euler", "euler_a", "dpm++2m", "dpm++2m_sde",
                                          "dpm++3m", "dpm++3m_sde", "dpm++2s_a", "dpm++sde", "heun", "restart", "lms",
-                                         "dpm2", "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd"),
+                                         "dpm2", "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd", "sa_solver", "ipndm"),
                          [](const auto& info) {
                            auto name = info.param;
                            std::replace(name.begin(), name.end(), '+', 'p');

@@ -40,6 +40,7 @@ Schedule schedule_of(const Json& one) {
   auto config = ScheduleConfig::from_json(one.at("config"));
   config.sigma_schedule = one.value("schedule", config.sigma_schedule);
   config.gamma = one.value("eta", config.gamma);
+  if (one.contains("mu")) config.flow.mu = one.at("mu").get<double>();
   return Schedule(config);
 }
 
@@ -55,6 +56,13 @@ std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
   return one.contains("strength") ? last_steps(all, count, one.at("strength").get<double>()) : all;
 }
 
+/// True where the reference's x is x0 + (sigma / alpha) eps: EDM's classes, and of betas those that go by sigma, but for
+/// the solvers.
+bool reference_keeps_scaled(const ScheduleConfig& config, StepGrid grid) {
+  if (config.process != "betas") return config.process == "edm";
+  return goes_by_sigma(grid) && !is_solver(grid);
+}
+
 torch::Tensor trajectory(const Json& one, double t_error) {
   const auto schedule = schedule_of(one);
   const auto sampler = sampler_of(one);
@@ -64,8 +72,7 @@ torch::Tensor trajectory(const Json& one, double t_error) {
   const auto denoise = make_denoiser(toy_network(variance_type, t_error), {}, Prediction::of(config));
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
-  // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.
-  const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver(sampler.grid);
+  const bool keeps_scaled = reference_keeps_scaled(config, sampler.grid);
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
   const auto all = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
   double scale = initial_noise_scale(schedule, all, sampler.grid);

@@ -81,6 +81,7 @@ bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
   const auto& request = job.request;
   const auto& steps = denoising.steps;
   check_eta(job, generated.warnings);
+  check_start(job.sampler, steps);
   const JobDenoiser base(job, steps,
                          denoising.concat.defined() ? denoising.concat.to(job.model.placement.device) : torch::Tensor(),
                          generated.warnings);

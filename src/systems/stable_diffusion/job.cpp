@@ -67,7 +67,8 @@ ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachmen
 
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
-  config.sigma_schedule = request.schedule;
+  // A continuous process has no timesteps of its own to go back to.
+  if (request.schedule != "discrete" || !model.schedule.continuous()) config.sigma_schedule = request.schedule;
   if (request.eta != Request::kOwnEta) config.gamma = request.eta;
   if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);

@@ -118,6 +118,7 @@ Chain make_chain(const Unconditional& model, const ChainOptions& options) {
   auto sampler = sampler_of(model, options);
   check_options(sampler, options);
   auto steps = make_chain_steps(model, sampler, options);
+  check_start(sampler, steps);
   const auto& config = model.schedule.config();
   SamplerOptions sampler_options{
       .eta = options.eta.value_or(0), .prediction_type = config.prediction_type, .solver = config.solver};
