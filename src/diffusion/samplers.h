@@ -23,6 +23,9 @@ struct SamplerOptions {
   std::optional<RatioSpan> brownian{};
   SolverConfig solver = {};      ///< of the multistep solvers; ScheduleConfig::solver
   double timestep_scaling = 10;  ///< LCM's; ScheduleConfig::timestep_scaling
+  /// LMS': levels before the first step that count as nodes, the noisiest first, though they have no slope. As
+  /// LMSDiscreteScheduler has it in image to image.
+  std::vector<Level> skipped_levels = {};
 };
 
 /// Callback that restores the known region of x at `level` (inpainting). Called after each step with the level that the

@@ -32,7 +32,10 @@ void validate_process(const ScheduleConfig& config) {
   require(config.rho > 0, "rho", std::to_string(config.rho), "a positive number");
 }
 
-void validate_flow(const FlowConfig& flow) {
+void validate_flow(const ScheduleConfig& config) {
+  const auto& flow = config.flow;
+  const double sigma_max = config.sigma_max.value_or(1);
+  require(config.process != "flow" || sigma_max <= 1, "sigma_max", std::to_string(sigma_max), "at most 1");
   require(flow.shift > 0, "shift", std::to_string(flow.shift), "a positive number");
   require_one_of("time_shift_type", flow.time_shift_type, {"exponential", "linear"});
   const double terminal = flow.shift_terminal.value_or(0);
@@ -149,7 +152,7 @@ void ScheduleConfig::validate() const {
   require_one_of("beta_schedule", beta_schedule, {"linear", "scaled_linear", "squaredcos_cap_v2"});
   validate_betas(*this);
   validate_process(*this);
-  validate_flow(flow);
+  validate_flow(*this);
   require_one_of("timestep_spacing", timestep_spacing, {"leading", "linspace", "trailing"});
   require(steps_offset >= 0 && steps_offset < num_train_timesteps, "steps_offset", std::to_string(steps_offset),
           "0 to num_train_timesteps - 1");

@@ -278,6 +278,22 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
   return kept == 0 ? std::vector<Step>() : without_first(steps, n - kept);
 }
 
+std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n) {
+  if (!schedule.config().skip_prk_steps)
+    throw std::invalid_argument("multistep start is 'diffusers', expected fresh with this model's scheduler, whose "
+                                "skip_prk_steps is false");
+  const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
+  std::vector<Step> counted;
+  for (const auto& step : steps) {
+    const auto& from = step.from;
+    if (counted.size() == 1)
+      counted.push_back({from, from, level_before(schedule, from, n)});
+    else
+      counted.push_back({from, schedule.level_at(from.t - stride)});
+  }
+  return counted;
+}
+
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {
   if (schedule.continuous()) return schedule.continuous()->initial_noise(schedule.config(), steps.front().from);
   // The others start from unit noise even where alpha > 0 at the first level, as the reference does.

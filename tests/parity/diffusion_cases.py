@@ -274,8 +274,8 @@ def sa_solver_cases():
                 yield BETAS["scaled_linear"] | setting | more, steps, {}
         yield BETAS["scaled_linear"] | setting, 20, {"strength": 0.6}
     for betas, spacing, prediction, kind in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS, ({}, of_eps)):
-        # eps of x0 from the cosine schedule's end is noise of its rounding, as sigma is there in float32.
-        if betas["beta_schedule"] != "squaredcos_cap_v2" or prediction == "v_prediction":
+        # From the cosine schedule's end eps of x0, and x by eps as it grows with alpha, are noise of float32's rounding.
+        if betas["beta_schedule"] != "squaredcos_cap_v2" or (prediction == "v_prediction" and not kind):
             for steps in (1, 10, 30):
                 yield betas | {"timestep_spacing": spacing, "prediction_type": prediction} | kind, steps, {}
     for flag, kind, steps in itertools.product(FLAGS, ({}, of_eps), (2, 7, 25)):
@@ -287,7 +287,8 @@ def sa_solver_cases():
 
 
 def ipndm_cases():
-    for steps in (*range(1, 21), 50, 100):
+    """Not of one step, which leads from x0 = 0 to all zeros."""
+    for steps in (*range(2, 22), 50, 100):
         yield {}, steps, {}
     for strength in (0.25, 0.5, 0.9):
         yield {}, 20, {"strength": strength}
@@ -340,3 +341,12 @@ def flow_cases(**shared):
 
 def stochastic_flow_cases():
     yield from flow_cases(stochastic_sampling=True)
+
+
+def multistep_start_cases(**shared):
+    """Of the classes that count steps that image to image did not make."""
+    for spacing, prediction, steps in itertools.product(SPACINGS, PREDICTIONS[:2], (10, 20)):
+        for strength in (0.3, 0.5, 0.8, 0.9):
+            config = BETAS["scaled_linear"] | {"timestep_spacing": spacing, "prediction_type": prediction} | shared
+            offset = {"steps_offset": int(spacing == "leading")}
+            yield config | offset, steps, {"strength": strength, "multistep_start": "diffusers"}

@@ -121,6 +121,7 @@ CHANGES = (
     ("sigma_schedule", "linear", {}),
     ("sigma_min", 0.1, {}),
     ("sigma_max", 9.0, {}),
+    ("sigma_max", 0.9, KARRAS),
     ("sigma_data", 1.5, {}),
     ("sigma_data", 1.5, V),
     ("rho", 4.0, {}),
@@ -154,9 +155,11 @@ def is_refused(key, config):
     flow = key == "prediction_type" and config.get(key) == "flow_prediction"
     ipndm = key == "trained_betas" and config["_class_name"] == "IPNDMScheduler"
     order = key in ("predictor_order", "corrector_order") and config.get(key) > 4
+    # sigma above 1 in flow matching, where alpha = 1 - sigma
+    negative = key == "sigma_max" and config["_class_name"] == "FlowMatchEulerDiscreteScheduler"
     inverted = key == "stochastic_sampling" and config.get("invert_sigmas")
     clipped = key == "lambda_min_clipped" and config.get("timestep_spacing") == "trailing"
-    if flow or clipped or ipndm or order or inverted:
+    if flow or clipped or ipndm or order or negative or inverted:
         return True
     return key in ("use_flow_sigmas", "use_dynamic_shifting", "solver_p", "noise_sampler_seed")
 

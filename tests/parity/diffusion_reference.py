@@ -86,7 +86,7 @@ def toy_network(x, t, variance_type):
     return torch.cat([raw, variance**2 if variance_type == "learned" else variance], dim=1)
 
 
-def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, mu=None, **step_options):
+def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, mu=None, multistep_start=None, **step_options):
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
     options = {"num_inference_steps": steps} if sigmas is None else {"sigmas": sigmas}
     scheduler.set_timesteps(**options | ({} if mu is None else {"mu": mu}))
@@ -161,11 +161,11 @@ def main(out_dir):
         (DPMSolverMultistepScheduler, "dpm++3m", cases_of.dpm_third_order_cases()),
         (DPMSolverMultistepScheduler, "dpm++2m_sde", cases_of.sde_cases()),
         (HeunDiscreteScheduler, "heun", cases_of.heun_cases()),
-        (LMSDiscreteScheduler, "lms", cases_of.heun_cases()),
+        (LMSDiscreteScheduler, "lms", (*cases_of.heun_cases(), *cases_of.multistep_start_cases())),
         (KDPM2DiscreteScheduler, "dpm2", cases_of.heun_cases()),
         (KDPM2AncestralDiscreteScheduler, "dpm2_a", cases_of.heun_cases()),
         (DPMSolverSDEScheduler, "dpm++sde", cases_of.heun_cases()),
-        (PNDMScheduler, "pndm", cases_of.pndm_cases()),
+        (PNDMScheduler, "pndm", (*cases_of.pndm_cases(), *cases_of.multistep_start_cases(skip_prk_steps=True))),
         (UniPCMultistepScheduler, "unipc", cases_of.unipc_cases()),
         (DEISMultistepScheduler, "deis", cases_of.deis_cases()),
         (LCMScheduler, "lcm", cases_of.lcm_cases()),

@@ -53,7 +53,10 @@ Sampler sampler_of(const Json& one) {
 std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
   const auto count = one.at("steps").get<std::int64_t>();
   const auto all = make_steps(schedule, count, sampler_of(one).grid);
-  return one.contains("strength") ? last_steps(all, count, one.at("strength").get<double>()) : all;
+  if (!one.contains("strength")) return all;
+  const auto steps = last_steps(all, count, one.at("strength").get<double>());
+  const bool counts_anew = one.contains("multistep_start") && sampler_of(one).grid == StepGrid::pndm;
+  return counts_anew ? pndm_counted_anew(schedule, steps, count) : steps;
 }
 
 /// True where the reference's x is x0 + (sigma / alpha) eps: EDM's classes, and of betas those that go by sigma, but for
@@ -75,6 +78,9 @@ torch::Tensor trajectory(const Json& one, double t_error) {
   const bool keeps_scaled = reference_keeps_scaled(config, sampler.grid);
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
   const auto all = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
+  std::vector<Level> skipped;
+  if (one.contains("multistep_start"))
+    for (std::size_t i = 0; i + steps.size() < all.size(); ++i) skipped.push_back(all[i].from);
   double scale = initial_noise_scale(schedule, all, sampler.grid);
   if (keeps_scaled) scale *= steps.front().from.alpha / all.front().from.alpha;
   sampler.sample({.denoise = denoise,
@@ -85,7 +91,8 @@ torch::Tensor trajectory(const Json& one, double t_error) {
                               .variance_type = variance_type,
                               .prediction_type = config.prediction_type,
                               .solver = config.solver,
-                              .timestep_scaling = config.timestep_scaling},
+                              .timestep_scaling = config.timestep_scaling,
+                              .skipped_levels = skipped},
                   .on_step =
                       [&](int step, int count, const torch::Tensor& x) {
                         // The last is what a pipeline decodes.

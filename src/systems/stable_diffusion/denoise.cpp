@@ -50,6 +50,9 @@ SamplerOptions sampler_options(const Job& job, const Denoising& denoising) {
                          .prediction_type = config.prediction_type,
                          .solver = config.solver,
                          .timestep_scaling = config.timestep_scaling};
+  if (job.request.multistep_start == "diffusers")
+    for (std::size_t i = 0; i + denoising.steps.size() < denoising.all.size(); ++i)
+      options.skipped_levels.push_back(denoising.all[i].from);
   if (job.request.noise == "brownian") options.brownian = ratio_span(denoising.all);
   return options;
 }

@@ -58,6 +58,11 @@ Job resolved(const StableDiffusion& model, const Request& request, const Attachm
 
 }  // namespace
 
+std::vector<Step> Job::begun(const std::vector<Step>& steps, std::int64_t count) const {
+  const bool counts_anew = request.multistep_start == "diffusers" && sampler.grid == StepGrid::pndm;
+  return counts_anew ? pndm_counted_anew(schedule, steps, count) : steps;
+}
+
 ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachments) {
   auto limits = model.limits();
   if (const auto& refiner = attachments.refiner)
