@@ -7,15 +7,16 @@
 namespace sfumato {
 namespace {
 
-/// q(x_to | x_from, x0) = N(on_x0 * x0 + on_x * x, variance), Ho et al. 2020, eq. 6 and 7 with strides.
+/// q(x_to | x_from, x0) = N(on_x0 * x0 + on_x * x, variance), Ho et al. 2020, eq. 6 and 7 with strides. `beta` is the
+/// variance of q(x_from | x_to), whatever alpha^2 + sigma^2 is.
 struct Posterior {
   double on_x0, on_x, beta, variance;
 };
 
 Posterior posterior(const Level& from, const Level& to) {
   const double kept = from.alpha / to.alpha;  // sqrt of the paper's alpha_t
-  const double beta = 1 - kept * kept;
   const double from_variance = from.sigma * from.sigma, to_variance = to.sigma * to.sigma;
+  const double beta = from_variance - kept * kept * to_variance;
   return {.on_x0 = to.alpha * beta / from_variance,
           .on_x = kept * to_variance / from_variance,
           .beta = beta,
@@ -48,7 +49,8 @@ torch::Tensor sample_ddpm(const SampleArgs& args) {
     const auto estimate = args.denoise(x, {from, i, i});
     const auto moments = posterior(from, to);
     x = moments.on_x0 * estimate.x0 + moments.on_x * x;
-    if (from.t > 0) x = x + deviation(moments, estimate.variance, args.options.variance_type) * args.noise.draw_like(x);
+    if (from.t > 0 || to.sigma > 0)
+      x = x + deviation(moments, estimate.variance, args.options.variance_type) * args.noise.draw_like(x);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -70,7 +70,7 @@ Estimate GuidedDenoiser::operator()(const torch::Tensor& x, const Evaluation& ev
   if (!acts_at(evaluation.index)) return unguided(x, evaluation, batches);
   const auto outputs = evaluate(x, evaluation, batches);
   auto result = estimate(combined(outputs, x.size(1), options_), x, evaluation.level, prediction_);
-  if (options_.plus_plus) result.eps = estimate(*outputs.negative, x, evaluation.level, prediction_.type).eps;
+  if (options_.plus_plus) result.eps = estimate(*outputs.negative, x, evaluation.level, prediction_).eps;
   return result;
 }
 
@@ -102,7 +102,7 @@ GuidedDenoiser::Outputs GuidedDenoiser::evaluate(const torch::Tensor& x, const E
     const auto [raw, received] = networks_.attending(xs, evaluation, batch, x.size(0));
     outputs = split(raw, terms);
     const auto output = terms.negative ? *outputs.negative : outputs.positives.front();
-    const auto degraded = degraded_where_attended(x, output, received, level, prediction_.type);
+    const auto degraded = degraded_where_attended(x, output, received, level, prediction_);
     const auto blurred = networks_.backbone(degraded, evaluation, reference).to(torch::kFloat32);
     move_all(outputs, options_.self_attention_scale * (output - blurred).narrow(1, 0, x.size(1)));
   } else {

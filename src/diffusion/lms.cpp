@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -28,16 +29,15 @@ torch::Tensor sample_lms(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   std::deque<torch::Tensor> slopes;  // the newest first, as their nodes are
   std::deque<double> nodes;
+  for (const auto& level : args.options.skipped_levels) nodes.push_front(level.ratio());
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     slopes.push_front(args.denoise(x, {from, i, i}).eps);
     nodes.push_front(from.ratio());
-    if (nodes.size() > kLmsOrder) {
-      slopes.pop_back();
-      nodes.pop_back();
-    }
+    nodes.resize(std::min(nodes.size(), kLmsOrder));
+    slopes.resize(std::min(slopes.size(), kLmsOrder));
     x = x / from.alpha;  // x0 + (sigma / alpha) eps
-    for (std::size_t k = 0; k < nodes.size(); ++k) x = x + integrated_lagrange(nodes, k, to.ratio()) * slopes[k];
+    for (std::size_t k = 0; k < slopes.size(); ++k) x = x + integrated_lagrange(nodes, k, to.ratio()) * slopes[k];
     x = to.alpha * x;
     if (!report_step(args, i, x)) break;
   }

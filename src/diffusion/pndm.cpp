@@ -1,33 +1,21 @@
 #include <array>
 #include <deque>
 
-#include "diffusion/samplers.h"
+#include "diffusion/pseudo_linear.h"
 
 namespace sfumato {
 namespace {
 
-/// Adams and Bashforth's weights, the newest first.
-torch::Tensor extrapolated(const std::deque<torch::Tensor>& eps) {
-  switch (eps.size()) {
-    case 1:
-      return eps[0];
-    case 2:
-      return (3 * eps[0] - eps[1]) / 2;
-    case 3:
-      return (23 * eps[0] - 16 * eps[1] + 5 * eps[2]) / 12;
-    default:
-      return (55 * eps[0] - 59 * eps[1] + 37 * eps[2] - 9 * eps[3]) / 24;
-  }
-}
-
 /// Liu et al. 2022, eq. 9, which is DDIM's step, by eps or by v.
 torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tensor& output, bool of_v) {
   const double kept = step.to.alpha / step.from.alpha;
-  const auto eps = of_v ? step.from.alpha * output + step.from.sigma * x : output;
+  const double alpha = step.from.alpha, sigma = step.from.sigma;
+  const auto eps = of_v ? (alpha * output + sigma * x) / (alpha * alpha + sigma * sigma) : output;
   return kept * x + (step.to.sigma - kept * step.from.sigma) * eps;
 }
 
-/// eps or v, as the network was trained to predict, at the beginning of step i.
+/// eps or v, as the network was trained to predict, at the beginning of step i. Here v = alpha eps - sigma x0 at any
+/// alpha^2 + sigma^2.
 torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, std::size_t i, bool of_v) {
   const auto& level = args.steps[i].from;
   const auto estimate = args.denoise(x, {level, i, i});

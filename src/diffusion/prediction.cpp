@@ -15,8 +15,11 @@ PredictionType parse_prediction_type(const std::string& name) {
 }
 
 Prediction Prediction::of(const ScheduleConfig& config) {
-  Prediction prediction;
-  prediction.type = parse_prediction_type(config.prediction_type);
+  Prediction prediction{.type = parse_prediction_type(config.prediction_type), .negated = config.flow.invert_sigmas};
+  if (config.process == "edm")
+    prediction = {.type = PredictionType::v_prediction,
+                  .sigma_data = config.sigma_data,
+                  .negated = config.prediction_type == "epsilon"};
   if (config.thresholding) {
     prediction.threshold.dynamic_ratio = config.dynamic_thresholding_ratio;
     prediction.threshold.dynamic_max = config.sample_max_value;
@@ -26,7 +29,13 @@ Prediction Prediction::of(const ScheduleConfig& config) {
   return prediction;
 }
 
-Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, PredictionType type) {
+Prediction Prediction::without_threshold() const {
+  auto prediction = *this;
+  prediction.threshold = {};
+  return prediction;
+}
+
+Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, const Prediction& prediction) {
   Estimate result;
   auto output = raw.to(torch::kFloat32);
   const auto channels = x.size(1);
@@ -35,9 +44,10 @@ Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level&
     output = output.narrow(1, 0, channels);
   }
   TORCH_CHECK(output.sizes() == x.sizes(), "the network gave ", raw.sizes(), " for x of ", x.sizes());
+  if (prediction.negated) output = -output;
   const auto xt = x.to(torch::kFloat32);
-  const double alpha = level.alpha, sigma = level.sigma;
-  switch (type) {
+  const double alpha = level.alpha, sigma = level.sigma, data = prediction.sigma_data;
+  switch (prediction.type) {
     case PredictionType::epsilon:
       if (alpha == 0) {
         throw std::invalid_argument(
@@ -48,8 +58,8 @@ Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level&
       result.eps = output;
       break;
     case PredictionType::v_prediction:
-      result.x0 = alpha * xt - sigma * output;
-      result.eps = alpha * output + sigma * xt;
+      result.x0 = data * data * alpha * xt - data * sigma * output;
+      result.eps = data * alpha * output + sigma * xt;
       break;
     case PredictionType::sample:
       result.x0 = output;
@@ -60,11 +70,6 @@ Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level&
       result.eps = (xt + alpha * output) / (alpha + sigma);
       break;
   }
-  return result;
-}
-
-Estimate estimate(const torch::Tensor& raw, const torch::Tensor& x, const Level& level, const Prediction& prediction) {
-  auto result = estimate(raw, x, level, prediction.type);
   result.x0 = apply_threshold(result.x0, prediction.threshold);
   return result;
 }

@@ -1,5 +1,6 @@
 #include "diffusion/samplers.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace sfumato {
@@ -42,9 +43,12 @@ const std::vector<Sampler>& samplers() {
       {"pndm", "PLMS",
        "PNDM: deterministic, one evaluation more than steps; image to image other than diffusers (docs/samplers.md)",
        StepGrid::pndm, sample_pndm},
+      {"ipndm", "IPNDM", "PNDM without its second evaluation; good from 20 steps", StepGrid::ancestral, sample_ipndm},
       {"restart", "Restart", "Heun with returns to noise on the way: half as many steps more; good from 15 steps",
        StepGrid::restart, sample_restart, 2},
       {"unipc", "UniPC", "UniPC: deterministic; good from 10 steps", StepGrid::unipc, sample_unipc},
+      {"sa_solver", "SA Solver", "SA-Solver: fresh noise in the middle of the way; good from 15 steps", StepGrid::deis,
+       sample_sa_solver},
       {"lcm", "LCM", "for latent consistency models alone: 1 to 8 steps", StepGrid::lcm, sample_lcm},
       {"tcd", "TCD", "for models of trajectory consistency distillation alone: 2 to 20 steps", StepGrid::tcd,
        sample_tcd},
@@ -59,6 +63,21 @@ const Sampler& find_sampler(const std::string& name) {
     known += (known.empty() ? "" : ", ") + sampler.name;
   }
   throw std::invalid_argument("sampler is '" + name + "', expected one of " + known);
+}
+
+bool starts_without_signal(const Sampler& sampler) {
+  static const std::vector<SampleFunction> able = {sample_ddim, sample_euler, sample_euler_ancestral,
+                                                   sample_ddpm, sample_ipndm, sample_lcm};
+  return std::find(able.begin(), able.end(), sampler.sample) != able.end();
+}
+
+void check_start(const Sampler& sampler, const std::vector<Step>& steps) {
+  if (steps.empty() || steps.front().from.alpha > 0 || starts_without_signal(sampler)) return;
+  std::string able;
+  for (const auto& row : samplers())
+    if (starts_without_signal(row)) able += (able.empty() ? "" : ", ") + row.name;
+  throw std::invalid_argument("sampler is '" + sampler.name + "', expected one of " + able +
+                              " with this model, which starts from noise alone (alpha = 0)");
 }
 
 Estimate second_estimate(const SampleArgs& args, const torch::Tensor& x, const Level& level, std::size_t step) {

@@ -23,6 +23,9 @@ struct SamplerOptions {
   std::optional<RatioSpan> brownian{};
   SolverConfig solver = {};      ///< of the multistep solvers; ScheduleConfig::solver
   double timestep_scaling = 10;  ///< LCM's; ScheduleConfig::timestep_scaling
+  /// LMS': levels before the first step that count as nodes, the noisiest first, though they have no slope. As
+  /// LMSDiscreteScheduler has it in image to image.
+  std::vector<Level> skipped_levels = {};
 };
 
 /// Callback that restores the known region of x at `level` (inpainting). Called after each step with the level that the
@@ -128,6 +131,14 @@ torch::Tensor sample_restart(const SampleArgs& args);
 /// v_prediction it is v that is extrapolated, as there.
 torch::Tensor sample_pndm(const SampleArgs& args);
 
+/// The same from eps alone, without a step done again: of first order where it begins, and then of one more each step up
+/// to the fourth (Zhang & Chen 2023, appendix H.3; IPNDMScheduler). It starts from alpha = 0 as from x0 = 0.
+torch::Tensor sample_ipndm(const SampleArgs& args);
+
+/// SA-Solver (Xue et al. 2023, algorithm 1; SASolverScheduler): a stochastic Adams predictor, each step of which is
+/// corrected once the prediction at its end is known. Noise is drawn at every step, and counts at timesteps 200 to 800.
+torch::Tensor sample_sa_solver(const SampleArgs& args);
+
 /// UniPC (Zhao et al. 2023, algorithms 5 and 6; UniPCMultistepScheduler), of the order, B(h) and prediction that
 /// options.solver says: a multistep solver, by default DPM-Solver++(2M), each step of which is corrected once x0 at its
 /// end is known, at no further evaluation. For eps (predict_x0 false) it does not reach sigma = 0; the step to
@@ -155,6 +166,12 @@ torch::Tensor sample_lcm(const SampleArgs& args);
 /// Strategic stochastic sampling (Zheng et al. 2024, algorithm 4; TCDScheduler, whose eta is gamma): DDIM's step
 /// beyond the next level, to the `middle` of StepGrid::tcd, and back to it with fresh noise.
 torch::Tensor sample_tcd(const SampleArgs& args);
+
+/// True for the samplers that can start from alpha = 0, where sigma / alpha is infinite.
+bool starts_without_signal(const Sampler& sampler);
+
+/// Throws std::invalid_argument where the first of the steps comes from alpha = 0 and the sampler cannot start there.
+void check_start(const Sampler& sampler, const std::vector<Step>& steps);
 
 /// Number of network evaluations of a sampler of this order (Sampler::order) in `steps`: `order` a step, one in a step
 /// that ends clean.

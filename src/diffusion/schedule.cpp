@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "diffusion/continuous_process.h"
+
 namespace sfumato {
 namespace {
 
@@ -58,8 +60,10 @@ Level level_of(double t, double alpha_cumprod) {
 
 }  // namespace
 
-Schedule::Schedule(ScheduleConfig config) : config_(std::move(config)) {
+Schedule::Schedule(ScheduleConfig config)
+    : config_(std::move(config)), continuous_(find_continuous_process(config_.process)) {
   config_.validate();
+  if (continuous_) return;
   betas_ = betas_of(config_);
   alphas_cumprod_ = cumulative_alphas(betas_);
   if (config_.rescale_betas_zero_snr) {
@@ -80,18 +84,27 @@ Level Schedule::level_at(double t) const {
                                 std::to_string(num_train_timesteps() - 1));
   }
   const auto below = static_cast<std::size_t>(t);
-  if (static_cast<double>(below) == t) return level_of(t, alphas_cumprod_[below]);
+  if (static_cast<double>(below) == t) return level_of(t, alphas_cumprod()[below]);
   const double part = t - static_cast<double>(below);
-  const double ratio = std::exp((1 - part) * std::log(ratios_[below]) + part * std::log(ratios_[below + 1]));
+  const auto& all = ratios();
+  const double ratio = std::exp((1 - part) * std::log(all[below]) + part * std::log(all[below + 1]));
   return level_of(t, 1 / (1 + ratio * ratio));
 }
 
+const std::vector<double>& Schedule::of_timesteps(const std::vector<double>& table) const {
+  if (continuous_)
+    throw std::invalid_argument("scheduler is " + config_.class_name +
+                                ", expected one with numbered timesteps, as DDIMScheduler");
+  return table;
+}
+
 Level Schedule::final_level() const {
+  if (continuous_) return {};
   return level_of(0, config_.set_alpha_to_one ? 1.0 : alphas_cumprod_.front());
 }
 
 double Schedule::t_at(double ratio) const {
-  if (ratio <= ratios_.front()) return 0;
+  if (ratio <= ratios().front()) return 0;
   if (ratio >= ratios_.back()) return static_cast<double>(ratios_.size() - 1);
   const auto above = std::upper_bound(ratios_.begin(), ratios_.end(), ratio);
   const auto below = above - 1;
@@ -100,6 +113,7 @@ double Schedule::t_at(double ratio) const {
 }
 
 Level Schedule::level_of_ratio(double ratio) const {
+  if (continuous_) return continuous_->level_at(config_, continuous_->time_at(ratio));
   const double alpha = 1 / std::sqrt(1 + ratio * ratio);
   return {.t = t_at(ratio), .alpha = alpha, .sigma = ratio * alpha};
 }

@@ -20,6 +20,32 @@ void require_one_of(const std::string& key, const std::string& value, const std:
   require(std::find(known.begin(), known.end(), value) != known.end(), key, "'" + value + "'", expected);
 }
 
+/// A class has the predictions that its process defines.
+void validate_process(const ScheduleConfig& config) {
+  const auto require_prediction = [&](const std::vector<std::string>& known) {
+    require_one_of("prediction_type", config.prediction_type, known);
+  };
+  if (config.process == "edm") require_prediction({"epsilon", "v_prediction"});
+  if (config.process == "ipndm") require_prediction({"v_prediction"});
+  if (config.process == "flow") require_prediction({"flow_prediction"});
+  require(config.sigma_data > 0, "sigma_data", std::to_string(config.sigma_data), "a positive number");
+  require(config.rho > 0, "rho", std::to_string(config.rho), "a positive number");
+}
+
+void validate_flow(const ScheduleConfig& config) {
+  const auto& flow = config.flow;
+  const double sigma_max = config.sigma_max.value_or(1);
+  require(config.process != "flow" || sigma_max <= 1, "sigma_max", std::to_string(sigma_max), "at most 1");
+  require(flow.shift > 0, "shift", std::to_string(flow.shift), "a positive number");
+  require_one_of("time_shift_type", flow.time_shift_type, {"exponential", "linear"});
+  const double terminal = flow.shift_terminal.value_or(0);
+  require(terminal >= 0 && terminal < 1, "shift_terminal", std::to_string(terminal), "0 to below 1");
+  require(flow.max_image_seq_len > flow.base_image_seq_len, "max_image_seq_len", std::to_string(flow.max_image_seq_len),
+          "more than base_image_seq_len, " + std::to_string(flow.base_image_seq_len));
+  // There x0 is recovered as if the timesteps were not inverted.
+  require(!flow.stochastic_sampling || !flow.invert_sigmas, "stochastic_sampling", "true", "false with invert_sigmas");
+}
+
 void validate_betas(const ScheduleConfig& config) {
   const auto in_range = [](double beta) { return beta > 0 && beta < 1; };
   require(in_range(config.beta_start), "beta_start", std::to_string(config.beta_start), "between 0 and 1");
@@ -48,6 +74,8 @@ void for_each_member(Config& config, Visit visit) {
   visit("sigma_min", config.sigma_min);
   visit("sigma_max", config.sigma_max);
   visit("interpolation_type", config.interpolation_type);
+  visit("sigma_data", config.sigma_data);
+  visit("rho", config.rho);
   visit("timestep_type", config.timestep_type);
   visit("lambda_min_clipped", config.lambda_min_clipped);
   visit("skip_prk_steps", config.skip_prk_steps);
@@ -61,12 +89,14 @@ void for_each_member(Config& config, Visit visit) {
   visit("sample_max_value", config.sample_max_value);
   visit("variance_type", config.variance_type);
   for_each_solver_member(config.solver, visit);
+  for_each_flow_member(config.flow, visit);
 }
 
 bool is_read(const SchedulerClass& scheduler, const std::string& key) {
-  static const std::vector<std::string> common = {"num_train_timesteps", "beta_start",    "beta_end",
-                                                  "beta_schedule",       "trained_betas", "prediction_type"};
-  return std::find(common.begin(), common.end(), key) != common.end() || reads_key(scheduler, key);
+  static const std::vector<std::string> of_betas = {"beta_start", "beta_end", "beta_schedule", "trained_betas",
+                                                    "prediction_type"};
+  if (key == "num_train_timesteps" || reads_key(scheduler, key)) return true;
+  return scheduler.defaults.process == "betas" && std::find(of_betas.begin(), of_betas.end(), key) != of_betas.end();
 }
 
 template <class Value>
@@ -113,6 +143,7 @@ Json ScheduleConfig::to_json() const {
   for_each_member(*this, [&](const char* key, const auto& member) {
     if (is_read(scheduler, key)) json[key] = written(member);
   });
+  if (reads_key(scheduler, "sigma_schedule")) json["sigma_schedule"] = sigma_schedule;
   return json;
 }
 
@@ -120,6 +151,8 @@ void ScheduleConfig::validate() const {
   require(num_train_timesteps >= 1, "num_train_timesteps", std::to_string(num_train_timesteps), "at least 1");
   require_one_of("beta_schedule", beta_schedule, {"linear", "scaled_linear", "squaredcos_cap_v2"});
   validate_betas(*this);
+  validate_process(*this);
+  validate_flow(*this);
   require_one_of("timestep_spacing", timestep_spacing, {"leading", "linspace", "trailing"});
   require(steps_offset >= 0 && steps_offset < num_train_timesteps, "steps_offset", std::to_string(steps_offset),
           "0 to num_train_timesteps - 1");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "diffusion/flow_config.h"
 #include "diffusion/solver_config.h"
 
 namespace sfumato {
@@ -14,6 +15,7 @@ namespace sfumato {
 /// on it. Members are diffusers' keys; the defaults are DDIMScheduler's.
 struct ScheduleConfig {
   std::string class_name = "DDIMScheduler";
+  std::string process = "betas";  ///< by the class: betas, or a row of continuous_process.cpp
   std::int64_t num_train_timesteps = 1000;
   double beta_start = 0.0001;
   double beta_end = 0.02;
@@ -36,6 +38,9 @@ struct ScheduleConfig {
   // whole schedule.
   std::optional<double> sigma_min, sigma_max;
   std::string interpolation_type = "linear";
+  double sigma_data = 0.5;  ///< EDM's: standard deviation of the data
+  double rho = 7;           ///< EDM's, of Karras' levels
+  FlowConfig flow = {};
   std::string timestep_type = "discrete";  ///< Euler's; with continuous a v-predicting network is told log(sigma) / 4
   bool skip_prk_steps = true;              ///< PNDMScheduler's, false there: no Runge-Kutta steps before the others
   double timestep_scaling = 10;            ///< LCMScheduler's

@@ -1,6 +1,7 @@
 #include "diffusion/scheduler_classes.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 namespace sfumato {
@@ -55,6 +56,37 @@ ScheduleConfig of_singlestep_solver() {
   return config;
 }
 
+ScheduleConfig of_sa_solver() {
+  auto config = of_latents();
+  config.solver.algorithm_type = "data_prediction";
+  return config;
+}
+
+ScheduleConfig of_edm() {
+  auto config = of_solver("midpoint");
+  config.process = "edm";
+  config.sigma_schedule = "karras";
+  config.sigma_min = 0.002;
+  config.sigma_max = 80;
+  return config;
+}
+
+ScheduleConfig of_ipndm() {
+  auto config = of_latents();
+  config.process = "ipndm";
+  config.prediction_type = "v_prediction";
+  return config;
+}
+
+/// x0 noised anew is a consistency model's step without the boundary condition.
+ScheduleConfig of_flow() {
+  auto config = of_latents();
+  config.process = "flow";
+  config.prediction_type = "flow_prediction";
+  config.timestep_scaling = std::numeric_limits<double>::infinity();
+  return config;
+}
+
 std::vector<SchedulerClass> make_table() {
   const Keys spacing = {"timestep_spacing", "steps_offset"}, zero_snr = {"rescale_betas_zero_snr"};
   const Keys clipping = {"clip_sample", "clip_sample_range"};
@@ -65,11 +97,15 @@ std::vector<SchedulerClass> make_table() {
   const Keys flow = {"use_flow_sigmas", "use_dynamic_shifting"};
   const Keys solver = thresholding + sigmas + flow + Keys{"solver_order", "lower_order_final"};
   const Keys dpm = solver + end + Keys{"solver_type", "algorithm_type", "lambda_min_clipped"};
+  const Keys edm = end + Keys{"sigma_min", "sigma_max", "sigma_data", "sigma_schedule", "rho", "prediction_type"};
+  const Keys flow_match = sigmas + Keys{"shift", "use_dynamic_shifting", "base_shift", "max_shift", "base_image_seq_len",
+                                        "max_image_seq_len", "time_shift_type", "shift_terminal", "invert_sigmas",
+                                        "stochastic_sampling"};
   const Keys pixels = spacing + zero_snr + clipping + thresholding;
   const Keys consistency = pixels + Keys{"set_alpha_to_one", "original_inference_steps", "timestep_scaling"};
   return {
-      {"DDIMScheduler", "ddim", pixels + Keys{"set_alpha_to_one"}, {}},
-      {"DDPMScheduler", "ddpm", pixels + Keys{"variance_type"}, {}},
+      {"DDIMScheduler", "ddim", pixels + Keys{"set_alpha_to_one"}, ScheduleConfig()},
+      {"DDPMScheduler", "ddpm", pixels + Keys{"variance_type"}, ScheduleConfig()},
       {"PNDMScheduler", "pndm", spacing + Keys{"set_alpha_to_one", "skip_prk_steps"}, of_pndm()},
       {"LCMScheduler", "lcm", consistency, of_consistency_models()},
       {"TCDScheduler", "tcd", zero_snr + Keys{"set_alpha_to_one", "original_inference_steps"}, of_consistency_models()},
@@ -89,6 +125,18 @@ std::vector<SchedulerClass> make_table() {
        solver + spacing + zero_snr + end +
            Keys{"solver_type", "predict_x0", "disable_corrector", "solver_p", "shift_terminal"},
        of_solver("bh2")},
+      {"SASolverScheduler", "sa_solver",
+       thresholding + sigmas + spacing +
+           Keys{"use_flow_sigmas", "lambda_min_clipped", "lower_order_final", "algorithm_type", "predictor_order",
+                "corrector_order", "tau_func"},
+       of_sa_solver()},
+      {"IPNDMScheduler", "ipndm", {"trained_betas"}, of_ipndm()},
+      {"EDMEulerScheduler", "euler", edm, of_edm()},
+      {"EDMDPMSolverMultistepScheduler", "dpm++2m",
+       edm + thresholding +
+           Keys{"solver_order", "algorithm_type", "solver_type", "lower_order_final", "euler_at_final"},
+       of_edm()},
+      {"FlowMatchEulerDiscreteScheduler", "euler", flow_match, of_flow()},
   };
 }
 
@@ -113,6 +161,7 @@ bool reads_key(const SchedulerClass& scheduler, const std::string& key) {
 }
 
 std::string default_sampler(const ScheduleConfig& config) {
+  if (config.flow.stochastic_sampling) return "lcm";
   const auto& sampler = find_scheduler_class(config.class_name).sampler;
   if (sampler != "dpm++2m") return sampler;
   if (config.solver.is_stochastic()) return "dpm++2m_sde";

@@ -18,6 +18,9 @@ constexpr const char* kMultistep = "DPMSolverMultistepScheduler";
 constexpr const char* kSinglestep = "DPMSolverSinglestepScheduler";
 constexpr const char* kUniPc = "UniPCMultistepScheduler";
 constexpr const char* kDeis = "DEISMultistepScheduler";
+constexpr const char* kSaSolver = "SASolverScheduler";
+constexpr const char* kIpndm = "IPNDMScheduler";
+constexpr const char* kEdmMultistep = "EDMDPMSolverMultistepScheduler";
 
 bool is_among(const std::string& name, const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -28,20 +31,28 @@ const std::vector<SupportedSetting>& supported_settings() {
   static const std::vector<SupportedSetting> settings = {
       {"solver_order", {1, 2, 3}, {kSinglestep}},
       {"use_flow_sigmas", {false}},
-      {"use_dynamic_shifting", {false}},
+      {"use_dynamic_shifting", {false}, {kMultistep, kSinglestep, kDeis, kUniPc}},
       {"algorithm_type", {"dpmsolver++", "dpmsolver", "sde-dpmsolver", "sde-dpmsolver++", "deis"}, {kMultistep}},
       {"algorithm_type", {"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "deis"}, {kSinglestep}},
       {"algorithm_type", {"deis", "dpmsolver", "dpmsolver++"}, {kDeis}},
+      {"algorithm_type", {"dpmsolver++", "sde-dpmsolver++", "deis"}, {kEdmMultistep}},
+      {"algorithm_type", {"data_prediction", "noise_prediction"}, {kSaSolver}},
+      {"predictor_order", {1, 2, 3, 4}},
+      {"corrector_order", {1, 2, 3, 4}},
+      {"tau_func", {}},
+      {"trained_betas", {}, {kIpndm}},  // as many steps as betas there, whatever is asked for
+      {"sigma_schedule", {"karras", "exponential"}},
       {"solver_type", {"midpoint", "heun", "logrho", "bh1", "bh2"}},
       {"solver_p", {}},
-      {"shift_terminal", {}},
+      {"shift_terminal", {}, {kUniPc}},
       {"noise_sampler_seed", {}},
   };
   return settings;
 }
 
 [[noreturn]] void refuse_setting(const std::string& key, const Json& value, const std::string& expected) {
-  throw std::invalid_argument("scheduler config: '" + key + "' is " + value.dump() + ", expected " + expected);
+  const auto shown = value.is_array() ? "a list of " + std::to_string(value.size()) + " values" : value.dump();
+  throw std::invalid_argument("scheduler config: '" + key + "' is " + shown + ", expected " + expected);
 }
 
 std::string alternatives(const std::vector<Json>& values) {
@@ -74,6 +85,12 @@ void refuse_combinations(const SchedulerClass& scheduler, const Json& json) {
   if (scheduler.name == kMultistep && json.value("algorithm_type", Json()) == "sde-dpmsolver" &&
       value_or<std::int64_t>(json, "solver_order", 2) > 2)
     refuse_setting("solver_order", json.at("solver_order"), "1 or 2 with sde-dpmsolver");
+  if (scheduler.name == kEdmMultistep && json.value("algorithm_type", Json()) == "sde-dpmsolver++" &&
+      value_or<std::int64_t>(json, "solver_order", 2) > 2)
+    refuse_setting("solver_order", json.at("solver_order"), "1 or 2 with sde-dpmsolver++");
+  if (scheduler.name == kSaSolver && json.value("algorithm_type", Json()) == "noise_prediction" &&
+      value_or(json, "thresholding", false))
+    refuse_setting("thresholding", true, "false with noise_prediction");
   refuse_eps_at_sigma_zero(scheduler, json);
 }
 
@@ -96,6 +113,7 @@ std::string sigma_schedule_of(const SchedulerClass& scheduler, const Json& json)
                                                                          {"use_beta_sigmas", "beta"},
                                                                          {"use_lu_lambdas", "lu"}};
   std::string schedule = scheduler.defaults.sigma_schedule, chosen_by;
+  if (reads_key(scheduler, "sigma_schedule")) schedule = value_or(json, "sigma_schedule", schedule);
   for (const auto& [flag, name] : flags) {
     if (!reads_key(scheduler, flag) || !value_or(json, flag, false)) continue;
     if (!chosen_by.empty()) refuse_setting(flag, true, "false with " + chosen_by);

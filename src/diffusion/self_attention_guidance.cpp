@@ -36,9 +36,9 @@ torch::Tensor blurred_where_attended(const torch::Tensor& x0, const torch::Tenso
 }
 
 torch::Tensor degraded_where_attended(const torch::Tensor& x, const torch::Tensor& output,
-                                      const torch::Tensor& received, const Level& level, PredictionType prediction) {
+                                      const torch::Tensor& received, const Level& level, const Prediction& prediction) {
   check_size(x);
-  const auto predicted = estimate(output, x, level, prediction);
+  const auto predicted = estimate(output, x, level, prediction.without_threshold());
   return level.alpha * blurred_where_attended(predicted.x0, received) + level.sigma * predicted.eps;
 }
 

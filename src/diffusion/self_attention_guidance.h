@@ -22,7 +22,7 @@ using AttendingBackbone = std::function<Attended(const torch::Tensor& x, const E
 /// StableDiffusionSAGPipeline). `output` is the network's at x. Throws std::invalid_argument for latents of fewer than
 /// 5 pixels a side, which the blur's border is mirrored from.
 torch::Tensor degraded_where_attended(const torch::Tensor& x, const torch::Tensor& output,
-                                      const torch::Tensor& received, const Level& level, PredictionType prediction);
+                                      const torch::Tensor& received, const Level& level, const Prediction& prediction);
 
 /// x0 [N, C, h, w] with a Gaussian blur of deviation 1 (9 x 9, mirrored at the border) where `received` [N, h' w'] is
 /// above 1, and as it is elsewhere. (h', w') is (h, w) halved some times, rounded up.

@@ -36,21 +36,21 @@ std::vector<double> aligned_ratios(const AlignedSteps& published, std::int64_t n
 
 const std::vector<SigmaSchedule>& sigma_schedules() {
   static const std::vector<SigmaSchedule> table = {
-      {"discrete", "Automatic", "the model's timesteps, as its timestep_spacing says", nullptr, true},
+      {"discrete", "Automatic", "the model's timesteps, as its timestep_spacing says", nullptr, true, true},
       {"karras", "Karras", "more levels where there is little noise (Karras et al. 2022)", karras_ratios, true},
       {"exponential", "Exponential", "each level the same factor below the one before", exponential_ratios, false},
       {"polyexponential", "Polyexponential", "as exponential, from the model's first timestep to its last",
-       polyexponential_ratios, false},
+       polyexponential_ratios, false, true},
       {"lu", "Lu", "as exponential, at whole timesteps (DPM-Solver's use_lu_lambdas)", exponential_ratios, true},
       {"beta", "Beta", "more levels at both ends (Lee et al. 2024)", beta_ratios, false},
       {"sgm_uniform", "SGM Uniform", "equal distances between timesteps, beginning at the last of all",
-       sgm_uniform_ratios, true},
+       sgm_uniform_ratios, true, true},
       {"simple", "Simple", "the model's own timesteps at equal distances, beginning at the last of all", simple_ratios,
-       true},
+       true, true},
       {"align_your_steps", "Align Your Steps",
        "optimised for few steps of Stable Diffusion 1, of XL with such a model (Sabour et al. 2024)",
-       align_your_steps_ratios, true},
-      {"align_your_steps_xl", "Align Your Steps", "the same for SDXL", align_your_steps_xl_ratios, true},
+       align_your_steps_ratios, true, true},
+      {"align_your_steps_xl", "Align Your Steps", "the same for SDXL", align_your_steps_xl_ratios, true, true},
   };
   return table;
 }
@@ -65,10 +65,10 @@ const SigmaSchedule& find_sigma_schedule(const std::string& name) {
 }
 
 std::vector<double> karras_ratios(const SigmaRange& range) {
-  constexpr double kRho = 7;
+  const double rho = range.rho;
   std::vector<double> ratios;
   for (const auto part : ramp(range.n))
-    ratios.push_back(std::pow(std::lerp(std::pow(range.first, 1 / kRho), std::pow(range.last, 1 / kRho), part), kRho));
+    ratios.push_back(std::pow(std::lerp(std::pow(range.first, 1 / rho), std::pow(range.last, 1 / rho), part), rho));
   return ratios;
 }
 

@@ -14,6 +14,7 @@ struct SigmaRange {
   double first;    ///< the noisiest of the grid
   double last;     ///< the cleanest of it, still above 0
   std::int64_t n;  ///< at least 1
+  double rho = 7;  ///< of Karras et al. 2022, eq. 5
 };
 
 /// How sigma / alpha falls from noise to picture: a row of the table of schedules.
@@ -25,6 +26,7 @@ struct SigmaSchedule {
   std::vector<double> (*ratios)(const SigmaRange& range);
   /// Whether a scheduler that tells the network whole timesteps rounds them; else it cuts them, as diffusers does.
   bool whole_timesteps;
+  bool of_timesteps = false;  ///< needs the numbered timesteps of a process of betas
 };
 
 const std::vector<SigmaSchedule>& sigma_schedules();
@@ -32,7 +34,7 @@ const std::vector<SigmaSchedule>& sigma_schedules();
 /// Throws std::invalid_argument naming the schedules that there are.
 const SigmaSchedule& find_sigma_schedule(const std::string& name);
 
-/// Karras et al. 2022, eq. 5, with rho = 7 (`_convert_to_karras`).
+/// Karras et al. 2022, eq. 5 (`_convert_to_karras`).
 std::vector<double> karras_ratios(const SigmaRange& range);
 
 /// In equal factors (`_convert_to_exponential`).

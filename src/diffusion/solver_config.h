@@ -9,15 +9,17 @@
 namespace sfumato {
 
 /// What a scheduler_config.json says of its solver: of DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler,
-/// UniPCMultistepScheduler, DEISMultistepScheduler or EDMDPMSolverMultistepScheduler. Members are diffusers' keys, with
-/// its defaults. Each solver obeys what it knows, as a scheduler that is made from another class's config does there.
+/// UniPCMultistepScheduler, DEISMultistepScheduler, EDMDPMSolverMultistepScheduler or SASolverScheduler. Members are
+/// diffusers' keys, with its defaults. Each solver obeys what it knows, as a scheduler that is made from another class's
+/// config does there.
 struct SolverConfig {
   std::int64_t solver_order = 2;  ///< at least 1; at most 3 but for UniPC and the multistep DPM-Solver
   /// DPM-Solver's second order: heun, else midpoint. UniPC's B(h): bh1, else bh2.
   std::string solver_type = "";
   /// DPM-Solver's: dpmsolver and sde-dpmsolver solve for eps, the others for x0; sde-dpmsolver and sde-dpmsolver++ draw
-  /// fresh noise.
+  /// fresh noise. SA-Solver's: noise_prediction solves for eps, else for x0.
   std::string algorithm_type = "dpmsolver++";
+  std::int64_t predictor_order = 2, corrector_order = 2;  ///< SA-Solver's, 1 to 4
   bool lower_order_final = true;                     ///< the last steps, where there are few, at lower orders
   bool euler_at_final = false;                       ///< DPM-Solver's last step at first order
   bool predict_x0 = true;                            ///< UniPC's: solves for x0, else for eps
@@ -34,6 +36,8 @@ void for_each_solver_member(Config& config, Visit visit) {
   visit("solver_order", config.solver_order);
   visit("solver_type", config.solver_type);
   visit("algorithm_type", config.algorithm_type);
+  visit("predictor_order", config.predictor_order);
+  visit("corrector_order", config.corrector_order);
   visit("lower_order_final", config.lower_order_final);
   visit("euler_at_final", config.euler_at_final);
   visit("predict_x0", config.predict_x0);

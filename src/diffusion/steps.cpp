@@ -5,6 +5,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "diffusion/continuous_process.h"
 #include "diffusion/restart.h"
 #include "diffusion/sigma_schedules.h"
 #include "diffusion/timesteps.h"
@@ -98,15 +99,8 @@ std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& e
   return steps;
 }
 
-std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepGrid grid) {
-  const auto& config = schedule.config();
-  const bool ends_noisy = grid == StepGrid::deis || config.final_sigmas_type == "sigma_min" ||
-                          (is_log_linear(schedule, grid) && config.sigma_schedule == "discrete");
-  auto levels = levels_of(schedule, n, grid);
-  if (grid == StepGrid::interpolated && config.timestep_type == "continuous" &&
-      config.prediction_type == "v_prediction")
-    for (auto& level : levels) level.t = std::log(level.ratio()) / 4;
-  auto steps = steps_through(levels, ends_noisy ? noisy_end(schedule, grid, levels) : clean());
+/// With the level that the sampler of a grid stops at within each step.
+std::vector<Step> with_middles(const Schedule& schedule, std::vector<Step> steps, StepGrid grid) {
   const bool has_middle = grid == StepGrid::midpoint || grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral;
   for (auto& [from, to, middle] : steps) {
     if (!has_middle || to.sigma == 0) continue;
@@ -117,6 +111,16 @@ std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepG
   return steps;
 }
 
+std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepGrid grid) {
+  const auto& config = schedule.config();
+  const bool ends_noisy = grid == StepGrid::deis || config.final_sigmas_type == "sigma_min" ||
+                          (is_log_linear(schedule, grid) && config.sigma_schedule == "discrete");
+  auto levels = levels_of(schedule, n, grid);
+  if (grid == StepGrid::interpolated && config.timestep_type == "continuous" &&
+      config.prediction_type == "v_prediction")
+    for (auto& level : levels) level.t = std::log(level.ratio()) / 4;
+  return with_middles(schedule, steps_through(levels, ends_noisy ? noisy_end(schedule, grid, levels) : clean()), grid);
+}
 std::vector<Level> levels_at(const Schedule& schedule, const std::vector<std::int64_t>& timesteps) {
   std::vector<Level> levels;
   for (const auto t : timesteps) levels.push_back(schedule.level_at(static_cast<double>(t)));
@@ -170,6 +174,21 @@ std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
   return steps;
 }
 
+/// Those of a continuous process, which end at its last level above 0 where the grid or final_sigmas_type do. As the
+/// reference leaves that, alpha = 1.
+std::vector<Step> continuous_steps(const Schedule& schedule, std::int64_t n, StepGrid grid) {
+  if (n < 1) throw std::invalid_argument("steps is " + std::to_string(n) + ", expected at least 1");
+  std::vector<Level> levels;
+  for (const auto time : schedule.continuous()->times(schedule, n))
+    levels.push_back(schedule.continuous()->level_at(schedule.config(), time));
+  const bool ends_noisy = grid == StepGrid::deis || schedule.config().final_sigmas_type == "sigma_min";
+  const auto& last = levels.back();
+  const auto end = ends_noisy ? Level{.t = last.t, .alpha = 1, .sigma = last.ratio()} : clean();
+  auto steps = with_middles(schedule, steps_through(levels, end), grid);
+  if (grid == StepGrid::pndm && n > 1) steps.insert(steps.begin() + 1, {levels[1], levels[1], levels[0]});
+  return grid == StepGrid::restart ? with_restarts(schedule, steps) : steps;
+}
+
 }  // namespace
 
 bool stays(const Step& step) {
@@ -212,6 +231,7 @@ bool goes_by_sigma(StepGrid grid) {
 }
 
 std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid grid) {
+  if (schedule.continuous() && grid != StepGrid::tcd) return continuous_steps(schedule, n, grid);
   switch (grid) {
     case StepGrid::ddim:
       return ddim_steps(schedule, n);
@@ -258,7 +278,24 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
   return kept == 0 ? std::vector<Step>() : without_first(steps, n - kept);
 }
 
+std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n) {
+  if (!schedule.config().skip_prk_steps)
+    throw std::invalid_argument("multistep start is 'diffusers', expected fresh with this model's scheduler, whose "
+                                "skip_prk_steps is false");
+  const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
+  std::vector<Step> counted;
+  for (const auto& step : steps) {
+    const auto& from = step.from;
+    if (counted.size() == 1)
+      counted.push_back({from, from, level_before(schedule, from, n)});
+    else
+      counted.push_back({from, schedule.level_at(from.t - stride)});
+  }
+  return counted;
+}
+
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {
+  if (schedule.continuous()) return schedule.continuous()->initial_noise(schedule.config(), steps.front().from);
   // The others start from unit noise even where alpha > 0 at the first level, as the reference does.
   const bool by_first_level =
       goes_by_sigma(grid) && !is_solver(grid) && schedule.config().timestep_spacing != "leading";

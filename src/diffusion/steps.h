@@ -24,7 +24,7 @@ struct RatioSpan {
 
 RatioSpan ratio_span(const std::vector<Step>& steps);
 
-/// Which of the reference's schedulers chooses the levels.
+/// Which of the reference's schedulers chooses the levels. A continuous process has levels of its own, on every grid.
 enum class StepGrid {
   ddim,             ///< DDIMScheduler: from t to t - T/n, which is not always the next timestep
   ancestral,        ///< DDPMScheduler: from each timestep to the next, and from the last to alpha = 1
@@ -39,7 +39,7 @@ enum class StepGrid {
   solver,           ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
   unipc,            ///< UniPCMultistepScheduler: as solver, but for the rounding of timesteps
   singlestep,       ///< DPMSolverSinglestepScheduler: as solver with linspace spacing, whatever the config's
-  deis,             ///< DEISMultistepScheduler: as solver, but ending at timestep 0
+  deis,             ///< DEISMultistepScheduler, SASolverScheduler: as solver, but ending at timestep 0
   lcm,              ///< LCMScheduler: consistency_timesteps, and from the last to alpha = 1
   tcd,              ///< TCDScheduler: as lcm, ending at timestep 0; the middle is its x_s
 };
@@ -70,7 +70,12 @@ std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t ski
 /// 0. Throws std::invalid_argument for a strength outside [0, 1].
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength);
 
-/// The deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps (`init_noise_sigma`).
+/// The last steps of StepGrid::pndm as PNDMScheduler makes them in image to image, where it counts from their first: the
+/// second repeats the first, whatever its timestep is. Throws std::invalid_argument with Runge-Kutta steps.
+std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n);
+
+/// Standard deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps
+/// (`init_noise_sigma`).
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid);
 
 }  // namespace sfumato

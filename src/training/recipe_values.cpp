@@ -37,6 +37,9 @@ void refuse_other_keys(const Json& config, const Json& written, std::vector<std:
 
 void check_scheduler(const Json& config, std::int64_t sample_steps) {
   const auto schedule = ScheduleConfig::from_json(config);
+  if (schedule.process != "betas")
+    throw std::invalid_argument("scheduler: '_class_name' is '" + schedule.class_name +
+                                "', expected one with betas, as DDIMScheduler: training draws their timesteps");
   refuse_other_keys(config, schedule.to_json(), {"set_alpha_to_one", "variance_type"}, "scheduler");
   if (sample_steps > schedule.num_train_timesteps)
     refuse_misfit("sample: 'steps'", sample_steps,

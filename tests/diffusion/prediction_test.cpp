@@ -37,7 +37,7 @@ const auto kTypes = {PredictionType::epsilon, PredictionType::v_prediction, Pred
 TEST(Prediction, EveryTypeRecoversBothHalves) {
   const auto x0 = random(1), eps = random(2);
   for (const auto type : kTypes) {
-    const auto result = estimate(raw_output(type, x0, eps), add_noise(x0, eps, kLevel), kLevel, type);
+    const auto result = estimate(raw_output(type, x0, eps), add_noise(x0, eps, kLevel), kLevel, {.type = type});
     EXPECT_TRUE(torch::allclose(result.x0, x0, 1e-5, 1e-5));
     EXPECT_TRUE(torch::allclose(result.eps, eps, 1e-5, 1e-5));
     EXPECT_FALSE(result.variance.defined());
@@ -47,21 +47,48 @@ TEST(Prediction, EveryTypeRecoversBothHalves) {
 TEST(Prediction, WithoutSignalEpsilonIsRefusedAndTheOthersGiveX0) {
   const Level noise_only{.t = 999, .alpha = 0, .sigma = 1};
   const auto x0 = random(1), eps = random(2);
-  EXPECT_THROW(estimate(eps, eps, noise_only, PredictionType::epsilon), std::invalid_argument);
-  EXPECT_TRUE(torch::allclose(estimate(-x0, eps, noise_only, PredictionType::v_prediction).x0, x0));
-  EXPECT_TRUE(torch::allclose(estimate(x0, eps, noise_only, PredictionType::sample).x0, x0));
-  EXPECT_TRUE(torch::allclose(estimate(eps - x0, eps, noise_only, PredictionType::flow).x0, x0, 1e-5, 1e-6));
+  EXPECT_THROW(estimate(eps, eps, noise_only, {.type = PredictionType::epsilon}), std::invalid_argument);
+  EXPECT_TRUE(torch::allclose(estimate(-x0, eps, noise_only, {.type = PredictionType::v_prediction}).x0, x0));
+  EXPECT_TRUE(torch::allclose(estimate(x0, eps, noise_only, {.type = PredictionType::sample}).x0, x0));
+  EXPECT_TRUE(torch::allclose(estimate(eps - x0, eps, noise_only, {.type = PredictionType::flow}).x0, x0, 1e-5, 1e-6));
 }
 
 TEST(Prediction, SplitsALearnedVarianceOff) {
   const auto x = random(3);
-  const auto result = estimate(random(4, 6), x, kLevel, PredictionType::epsilon);
+  const auto result = estimate(random(4, 6), x, kLevel, {.type = PredictionType::epsilon});
   EXPECT_TRUE(torch::equal(result.eps, random(4, 6).slice(1, 0, 3)));
   EXPECT_TRUE(torch::equal(result.variance, random(4, 6).slice(1, 3, 6)));
 }
 
+/// Karras et al. 2022, eq. 7 and table 1, at s and sigma_data: x0 = c_skip x + c_out F, of x = x0 + s eps, where the
+/// network's input is c_in x.
+TEST(Prediction, OfEdmIsThePapersPreconditioning) {
+  constexpr double kS = 1.7, kData = 0.4, kTotal = kS * kS + kData * kData;
+  const double c_in = 1 / std::sqrt(kTotal), c_skip = kData * kData / kTotal, c_out = kS * kData / std::sqrt(kTotal);
+  ScheduleConfig config = ScheduleConfig::from_json({{"_class_name", "EDMEulerScheduler"}, {"sigma_data", kData}});
+  const auto output = random(1), x = random(2);
+  const Level level{.t = std::log(kS) / 4, .alpha = c_in, .sigma = kS * c_in};
+  const auto expected = c_skip * x + c_out * output;
+  const auto result = estimate(output, c_in * x, level, Prediction::of(config));
+  EXPECT_TRUE(torch::allclose(result.x0, expected, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(result.eps, (x - expected) / kS, 1e-5, 1e-6));
+  config.prediction_type = "v_prediction";
+  EXPECT_TRUE(torch::allclose(estimate(output, c_in * x, level, Prediction::of(config)).x0,
+                              c_skip * x - c_out * output, 1e-5, 1e-6));
+}
+
+TEST(Prediction, OfAnInvertedFlowHasTheOppositeSign) {
+  auto config = ScheduleConfig::from_json({{"_class_name", "FlowMatchEulerDiscreteScheduler"}});
+  const auto x0 = random(1), eps = random(2);
+  const Level level{.t = 300, .alpha = 0.7, .sigma = 0.3};
+  const auto x = add_noise(x0, eps, level);
+  EXPECT_TRUE(torch::allclose(estimate(eps - x0, x, level, Prediction::of(config)).x0, x0, 1e-5, 1e-5));
+  config.flow.invert_sigmas = true;
+  EXPECT_TRUE(torch::allclose(estimate(x0 - eps, x, level, Prediction::of(config)).x0, x0, 1e-5, 1e-5));
+}
+
 TEST(Prediction, IsFloat32WhateverTheNetworkComputesIn) {
-  const auto result = estimate(random(1).to(torch::kBFloat16), random(2), kLevel, PredictionType::v_prediction);
+  const auto result = estimate(random(1).to(torch::kBFloat16), random(2), kLevel, {.type = PredictionType::v_prediction});
   EXPECT_EQ(result.x0.scalar_type(), torch::kFloat32);
   EXPECT_EQ(result.eps.scalar_type(), torch::kFloat32);
 }

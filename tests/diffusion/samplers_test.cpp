@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace sfumato {
 namespace {
@@ -84,10 +85,104 @@ torch::Tensor run(const std::string& name, const Denoiser& denoise, std::int64_t
 TEST(Samplers, EveryOneArrivesAtTheX0ThatIsAlwaysPredicted) {
   for (const auto& sampler : samplers()) {
     const auto y = run(sampler.name, towards(0.25), 10);
-    // DEIS and TCD end at timestep 0, where some noise is left: eps of up to 5 deviations.
+    // DEIS, SA-Solver and TCD end at timestep 0, where some noise is left: eps of up to 5 deviations.
     const auto end = make_steps(Schedule(), 10, sampler.grid).back().to;
     EXPECT_TRUE(torch::allclose(y, torch::full_like(y, 0.25 * end.alpha), 1e-5, 1e-5 + 5 * end.sigma)) << sampler.name;
     EXPECT_LT(end.sigma, 0.011) << sampler.name;
+  }
+}
+
+/// Schedules of the continuous processes with each of their ends.
+std::vector<Schedule> continuous_schedules() {
+  std::vector<Schedule> schedules;
+  for (const auto& json : std::vector<Json>{{{"_class_name", "EDMEulerScheduler"}},
+                                            {{"_class_name", "EDMDPMSolverMultistepScheduler"},
+                                             {"sigma_schedule", "exponential"},
+                                             {"sigma_data", 2.0}},
+                                            {{"_class_name", "EDMEulerScheduler"}, {"final_sigmas_type", "sigma_min"}},
+                                            {{"_class_name", "IPNDMScheduler"}},
+                                            {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}})
+    schedules.emplace_back(ScheduleConfig::from_json(json));
+  return schedules;
+}
+
+TEST(Samplers, OfAContinuousProcessArriveAtTheX0ThatIsAlwaysPredictedOrAreRefused) {
+  const auto denoise = towards(0.25);
+  int refused = 0;
+  for (const auto& schedule : continuous_schedules())
+    for (const auto& sampler : samplers()) {
+      if (sampler.name == "tcd") continue;
+      SCOPED_TRACE(sampler.name + " with " + schedule.config().to_json().dump());
+      const auto steps = make_steps(schedule, 10, sampler.grid);
+      try {
+        check_start(sampler, steps);
+      } catch (const std::invalid_argument&) {
+        ++refused;
+        continue;
+      }
+      NoiseSource noise({1, 2});
+      const auto x = noise.draw({1, 4, 4}) * initial_noise_scale(schedule, steps, sampler.grid);
+      const auto y = sampler.sample({.denoise = denoise,
+                                     .x = x,
+                                     .steps = steps,
+                                     .noise = noise,
+                                     .options = {.timestep_scaling = std::numeric_limits<double>::infinity()},
+                                     .on_step = {}});
+      // IPNDM starts from x0 = 0 where alpha is 0, as the reference does, and its later slopes are not the first.
+      const double start = sampler.name == "ipndm" && steps.front().from.alpha == 0 ? 0.15 : 0;
+      // Where sigma_min ends, eps of up to 5 deviations is left. From sigma 80 on float32 keeps 1e-5 of x0.
+      const double tolerance = 1e-5 + start + 5 * steps.back().to.sigma;
+      EXPECT_TRUE(torch::allclose(y, torch::full_like(y, 0.25), 1e-4, tolerance)) << y;
+      EXPECT_LE(steps.back().to.ratio(), 0.0021);
+    }
+  EXPECT_GT(refused, 0);
+}
+
+TEST(Samplers, FromNoiseAloneAreRefusedWhereTheyDivideByAlpha) {
+  const Schedule schedule(ScheduleConfig::from_json({{"_class_name", "IPNDMScheduler"}}));
+  for (const auto& sampler : samplers()) {
+    if (sampler.name == "tcd") continue;
+    const auto steps = make_steps(schedule, 5, sampler.grid);
+    if (starts_without_signal(sampler)) {
+      EXPECT_NO_THROW(check_start(sampler, steps)) << sampler.name;
+    } else {
+      EXPECT_THROW(check_start(sampler, steps), std::invalid_argument) << sampler.name;
+      EXPECT_NO_THROW(check_start(sampler, last_steps(steps, 5, 0.5))) << sampler.name;
+    }
+  }
+}
+
+/// The weights of SA-Solver reproduce what a prediction that is a polynomial in lambda contributes.
+TEST(SaSolver, AtTauZeroFollowsAnX0ThatIsLinearInLambda) {
+  // dx/dlambda of x / sigma is e^lambda x0; with x0 = lambda it is solved by x / sigma = e^lambda (lambda - 1) + c.
+  const auto level = [](double lambda) {
+    const double alpha = 1 / std::sqrt(1 + std::exp(-2 * lambda));
+    return Level{.t = 0, .alpha = alpha, .sigma = alpha * std::exp(-lambda)};
+  };
+  const Denoiser denoise = [](const torch::Tensor& x, const Evaluation& evaluation) {
+    const auto& at = evaluation.level;
+    return Estimate{.x0 = torch::full_like(x, std::log(at.alpha / at.sigma)), .eps = {}, .variance = {}};
+  };
+  std::vector<Step> steps;
+  for (const double lambda : {-1.0, -0.7, -0.2, 0.1, 0.5, 0.8}) steps.push_back({level(lambda), level(lambda + 0.01)});
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) steps[i].to = steps[i + 1].from;
+  NoiseSource noise({1});
+  const double start = std::exp(-1.0) * -2.0;  // c = 0
+  torch::Tensor y;
+  for (const std::int64_t order : {3, 4}) {
+    y = sample_sa_solver({.denoise = denoise,
+                          .x = torch::full({1, 1, 1, 1}, start * steps[0].from.sigma),
+                          .steps = steps,
+                          .noise = noise,
+                          .options = {.solver = {.algorithm_type = "data_prediction",
+                                                 .predictor_order = order,
+                                                 .corrector_order = order,
+                                                 .lower_order_final = false}},
+                          .on_step = {}});
+    const auto& end = steps.back().to;
+    const double lambda = std::log(end.alpha / end.sigma);
+    // The first step's corrector is of second order, with h^2 / 2 for its first moment: exact to O(h^3) of a small part.
+    EXPECT_NEAR(y.item<double>(), end.sigma * std::exp(lambda) * (lambda - 1), 5e-3) << order;
   }
 }
 
@@ -99,7 +194,7 @@ TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
                                                      {"set_alpha_to_one", true},
                                                      {"steps_offset", 1}}));
   const auto denoise = towards(0.25);
-  for (const std::string name : {"pndm", "lms", "dpm++2s"}) {
+  for (const std::string name : {"pndm", "lms", "dpm++2s", "ipndm"}) {
     const auto& sampler = find_sampler(name);
     const auto all = make_steps(schedule, 10, sampler.grid);
     const auto steps = last_steps(all, 10, 0.5);

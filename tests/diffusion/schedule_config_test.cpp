@@ -46,7 +46,7 @@ TEST(ScheduleConfig, IgnoresKeysItDoesNotKnow) {
 
 TEST(ScheduleConfig, RefusesUnsupportedValuesByKeyAndValue) {
   const std::vector<std::pair<std::string, Json>> wrong = {
-      {"_class_name", "FlowMatchEulerDiscreteScheduler"},
+      {"_class_name", "FlowMatchHeunDiscreteScheduler"},
       {"beta_schedule", "sigmoid"},
       {"timestep_spacing", "uniform"},
       {"prediction_type", "score"},
@@ -106,6 +106,20 @@ TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
       {"EulerDiscreteScheduler", "final_sigmas_type", "one"},
       {"LCMScheduler", "timestep_scaling", "large"},
       {"PNDMScheduler", "skip_prk_steps", 1},
+      {"EDMEulerScheduler", "sigma_schedule", "linear"},
+      {"EDMEulerScheduler", "sigma_data", 0.0},
+      {"EDMEulerScheduler", "rho", -7.0},
+      {"EDMDPMSolverMultistepScheduler", "prediction_type", "sample"},
+      {"EDMDPMSolverMultistepScheduler", "algorithm_type", "dpmsolver"},
+      {"SASolverScheduler", "tau_func", "constant"},
+      {"SASolverScheduler", "predictor_order", 5},
+      {"SASolverScheduler", "corrector_order", 0},
+      {"SASolverScheduler", "algorithm_type", "dpmsolver++"},
+      {"IPNDMScheduler", "trained_betas", Json(std::vector<double>(1000, 0.01))},
+      {"FlowMatchEulerDiscreteScheduler", "shift", 0.0},
+      {"FlowMatchEulerDiscreteScheduler", "time_shift_type", "cubic"},
+      {"FlowMatchEulerDiscreteScheduler", "shift_terminal", 1.0},
+      {"FlowMatchEulerDiscreteScheduler", "max_image_seq_len", 256},
   };
   for (const auto& [name, key, value] : wrong) {
     const auto message = refusal({{"_class_name", name}, {key, value}});
@@ -148,7 +162,23 @@ TEST(ScheduleConfig, SaysWhatASolverIsToldAndWritesItAgain) {
                       {"sigma_min", 0.1},
                       {"sigma_max", 9.0},
                       {"interpolation_type", "log_linear"}};
-  for (const auto& json : {dpm, unipc, deis, pndm, lcm, euler}) {
+  const Json sa_solver = {{"_class_name", "SASolverScheduler"},
+                          {"predictor_order", 3},
+                          {"corrector_order", 4},
+                          {"algorithm_type", "noise_prediction"}};
+  const Json edm = {{"_class_name", "EDMDPMSolverMultistepScheduler"},
+                    {"sigma_schedule", "exponential"},
+                    {"sigma_data", 1.0},
+                    {"sigma_max", 120.0},
+                    {"rho", 5.0},
+                    {"prediction_type", "v_prediction"},
+                    {"solver_order", 3}};
+  const Json flow = {{"_class_name", "FlowMatchEulerDiscreteScheduler"},
+                     {"shift", 3.0},
+                     {"shift_terminal", 0.1},
+                     {"time_shift_type", "linear"},
+                     {"invert_sigmas", true}};
+  for (const auto& json : {dpm, unipc, deis, pndm, lcm, euler, sa_solver, edm, flow}) {
     const auto written = ScheduleConfig::from_json(json).to_json();
     for (const auto& [key, value] : json.items()) EXPECT_EQ(written.value(key, Json()), value) << key;
   }
@@ -192,6 +222,13 @@ TEST(ScheduleConfig, ReadsThoseOfThePublishedModels) {
        {"sample_max_value", 1.0}},
       {{"_class_name", "EulerAncestralDiscreteScheduler"}, {"timestep_spacing", "trailing"}},
       {{"_class_name", "LCMScheduler"}, {"original_inference_steps", 50}, {"timestep_scaling", 10.0}},
+      {{"_class_name", "EDMDPMSolverMultistepScheduler"},
+       {"prediction_type", "epsilon"},
+       {"sigma_data", 0.5},
+       {"sigma_max", 80.0},
+       {"sigma_min", 0.002},
+       {"rho", 7.0},
+       {"solver_order", 2}},
   };
   for (auto json : additions) {
     json.update(stable_diffusion);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "diffusion/continuous_process.h"
 #include "diffusion/steps.h"
 #include "diffusion/timesteps.h"
 
@@ -212,6 +213,65 @@ TEST(Steps, SigmaMinEndsAtTimestepZero) {
   const Schedule schedule(config);
   for (const auto grid : {StepGrid::interpolated, StepGrid::solver, StepGrid::deis})
     EXPECT_EQ(make_steps(schedule, 9, grid).back().to.ratio(), schedule.level_at(0).ratio());
+}
+
+Schedule schedule_of_class(const std::string& name, Json keys = Json::object()) {
+  keys["_class_name"] = name;
+  return Schedule(ScheduleConfig::from_json(keys));
+}
+
+TEST(ContinuousProcess, LevelsAreThoseOfItsTimesAndTheirInverse) {
+  for (const std::string name : {"EDMEulerScheduler", "IPNDMScheduler", "FlowMatchEulerDiscreteScheduler"}) {
+    const auto schedule = schedule_of_class(name);
+    for (const double ratio : {0.01, 0.5, 3.0, 70.0})
+      EXPECT_NEAR(schedule.level_of_ratio(ratio).ratio(), ratio, 1e-9 * ratio) << name;
+    EXPECT_EQ(make_steps(schedule, 5, StepGrid::interpolated).back().to.sigma, 0) << name;
+    EXPECT_EQ(schedule.final_level().alpha, 1) << name;
+  }
+}
+
+TEST(ContinuousProcess, OfEdmHasUnitVarianceOfItsData) {
+  const auto schedule = schedule_of_class("EDMEulerScheduler", {{"sigma_data", 0.3}});
+  const auto level = schedule.level_of_ratio(2.5);
+  EXPECT_NEAR(std::pow(level.alpha * 0.3, 2) + std::pow(level.sigma, 2), 1, 1e-12);
+  EXPECT_NEAR(level.t, std::log(2.5) / 4, 1e-7);
+  const auto steps = make_steps(schedule, 8, StepGrid::interpolated);
+  EXPECT_NEAR(steps.front().from.ratio(), 80, 1e-9);
+  EXPECT_NEAR(steps.back().from.ratio(), 0.002, 1e-12);
+}
+
+TEST(ContinuousProcess, OfIpndmAndFlowStartsFromNoiseAlone) {
+  for (const std::string name : {"IPNDMScheduler", "FlowMatchEulerDiscreteScheduler"}) {
+    const auto first = make_steps(schedule_of_class(name), 5, StepGrid::ancestral).front().from;
+    EXPECT_EQ(first.alpha, 0) << name;
+    EXPECT_EQ(first.sigma, 1) << name;
+  }
+}
+
+TEST(ContinuousProcess, HasNoNumberedTimesteps) {
+  const auto schedule = schedule_of_class("EDMEulerScheduler");
+  EXPECT_THROW(schedule.level_at(10), std::invalid_argument);
+  EXPECT_THROW(schedule.betas(), std::invalid_argument);
+  EXPECT_THROW(schedule.alphas_cumprod(), std::invalid_argument);
+  EXPECT_THROW(schedule.ratios(), std::invalid_argument);
+  EXPECT_THROW(make_steps(schedule, 4, StepGrid::tcd), std::invalid_argument);
+  EXPECT_THROW(make_steps(schedule, 0, StepGrid::interpolated), std::invalid_argument);
+  auto config = schedule.config();
+  config.sigma_schedule = "simple";
+  EXPECT_THROW(make_steps(Schedule(config), 4, StepGrid::interpolated), std::invalid_argument);
+}
+
+TEST(ContinuousProcess, OfFlowNeedsTheShiftThatItsImageChooses) {
+  auto config = schedule_of_class("FlowMatchEulerDiscreteScheduler", {{"use_dynamic_shifting", true}}).config();
+  EXPECT_THROW(make_steps(Schedule(config), 4, StepGrid::interpolated), std::invalid_argument);
+  // FLUX: 0.5 at 256 tokens, 1.15 at 4096.
+  EXPECT_NEAR(dynamic_shift(config.flow, 256), 0.5, 1e-12);
+  EXPECT_NEAR(dynamic_shift(config.flow, 4096), 1.15, 1e-12);
+  config.flow.mu = dynamic_shift(config.flow, 1024);
+  const auto steps = make_steps(Schedule(config), 3, StepGrid::interpolated);
+  // sigma = e^mu / (e^mu + 1 / t - 1) at t near 1/2 (Esser et al. 2024, eq. 23 with alpha = e^mu).
+  const double t = (1 + 1e-3) / 2, factor = std::exp(0.5 + 0.65 * 768 / 3840);
+  EXPECT_NEAR(steps[1].from.sigma, factor / (factor + 1 / t - 1), 1e-12);
 }
 
 }  // namespace

@@ -262,3 +262,91 @@ def pndm_cases():
         for steps in (4, 5, 9, 20, 30):
             config = {"skip_prk_steps": False, "timestep_spacing": spacing, "set_alpha_to_one": one}
             yield betas | config | {"steps_offset": offset}, steps, {}
+
+
+def sa_solver_cases():
+    """Not one step with a flag, which there leaves the noise as it is."""
+    orders = [{"predictor_order": p, "corrector_order": c} for p, c in itertools.product((1, 2, 3, 4), repeat=2)]
+    of_eps = {"algorithm_type": "noise_prediction"}
+    for setting in orders:
+        for more in ({}, {"lower_order_final": False}, of_eps):
+            for steps in (2, 5, 12):
+                yield BETAS["scaled_linear"] | setting | more, steps, {}
+        yield BETAS["scaled_linear"] | setting, 20, {"strength": 0.6}
+    for betas, spacing, prediction, kind in itertools.product(BETAS.values(), SPACINGS, PREDICTIONS, ({}, of_eps)):
+        # From the cosine schedule's end eps of x0, and x by eps as it grows with alpha, are noise of float32's rounding.
+        if betas["beta_schedule"] != "squaredcos_cap_v2" or (prediction == "v_prediction" and not kind):
+            for steps in (1, 10, 30):
+                yield betas | {"timestep_spacing": spacing, "prediction_type": prediction} | kind, steps, {}
+    for flag, kind, steps in itertools.product(FLAGS, ({}, of_eps), (2, 7, 25)):
+        yield BETAS["scaled_linear"] | {flag: True} | kind, steps, {}
+    thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
+    yield BETAS["linear"] | thresholding, 20, {}
+    trained = {"trained_betas": np.linspace(0.001, 0.05, 100).tolist(), "num_train_timesteps": 100}
+    yield trained, 9, {}
+
+
+def ipndm_cases():
+    """Not of one step, which leads from x0 = 0 to all zeros."""
+    for steps in (*range(2, 22), 50, 100):
+        yield {}, steps, {}
+    for strength in (0.25, 0.5, 0.9):
+        yield {}, 20, {"strength": strength}
+
+
+def edm_cases():
+    """Of sigma_data 0.5 and others, from noise and from a noised picture."""
+    settings = ({}, {"sigma_data": 1.0}, {"sigma_data": 2.0, "sigma_max": 120.0}, {"sigma_min": 0.1, "rho": 5.0})
+    for setting, spread, prediction in itertools.product(settings, ("karras", "exponential"), PREDICTIONS[:2]):
+        config = setting | {"sigma_schedule": spread, "prediction_type": prediction}
+        for steps in (1, 2, 7, 30):
+            yield config, steps, {}
+        yield config | SIGMA_MIN, 7, {}
+        for steps, strength in ((20, 0.3), (10, 0.5)):
+            yield config, steps, {"strength": strength}
+
+
+def edm_solver_cases(algorithm_type, orders):
+    """Orders above the midpoint's second do not end at sigma_min: there the reference divides 0 by 0."""
+    for setting in dpm_orders(algorithm_type=algorithm_type):
+        if setting["solver_order"] not in orders:
+            continue
+        for config, steps, options in edm_cases():
+            exact_end = setting["solver_order"] < 3 and setting["solver_type"] == "midpoint"
+            if exact_end or "final_sigmas_type" not in config:
+                yield config | setting, steps, options
+        for more in ({"lower_order_final": False}, {"euler_at_final": True}):
+            for steps in (3, 14, 15):
+                yield setting | more, steps, {}
+    thresholding = {"thresholding": True, "dynamic_thresholding_ratio": 0.8, "sample_max_value": 1.5}
+    yield thresholding | {"algorithm_type": algorithm_type}, 20, {}
+
+
+def flow_cases(**shared):
+    """Not one step with shift_terminal, where the reference divides 0 by 0."""
+    dynamic = {"use_dynamic_shifting": True}
+    shifts = (({}, {}), ({"shift": 3.0}, {}), (dynamic, {"mu": 0.8}), (dynamic | {"time_shift_type": "linear"}, {"mu": 2.5}))
+    for (shift, mu), steps in itertools.product(shifts, (1, 2, 7, 28)):
+        yield shift | shared, steps, mu
+        if steps > 1:
+            yield shift | {"shift_terminal": 0.1} | shared, steps, mu
+        for flag in FLAGS:
+            yield shift | {flag: True} | shared, steps, mu
+    for (shift, mu), strength in itertools.product(shifts, (0.4, 0.75)):
+        yield shift | shared, 20, mu | {"strength": strength}
+    yield {"num_train_timesteps": 500} | shared, 10, {}
+    if not shared:
+        yield from flow_cases(invert_sigmas=True)
+
+
+def stochastic_flow_cases():
+    yield from flow_cases(stochastic_sampling=True)
+
+
+def multistep_start_cases(**shared):
+    """Of the classes that count steps that image to image did not make."""
+    for spacing, prediction, steps in itertools.product(SPACINGS, PREDICTIONS[:2], (10, 20)):
+        for strength in (0.3, 0.5, 0.8, 0.9):
+            config = BETAS["scaled_linear"] | {"timestep_spacing": spacing, "prediction_type": prediction} | shared
+            offset = {"steps_offset": int(spacing == "leading")}
+            yield config | offset, steps, {"strength": strength, "multistep_start": "diffusers"}

@@ -14,6 +14,8 @@ CLASSES = (
     "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler", "LMSDiscreteScheduler",
     "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler",
     "DPMSolverSinglestepScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler",
+    "SASolverScheduler", "IPNDMScheduler", "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler",
+    "FlowMatchEulerDiscreteScheduler",
 )
 
 # (the key, its value, what else must be set for it to count)
@@ -114,14 +116,52 @@ CHANGES = (
     ("noise_sampler_seed", 7, {}),
     ("original_inference_steps", 20, {}),
     ("timestep_scaling", 0.001, {}),
+    ("sigma_schedule", "exponential", {}),
+    ("sigma_schedule", "karras", {}),
+    ("sigma_schedule", "linear", {}),
+    ("sigma_min", 0.1, {}),
+    ("sigma_max", 9.0, {}),
+    ("sigma_max", 0.9, KARRAS),
+    ("sigma_data", 1.5, {}),
+    ("sigma_data", 1.5, V),
+    ("rho", 4.0, {}),
+    ("predictor_order", 1, {}),
+    ("predictor_order", 3, {}),
+    ("predictor_order", 4, {"lower_order_final": False}),
+    ("predictor_order", 5, {}),
+    ("corrector_order", 1, {}),
+    ("corrector_order", 3, {}),
+    ("corrector_order", 5, {}),
+    ("algorithm_type", "data_prediction", {}),
+    ("algorithm_type", "noise_prediction", {}),
+    ("algorithm_type", "noise_prediction", {"thresholding": True}),
+    ("tau_func", "constant", {}),
+    ("shift", 3.0, {}),
+    ("base_shift", 0.7, {}),
+    ("max_shift", 1.5, {}),
+    ("base_image_seq_len", 64, {}),
+    ("max_image_seq_len", 1024, {}),
+    ("time_shift_type", "cubic", {}),
+    ("shift_terminal", 0.1, {"shift": 3.0}),
+    ("shift_terminal", 0.1, KARRAS),
+    ("invert_sigmas", True, {}),
+    ("stochastic_sampling", True, {}),
+    ("stochastic_sampling", True, {"invert_sigmas": True}),
 )
 
 
 def is_refused(key, config):
     """What the project does not have, and refuses by its name."""
     flow = key == "prediction_type" and config.get(key) == "flow_prediction"
+    ipndm = key == "trained_betas" and config["_class_name"] == "IPNDMScheduler"
+    order = key in ("predictor_order", "corrector_order") and config.get(key) > 4
+    # sigma above 1 in flow matching, where alpha = 1 - sigma
+    negative = key == "sigma_max" and config["_class_name"] == "FlowMatchEulerDiscreteScheduler"
+    inverted = key == "stochastic_sampling" and config.get("invert_sigmas")
     clipped = key == "lambda_min_clipped" and config.get("timestep_spacing") == "trailing"
-    return flow or clipped or key in ("use_flow_sigmas", "use_dynamic_shifting", "solver_p", "noise_sampler_seed")
+    if flow or clipped or ipndm or order or negative or inverted:
+        return True
+    return key in ("use_flow_sigmas", "use_dynamic_shifting", "solver_p", "noise_sampler_seed")
 
 
 def scheduler_of(config):

@@ -19,10 +19,13 @@ import warnings
 from unittest import mock
 
 import torch
+import numpy
 from diffusers import (DDIMInverseScheduler, DDIMScheduler, DDPMScheduler, DEISMultistepScheduler, DPMSolverMultistepScheduler,
-                       DPMSolverSDEScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
-                       KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LCMScheduler, LMSDiscreteScheduler,
-                       PNDMScheduler, TCDScheduler, UniPCMultistepScheduler)
+                       DPMSolverSDEScheduler, EDMDPMSolverMultistepScheduler, EDMEulerScheduler,
+                       EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler,
+                       HeunDiscreteScheduler, IPNDMScheduler, KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler,
+                       LCMScheduler, LMSDiscreteScheduler, PNDMScheduler, SASolverScheduler, TCDScheduler,
+                       UniPCMultistepScheduler)
 from diffusers.utils.torch_utils import randn_tensor
 
 import diffusion_brownian as brownian
@@ -36,28 +39,41 @@ torch.set_num_threads(1)
 SHAPE = (2, 4, 4, 4)
 SEEDS = (5, 6)
 
-class Float64Torch:
-    """torch, but that its float32 is float64."""
+# Of these classes more than alphas_cumprod is a table: sigmas by NumPy, or tensors of torch's default dtype.
+SIGMAS_BY_NUMPY = (SASolverScheduler, FlowMatchEulerDiscreteScheduler)
+DEFAULT_DTYPE = (EDMDPMSolverMultistepScheduler, EDMEulerScheduler, IPNDMScheduler)
 
-    float32 = torch.float64
+
+class Float64:
+    """torch or numpy, but that its float32 is float64."""
+
+    def __init__(self, module):
+        self.module, self.float32 = module, module.float64
 
     def __getattr__(self, name):
-        return getattr(torch, name)
+        return getattr(self.module, name)
 
 
 @contextlib.contextmanager
 def float64_tables(scheduler_class):
     module = sys.modules[scheduler_class.__module__]
     float32_noise = lambda shape, **options: randn_tensor(shape, **(options | {"dtype": torch.float32}))
-    noise = {"randn_tensor": float32_noise} if hasattr(module, "randn_tensor") else {}
-    with mock.patch.multiple(module, torch=Float64Torch(), **noise):
-        yield
+    patched = {"randn_tensor": float32_noise} if hasattr(module, "randn_tensor") else {}
+    if scheduler_class in SIGMAS_BY_NUMPY:
+        patched["np"] = Float64(numpy)
+    if scheduler_class in DEFAULT_DTYPE:
+        torch.set_default_dtype(torch.float64)
+    try:
+        with mock.patch.multiple(module, torch=Float64(torch), **patched):
+            yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def trajectory_with_float64_tables(scheduler_class, config, *arguments, **step_options):
     with float64_tables(scheduler_class):
         scheduler = scheduler_class(**config)
-        assert scheduler.alphas_cumprod.dtype == torch.float64
+        assert getattr(scheduler, "alphas_cumprod", torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
         return trajectory(scheduler, *arguments, **step_options)
 
 
@@ -70,10 +86,11 @@ def toy_network(x, t, variance_type):
     return torch.cat([raw, variance**2 if variance_type == "learned" else variance], dim=1)
 
 
-def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, **step_options):
+def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, mu=None, multistep_start=None, **step_options):
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
-    scheduler.set_timesteps(**({"num_inference_steps": steps} if sigmas is None else {"sigmas": sigmas}))
-    x = randn_tensor(SHAPE, generator=generators, dtype=torch.float32) * scheduler.init_noise_sigma
+    options = {"num_inference_steps": steps} if sigmas is None else {"sigmas": sigmas}
+    scheduler.set_timesteps(**options | ({} if mu is None else {"mu": mu}))
+    x = randn_tensor(SHAPE, generator=generators, dtype=torch.float32) * getattr(scheduler, "init_noise_sigma", 1.0)
     if "generator" in inspect.signature(scheduler.step).parameters:
         step_options["generator"] = generators
     draw = lambda: randn_tensor(SHAPE, generator=generators, dtype=torch.float32)
@@ -84,7 +101,8 @@ def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, **ste
         scheduler.set_begin_index(first)
     left, latents, timesteps = scheduler.timesteps[first:], [], []
     for i, t in enumerate(left):
-        raw = toy_network(scheduler.scale_model_input(x, t), float(t), variance_type)
+        scaled = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
+        raw = toy_network(scaled.float(), float(t), variance_type)
         x = scheduler.step(raw, t, x, **step_options).prev_sample
         # Those of order 2 take two evaluations a step, and step() is called for each.
         if scheduler.order == 1 or i % 2 == 0:
@@ -103,6 +121,8 @@ def kdiffusion_trajectory(scheduler, steps, run):
 
 def starts_without_signal(scheduler, steps):
     """Where diffusers divides by alpha = 0, and this project refuses."""
+    if not hasattr(scheduler, "alphas_cumprod"):
+        return False
     scheduler.set_timesteps(steps)
     first = scheduler.alphas_cumprod[int(scheduler.timesteps[0])]
     return scheduler.config.prediction_type == "epsilon" and first == 0
@@ -141,15 +161,22 @@ def main(out_dir):
         (DPMSolverMultistepScheduler, "dpm++3m", cases_of.dpm_third_order_cases()),
         (DPMSolverMultistepScheduler, "dpm++2m_sde", cases_of.sde_cases()),
         (HeunDiscreteScheduler, "heun", cases_of.heun_cases()),
-        (LMSDiscreteScheduler, "lms", cases_of.heun_cases()),
+        (LMSDiscreteScheduler, "lms", (*cases_of.heun_cases(), *cases_of.multistep_start_cases())),
         (KDPM2DiscreteScheduler, "dpm2", cases_of.heun_cases()),
         (KDPM2AncestralDiscreteScheduler, "dpm2_a", cases_of.heun_cases()),
         (DPMSolverSDEScheduler, "dpm++sde", cases_of.heun_cases()),
-        (PNDMScheduler, "pndm", cases_of.pndm_cases()),
+        (PNDMScheduler, "pndm", (*cases_of.pndm_cases(), *cases_of.multistep_start_cases(skip_prk_steps=True))),
         (UniPCMultistepScheduler, "unipc", cases_of.unipc_cases()),
         (DEISMultistepScheduler, "deis", cases_of.deis_cases()),
         (LCMScheduler, "lcm", cases_of.lcm_cases()),
         (TCDScheduler, "tcd", cases_of.consistency_cases(eta=0.3)),
+        (SASolverScheduler, "sa_solver", cases_of.sa_solver_cases()),
+        (IPNDMScheduler, "ipndm", cases_of.ipndm_cases()),
+        (EDMEulerScheduler, "euler", cases_of.edm_cases()),
+        (EDMDPMSolverMultistepScheduler, "dpm++2m", cases_of.edm_solver_cases("dpmsolver++", (1, 2, 3))),
+        (EDMDPMSolverMultistepScheduler, "dpm++2m_sde", cases_of.edm_solver_cases("sde-dpmsolver++", (1, 2))),
+        (FlowMatchEulerDiscreteScheduler, "euler", cases_of.flow_cases()),
+        (FlowMatchEulerDiscreteScheduler, "lcm", cases_of.stochastic_flow_cases()),
     ):
         for config, steps, options in listed:
             scheduler = scheduler_class(**config)

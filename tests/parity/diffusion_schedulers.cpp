@@ -19,15 +19,19 @@ constexpr double kFloat32TablesTolerance = 2e-3;
 /// sigma, up to 2e4 on the cosine schedule, and x0 + sigma eps, of which what is nearly equal is subtracted, by the
 /// ancestral ones twice (sigma_down); the timestep of a middle, by which 1e-6 of sigma moves it 1e-4; exponentials of
 /// differences of log(sigma) in the weights of the solvers, of which Heun's and the third order's are again differences
-/// of what is nearly equal; x of PNDM, which grows 150 times with alpha where the betas are linear.
+/// of what is nearly equal; x of PNDM, and of SA-Solver by eps, which grows 150 times with alpha where the betas are
+/// linear.
 double trajectory_tolerance(const Json& one) {
   const auto sampler = one.at("sampler").get<std::string>();
   const bool log_linear = one.at("config").value("interpolation_type", "") == "log_linear";
   if (one.contains("schedule") || log_linear) return 3e-4;  // the timesteps too come from sigma in float32
+  // Timesteps between integers are rounded to float32, by 3e-5 near 1000, though not in the reference's tables here.
+  if (one.at("config").at("_class_name") == "FlowMatchEulerDiscreteScheduler") return 5e-5;
   static const std::map<std::string, double> rounded = {
       {"euler_a", 5e-4}, {"dpm2_a", 1e-3},      {"dpm2", 2e-4},      {"dpm++sde", 2e-4}, {"lms", 1e-4},
       {"restart", 1e-4}, {"deis", 2e-4},        {"heun", 5e-5},      {"dpm++2m", 5e-5},  {"dpm++2m_sde", 2e-4},
-      {"dpm++3m", 5e-5}, {"dpm++3m_sde", 5e-5}, {"dpm++2s_a", 5e-5}, {"unipc", 5e-5},    {"pndm", 5e-5}};
+      {"dpm++3m", 5e-5}, {"dpm++3m_sde", 5e-5}, {"dpm++2s_a", 5e-5}, {"unipc", 5e-5},    {"pndm", 5e-5},
+      {"sa_solver", 3e-4}};
   const auto found = rounded.find(sampler);
   return found == rounded.end() ? 1e-5 : found->second;
 }
@@ -88,6 +92,8 @@ TEST_P(Trajectories, AreTheReferencesAfterEveryStep) {
 
 TEST_P(Trajectories, DifferWithATimestepOffByOne) {
   for_each_case("float64", [](const Json& one, const torch::Tensor& expected) {
+    // From EDM's last level the network's share of x0 is 0.002.
+    if (one.at("steps") == 1 && one.at("config").value("sigma_schedule", "") == "exponential") return;
     EXPECT_GT(worst_step_error(trajectory(one, 1), expected), 4 * trajectory_tolerance(one));
     EXPECT_GT(worst_step_error(trajectory(one, -1), expected), 4 * trajectory_tolerance(one));
   });
@@ -96,12 +102,25 @@ TEST_P(Trajectories, DifferWithATimestepOffByOne) {
 INSTANTIATE_TEST_SUITE_P(Samplers, Trajectories,
                          testing::Values("ddim", "ddim_inverse", "ddpm", "euler", "euler_a", "dpm++2m", "dpm++2m_sde",
                                          "dpm++3m", "dpm++3m_sde", "dpm++2s_a", "dpm++sde", "heun", "restart", "lms",
-                                         "dpm2", "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd"),
+                                         "dpm2", "dpm2_a", "pndm", "unipc", "deis", "lcm", "tcd", "sa_solver", "ipndm"),
                          [](const auto& info) {
                            auto name = info.param;
                            std::replace(name.begin(), name.end(), '+', 'p');
                            return name;
                          });
+
+TEST(MultistepStart, OfTheReferenceIsNotTheFreshOne) {
+  int count = 0;
+  for (auto one : golden().cases) {
+    if (!one.contains("multistep_start") || one.at("tables") != "float64") continue;
+    SCOPED_TRACE(describe(one));
+    const auto expected = golden().latents(one, static_cast<std::int64_t>(one.at("timesteps").size()));
+    one.erase("multistep_start");
+    EXPECT_GT(worst_step_error(trajectory(one), expected), 4 * trajectory_tolerance(one));
+    ++count;
+  }
+  EXPECT_GT(count, 20);
+}
 
 TEST(EpsilonPrediction, IsRefusedWhereTheReferenceDividesByZero) {
   int count = 0;

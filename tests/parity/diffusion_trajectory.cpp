@@ -40,6 +40,7 @@ Schedule schedule_of(const Json& one) {
   auto config = ScheduleConfig::from_json(one.at("config"));
   config.sigma_schedule = one.value("schedule", config.sigma_schedule);
   config.gamma = one.value("eta", config.gamma);
+  if (one.contains("mu")) config.flow.mu = one.at("mu").get<double>();
   return Schedule(config);
 }
 
@@ -52,7 +53,17 @@ Sampler sampler_of(const Json& one) {
 std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
   const auto count = one.at("steps").get<std::int64_t>();
   const auto all = make_steps(schedule, count, sampler_of(one).grid);
-  return one.contains("strength") ? last_steps(all, count, one.at("strength").get<double>()) : all;
+  if (!one.contains("strength")) return all;
+  const auto steps = last_steps(all, count, one.at("strength").get<double>());
+  const bool counts_anew = one.contains("multistep_start") && sampler_of(one).grid == StepGrid::pndm;
+  return counts_anew ? pndm_counted_anew(schedule, steps, count) : steps;
+}
+
+/// True where the reference's x is x0 + (sigma / alpha) eps: EDM's classes, and of betas those that go by sigma, but for
+/// the solvers.
+bool reference_keeps_scaled(const ScheduleConfig& config, StepGrid grid) {
+  if (config.process != "betas") return config.process == "edm";
+  return goes_by_sigma(grid) && !is_solver(grid);
 }
 
 torch::Tensor trajectory(const Json& one, double t_error) {
@@ -64,10 +75,12 @@ torch::Tensor trajectory(const Json& one, double t_error) {
   const auto denoise = make_denoiser(toy_network(variance_type, t_error), {}, Prediction::of(config));
   NoiseSource noise({5, 6});
   std::vector<torch::Tensor> latents;
-  // The schedulers that go by sigma, but for the solvers, keep x0 + (sigma / alpha) eps.
-  const bool keeps_scaled = goes_by_sigma(sampler.grid) && !is_solver(sampler.grid);
+  const bool keeps_scaled = reference_keeps_scaled(config, sampler.grid);
   const auto initial = noise.draw(at::IntArrayRef(kShape).slice(1));
   const auto all = make_steps(schedule, one.at("steps").get<std::int64_t>(), sampler.grid);
+  std::vector<Level> skipped;
+  if (one.contains("multistep_start"))
+    for (std::size_t i = 0; i + steps.size() < all.size(); ++i) skipped.push_back(all[i].from);
   double scale = initial_noise_scale(schedule, all, sampler.grid);
   if (keeps_scaled) scale *= steps.front().from.alpha / all.front().from.alpha;
   sampler.sample({.denoise = denoise,
@@ -78,7 +91,8 @@ torch::Tensor trajectory(const Json& one, double t_error) {
                               .variance_type = variance_type,
                               .prediction_type = config.prediction_type,
                               .solver = config.solver,
-                              .timestep_scaling = config.timestep_scaling},
+                              .timestep_scaling = config.timestep_scaling,
+                              .skipped_levels = skipped},
                   .on_step =
                       [&](int step, int count, const torch::Tensor& x) {
                         // The last is what a pipeline decodes.

@@ -2,8 +2,8 @@
 
     python pipelines_reference.py OUT_DIR
 
-Writes OUT_DIR/clip, t5, older, distilled, xl and refiner (folders as save_pretrained writes them), init.png, cases.json
-(requests) and for each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
+Writes OUT_DIR/clip, t5, older, distilled, xl, refiner and those with other schedulers (folders as save_pretrained
+writes them), init.png, cases.json (requests) and for each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
 """
 
 import io
@@ -13,7 +13,8 @@ import shutil
 import numpy as np
 import sentencepiece
 import torch
-from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler,
+from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, EDMDPMSolverMultistepScheduler, EDMEulerScheduler,
+                       EulerDiscreteScheduler, IPNDMScheduler, LMSDiscreteScheduler, PNDMScheduler, SASolverScheduler,
                        StableDiffusionImg2ImgPipeline, StableDiffusionInstructPix2PixPipeline,
                        StableDiffusionPipeline, StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline,
                        UNet2DConditionModel)
@@ -26,7 +27,7 @@ from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjec
 PROMPT, OTHER = "a cat on a sofa", "three red apples above a house"
 MAX_LENGTH = 24
 XL = (StableDiffusionXLPipeline, StableDiffusionXLImg2ImgPipeline)
-KINDS = {"edit": StableDiffusionInstructPix2PixPipeline, "xl": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
+KINDS = {"edit": StableDiffusionInstructPix2PixPipeline, "xl": StableDiffusionXLPipeline, "edm": StableDiffusionXLPipeline, "edm_euler": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
 
 # SDXL's and SD's kinds of options vary elsewhere (tests/parity/models_*): here the parts are to fit together.
 CASES = [
@@ -67,6 +68,18 @@ CASES = [
     dict(name="tiling_img2img", model="xl", steps=6, guidance_scale=3.0, seed=52, strength=0.5, tiling=True),
     dict(name="subseed", model="clip", steps=4, guidance_scale=3.0, seed=53, batch_count=2, subseed=90,
          subseed_strength=0.3, eta=0.5),
+    dict(name="edm", model="edm", steps=6, guidance_scale=3.0, seed=61, batch_count=2),
+    dict(name="edm_img2img", model="edm", steps=8, guidance_scale=3.0, seed=62, batch_count=2, strength=0.5),
+    dict(name="edm_euler", model="edm_euler", steps=6, guidance_scale=3.0, seed=63),
+    dict(name="edm_euler_img2img", model="edm_euler", steps=8, guidance_scale=3.0, seed=64, strength=0.4),
+    dict(name="sa_solver", model="sa_solver", steps=8, guidance_scale=5.0, seed=65, batch_count=2),
+    dict(name="sa_solver_img2img", model="sa_solver", steps=10, guidance_scale=3.0, seed=66, strength=0.65),
+    dict(name="ipndm", model="ipndm", steps=6, guidance_scale=3.0, seed=67, batch_count=2),
+    # From within the schedule, as these classes begin there.
+    dict(name="pndm_img2img", model="pndm", steps=10, guidance_scale=3.0, seed=68, strength=0.5,
+         multistep_start="diffusers"),
+    dict(name="lms_img2img", model="lms", steps=10, guidance_scale=3.0, seed=69, strength=0.5,
+         multistep_start="diffusers"),
     dict(name="img2img_eta", model="clip", steps=10, guidance_scale=2.0, seed=33, strength=0.3, eta=1.0),
 ]
 
@@ -211,6 +224,16 @@ def older(folder, clip_folder):
     path.write_text(json.dumps({**json.loads(path.read_text()), "steps_offset": 0, "clip_sample": True}))
 
 
+def with_scheduler(folder, source, scheduler, **vae):
+    """A copy of a folder with another scheduler and other keys of the VAE's config."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    scheduler.save_pretrained(folder / "scheduler")
+    index, config = folder / "model_index.json", folder / "vae" / "config.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "scheduler": ["diffusers", type(scheduler).__name__]}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), **vae}))
+
+
 def init_image(path):
     """Neither side divides by the VAE's factor of 4."""
     y, x = np.mgrid[0:50, 0:71]
@@ -336,6 +359,16 @@ def main():
     for name in ("xl", "refiner"):
         build_xl(out / name, is_refiner=name == "refiner")
     older(out / "older", out / "clip")
+    # As Playground 2.5: its latents are scaled channel by channel.
+    with_scheduler(out / "edm", out / "xl", EDMDPMSolverMultistepScheduler(), scaling_factor=0.5,
+                   latents_mean=[-1.6, 1.1, -0.3, 0.4], latents_std=[8.4, 5.9, 5.3, 5.7])
+    with_scheduler(out / "edm_euler", out / "xl", EDMEulerScheduler(sigma_schedule="exponential", sigma_data=1.0,
+                                                                    prediction_type="v_prediction"))
+    betas = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1)
+    with_scheduler(out / "sa_solver", out / "clip", SASolverScheduler(**betas))
+    with_scheduler(out / "pndm", out / "clip", PNDMScheduler(skip_prk_steps=True, **betas))
+    with_scheduler(out / "lms", out / "clip", LMSDiscreteScheduler(**betas))
+    with_scheduler(out / "ipndm", out / "clip", IPNDMScheduler())
     for case in CASES:
         pipeline = KINDS.get(case["model"], StableDiffusionPipeline).from_pretrained(out / case["model"])
         save_file(run(pipeline, case, image), out / f"{case['name']}.safetensors")

@@ -35,7 +35,9 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                                            "distilled", "xl", "xl_empty_negative", "xl_sizes", "xl_unguided",
                                            "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta",
                                            "hires_latent", "hires_bicubic", "hires_lanczos", "edit", "edit_closely",
-                                           "edit_unguided", "tiling", "tiling_img2img", "subseed"),
+                                           "edit_unguided", "tiling", "tiling_img2img", "subseed", "edm", "edm_img2img",
+                                           "edm_euler", "edm_euler_img2img", "sa_solver", "sa_solver_img2img",
+                                           "ipndm", "pndm_img2img", "lms_img2img"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.
@@ -68,6 +70,27 @@ TEST(PipelineParityCanFail, WhatAModelThatEditsIsToldShows) {
   EXPECT_GT(moved_by("edit", [](Request& request) { request.image_guidance_scale = 1.6; }), least);
   EXPECT_GT(moved_by("edit", [](Request& request) { request.guidance_scale = 7; }), least);
   EXPECT_GT(moved_by("edit_closely", [](Request& request) { request.negative_prompt = ""; }), least);
+}
+
+TEST(PipelineParityCanFail, AFreshMultistepStartShows) {
+  for (const std::string name : {"pndm_img2img", "lms_img2img"})
+    EXPECT_GT(moved_by(name, [](Request& request) { request.multistep_start = "fresh"; }), 10 * kNetworkTolerance);
+}
+
+TEST(PipelineParityCanFail, AnotherSigmaDataOrRhoShows) {
+  const auto test = find_case("edm");
+  auto model = load_model(test.model);
+  const auto config = model.schedule.config();
+  const auto error_with = [&](double sigma_data, double rho) {
+    auto other = config;
+    other.sigma_data = sigma_data;
+    other.rho = rho;
+    model.schedule = Schedule(other);
+    return relative_error(make_pictures(model, test.request).latents, test.last());
+  };
+  EXPECT_LT(error_with(0.5, 7), kNetworkTolerance);
+  EXPECT_GT(error_with(0.51, 7), 10 * kNetworkTolerance);
+  EXPECT_GT(error_with(0.5, 6.9), 10 * kNetworkTolerance);
 }
 
 TEST(EditingModel, IsRefusedWhereNoPictureIsGiven) {

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import torch
 import transformers
-from diffusers import (EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler,
-                       KDPM2DiscreteScheduler, logging)
+from diffusers import (EDMDPMSolverMultistepScheduler, EDMEulerScheduler, EulerAncestralDiscreteScheduler,
+                       EulerDiscreteScheduler, HeunDiscreteScheduler, KDPM2DiscreteScheduler, LMSDiscreteScheduler, logging)
 
 # They keep latents divided by alpha.
-BY_SIGMA = (EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, HeunDiscreteScheduler, KDPM2DiscreteScheduler)
+BY_SIGMA = (EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, HeunDiscreteScheduler, KDPM2DiscreteScheduler,
+            LMSDiscreteScheduler)
+EDM = (EDMDPMSolverMultistepScheduler, EDMEulerScheduler)
 
 
 def begin(threads=1):
@@ -45,6 +47,8 @@ def recorded(pipeline, **arguments):
         latents = values["latents"].clone(memory_format=torch.contiguous_format)
         if isinstance(scheduler, BY_SIGMA):
             latents = latents / (scheduler.sigmas[scheduler.step_index] ** 2 + 1).sqrt()
+        if isinstance(scheduler, EDM) and scheduler.sigmas[scheduler.step_index] > 0:
+            latents = scheduler.precondition_inputs(latents, scheduler.sigmas[scheduler.step_index])
         if not is_within_step(scheduler):
             steps[f"latents.{len(steps)}"] = latents
         return {}

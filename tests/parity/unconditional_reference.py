@@ -13,7 +13,7 @@ import shutil
 import numpy as np
 import torch
 from diffusers import (AutoencoderKL, DDIMInverseScheduler, DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler,
-                       LDMPipeline, UNet2DModel, VQModel)
+                       FlowMatchEulerDiscreteScheduler, LDMPipeline, UNet2DModel, VQModel)
 from recording import as_tensor, begin
 from safetensors.torch import save_file
 
@@ -26,6 +26,8 @@ CASES = [
     dict(name="ddpm_all_steps", model="ddpm_short", steps=40, seed=4, count=1),
     dict(name="ddpm_learned_range", model="ddpm_learned", steps=10, seed=5, count=2),
     dict(name="ddpm_grey", model="ddpm_grey", steps=6, seed=6, count=1),
+    dict(name="flow", model="ddpm_flow", steps=10, seed=7, count=2),
+    dict(name="flow_stochastic", model="ddpm_flow_stochastic", steps=6, seed=8, count=2),
     dict(name="ddim", model="ddim", steps=10, seed=11, count=2, eta=0.0),
     dict(name="ddim_few", model="ddim", steps=3, seed=12, count=1, eta=0.0),
     dict(name="ddim_eta", model="ddim", steps=12, seed=13, count=2, eta=1.0),
@@ -92,6 +94,8 @@ def build(name):
         "ddpm_short": DDPMScheduler(num_train_timesteps=40, beta_end=0.2),
         "ddpm_learned": DDPMScheduler(variance_type="learned_range"),
         "ddpm_grey": DDPMScheduler(prediction_type="v_prediction"),
+        "ddpm_flow": FlowMatchEulerDiscreteScheduler(shift=3.0),
+        "ddpm_flow_stochastic": FlowMatchEulerDiscreteScheduler(stochastic_sampling=True, use_karras_sigmas=True),
         "ddim": DDIMScheduler(),
         "ddim_unclipped": DDIMScheduler(clip_sample=False, **ddim),
         "ddim_of_ddpm": DDPMScheduler(clip_sample_range=0.8),

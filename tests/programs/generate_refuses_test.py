@@ -49,6 +49,27 @@ class Refuses(Programs):
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
+    def test_schedulers_that_do_not_fit(self):
+        model = self.damaged_model()
+        scheduler = model / "scheduler" / "scheduler_config.json"
+        scheduler.write_text(json.dumps({"_class_name": "FlowMatchEulerDiscreteScheduler"}))
+        self.refuses(TXT2IMG, "a cat", model=model, says=["scheduler is FlowMatchEulerDiscreteScheduler", "expected"])
+        scheduler.write_text(json.dumps({"_class_name": "IPNDMScheduler"}))
+        self.refuses(TXT2IMG, "a cat", "--sampler", "heun", model=model, says=["sampler is 'heun'", "ipndm", "alpha = 0"])
+        scheduler.write_text(json.dumps({"_class_name": "EDMEulerScheduler"}))
+        self.refuses(TXT2IMG, "a cat", "--schedule", "simple", model=model,
+                     says=["schedule is 'simple'", "karras, exponential", "EDMEulerScheduler"])
+        self.refuses(TXT2IMG, "a cat", "--sampler", "tcd", model=model,
+                     says=["EDMEulerScheduler", "numbered timesteps"])
+
+    def test_a_multistep_start_that_the_sampler_has_not(self):
+        (self.folder / "start.png").write_bytes(png(64, 64))
+        for sampler, start, words in [("euler", "diffusers", ["fresh with the sampler euler"]),
+                                      ("pndm", "late", ["'late'", "fresh or diffusers"])]:
+            with self.subTest(sampler):
+                self.refuses(IMG2IMG, "a cat", "-i", "start.png", "--sampler", sampler, "--multistep-start", start,
+                             says=words)
+
     def test_lists_need_neither_prompt_nor_model(self):
         for what, names in (("samplers", ["ddim", "dpm++2m", "lcm"]), ("schedules", ["discrete", "karras", "beta"])):
             for program in (TXT2IMG, IMG2IMG):

@@ -89,8 +89,10 @@ class Refines(Programs):
 
     def test_a_refiner_of_other_latents_is_refused(self):
         for part, changes, says in (("vae", {"scaling_factor": 0.5}, ["scaling_factor 0.5", "0.18215"]),
-                                    ("scheduler", {"beta_end": 0.02}, ["noise levels"])):
+                                    ("scheduler", {"beta_end": 0.02}, ["noise levels"]),
+                                    ("scheduler", {"_class_name": "EDMEulerScheduler"}, ["numbered timesteps"])):
             folder = self.folder / part
+            shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(self.refiner, folder)
             name = "scheduler_config.json" if part == "scheduler" else "config.json"
             change_json(folder / part / name, **changes)

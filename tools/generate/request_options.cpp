@@ -68,6 +68,9 @@ void add_size_conditions(CLI::App& app, Request& request) {
 void add_image_options(CLI::App& app, Request& request) {
   app.add_option("-i,--image", request.image, "The picture to start from");
   app.add_option("--strength", request.strength, "How much of it to make anew, 0 to 1")->capture_default_str();
+  app.add_option("--multistep-start", request.multistep_start,
+                 "How the samplers pndm and lms begin: fresh, or diffusers, as its schedulers do")
+      ->capture_default_str();
 }
 
 void add_mask_options(CLI::App& app, Request::Inpaint& inpaint) {

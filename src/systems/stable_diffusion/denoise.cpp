@@ -50,6 +50,9 @@ SamplerOptions sampler_options(const Job& job, const Denoising& denoising) {
                          .prediction_type = config.prediction_type,
                          .solver = config.solver,
                          .timestep_scaling = config.timestep_scaling};
+  if (job.request.multistep_start == "diffusers")
+    for (std::size_t i = 0; i + denoising.steps.size() < denoising.all.size(); ++i)
+      options.skipped_levels.push_back(denoising.all[i].from);
   if (job.request.noise == "brownian") options.brownian = ratio_span(denoising.all);
   return options;
 }
@@ -81,6 +84,7 @@ bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
   const auto& request = job.request;
   const auto& steps = denoising.steps;
   check_eta(job, generated.warnings);
+  check_start(job.sampler, steps);
   const JobDenoiser base(job, steps,
                          denoising.concat.defined() ? denoising.concat.to(job.model.placement.device) : torch::Tensor(),
                          generated.warnings);

@@ -50,7 +50,7 @@ void set_steps(SecondPass& pass, std::int64_t count) {
   const auto total = std::min(static_cast<std::int64_t>(static_cast<double>(count) / strength),
                               pass.job.schedule.num_train_timesteps());
   pass.all = pass.job.steps(total);
-  pass.steps = without_first(pass.all, total - count);
+  pass.steps = pass.job.begun(without_first(pass.all, total - count), total);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ bool vary_image(const Job& job, const torch::Tensor& image, Generated& generated
   const auto& request = job.request;
   refuse_edits(job);
   const auto all = job.steps();
-  const auto steps = last_steps(all, request.steps, request.strength);
+  const auto steps = job.begun(last_steps(all, request.steps, request.strength), request.steps);
   auto noise = noise_of(request);
   const auto latents = encode(job.model, image, noise, job.attachments.vae_tiling);
   if (steps.empty()) return generated.latents = latents, true;

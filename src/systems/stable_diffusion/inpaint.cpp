@@ -83,7 +83,7 @@ AdjustLatents keep_known(const Draws& draws, const torch::Tensor& mask) {
 bool make_anew(const Job& job, const Canvas& canvas, Generated& generated) {
   const auto& request = job.request;
   const auto all = job.steps();
-  const auto steps = last_steps(all, request.steps, request.strength);
+  const auto steps = job.begun(last_steps(all, request.steps, request.strength), request.steps);
   auto noise = noise_of(request);
   const auto draws = draw(job, canvas, noise);
   if (steps.empty()) return generated.latents = draws.latents, true;

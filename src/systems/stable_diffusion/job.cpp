@@ -58,6 +58,11 @@ Job resolved(const StableDiffusion& model, const Request& request, const Attachm
 
 }  // namespace
 
+std::vector<Step> Job::begun(const std::vector<Step>& steps, std::int64_t count) const {
+  const bool counts_anew = request.multistep_start == "diffusers" && sampler.grid == StepGrid::pndm;
+  return counts_anew ? pndm_counted_anew(schedule, steps, count) : steps;
+}
+
 ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachments) {
   auto limits = model.limits();
   if (const auto& refiner = attachments.refiner)
@@ -67,7 +72,8 @@ ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachmen
 
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
-  config.sigma_schedule = request.schedule;
+  // A continuous process has no timesteps of its own to go back to.
+  if (request.schedule != "discrete" || !model.schedule.continuous()) config.sigma_schedule = request.schedule;
   if (request.eta != Request::kOwnEta) config.gamma = request.eta;
   if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";
   return Schedule(config);

@@ -32,6 +32,9 @@ struct Job {
   /// Steps of `count` inference steps on the sampler's grid.
   std::vector<Step> steps(std::int64_t count) const { return make_steps(schedule, count, sampler.grid); }
   std::vector<Step> steps() const { return steps(request.steps); }
+  /// The last steps of `count` inference steps, with which image to image begins, as the request's multistep_start has
+  /// them.
+  std::vector<Step> begun(const std::vector<Step>& steps, std::int64_t count) const;
 };
 
 /// Limits of a model together with those of the attachments that read the same prompts.

@@ -35,6 +35,10 @@ std::string difference(const StableDiffusion& refiner, const StableDiffusion& ba
   if (const auto channels = refiner.unet->config().in_channels; channels != expected.latent_channels)
     return "its UNet takes " + std::to_string(channels) + " channels, expected the latents' " +
            std::to_string(expected.latent_channels);
+  for (const auto* model : {&refiner, &base})
+    if (model->schedule.continuous())
+      return "a scheduler is " + model->schedule.config().class_name +
+             ", expected ones with numbered timesteps, by which the refiner takes over";
   if (refiner.schedule.alphas_cumprod() != base.schedule.alphas_cumprod())
     return "its scheduler has other noise levels than the model's";
   return "";

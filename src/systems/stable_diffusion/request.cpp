@@ -68,6 +68,13 @@ void check_noise(const Request& request) {
            "generator with the sampler " + request.sampler + " (dpm++sde, dpm++2m_sde and dpm++3m_sde take brownian)");
 }
 
+void check_multistep_start(const Request& request) {
+  const auto& start = request.multistep_start;
+  if (start != "fresh" && start != "diffusers") refuse("multistep start", "'" + start + "'", "fresh or diffusers");
+  if (start == "fresh" || request.sampler.empty() || request.sampler == "pndm" || request.sampler == "lms") return;
+  refuse("multistep start", "'diffusers'", "fresh with the sampler " + request.sampler + " (pndm and lms take both)");
+}
+
 void check_prompt_syntax(const std::string& syntax) {
   if (!syntax.empty() && syntax != "a1111" && syntax != "plain")
     refuse("prompt syntax", "'" + syntax + "'", "a1111 or plain");
@@ -156,6 +163,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_range("subseed strength", request.subseed_strength, 1);
   parse_rng(request.rng);
   check_noise(request);
+  check_multistep_start(request);
   validate_batch_count(request);
   check_range("strength", request.strength, 1);
   check_range("mask blur", request.inpaint.mask_blur, kLargestBlur);

@@ -78,6 +78,9 @@ struct Request {
   std::string image{};
   /// How much of the initial image is made anew, 0 to 1.
   double strength = 0.8;
+  /// How the samplers pndm and lms begin within the schedule: "fresh", as at its first step, or "diffusers", whose
+  /// classes count steps that were not made (docs/samplers.md).
+  std::string multistep_start = "fresh";
   /// What of the initial image is made anew.
   struct Inpaint {
     /// Path of the mask, white where it is; "" is all of it, as image to image does.

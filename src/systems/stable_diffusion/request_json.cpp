@@ -33,6 +33,7 @@ constexpr JsonMember<Request> kRare[] = {{"clip_skip", &Request::clip_skip},
                                          {"tiling", &Request::tiling},
                                          {"rng", &Request::rng},
                                          {"noise", &Request::noise},
+                                         {"multistep_start", &Request::multistep_start},
                                          {"control_guess", &Request::control_guess}};
 
 constexpr JsonMember<Request::Inpaint> kInpaint[] = {{"mask", &Request::Inpaint::mask},

@@ -30,6 +30,14 @@ void check_unet(const std::filesystem::path& path, const StableDiffusion& model)
            " or, for inpainting, " + std::to_string(with_mask));
 }
 
+/// Flow matching without a starting noise of the scheduler's, which diffusers' pipelines of such a UNet need.
+void check_scheduler(const std::filesystem::path& path, const Schedule& schedule) {
+  const auto& config = schedule.config();
+  if (config.process == "flow")
+    throw std::runtime_error("model '" + path.string() + "': scheduler is " + config.class_name +
+                             ", expected one for a UNet2DConditionModel, as EulerDiscreteScheduler");
+}
+
 }  // namespace
 
 bool StableDiffusion::is_xl() const {
@@ -82,6 +90,7 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
     throw std::runtime_error("model '" + path.string() +
                              "' brings no VAE: expected an AutoencoderKL in it, or one by --vae");
   check_unet(path, model);
+  check_scheduler(path, model.schedule);
   if (prefers_channels_last(placement)) {
     make_channels_last(*model.unet);
     if (model.vae) make_channels_last(*model.vae);

@@ -33,7 +33,9 @@ Sampler sampler_of(const Unconditional& model, const ChainOptions& options) {
   const auto name = options.sampler.empty() ? model.default_sampler() : options.sampler;
   const auto& rows = samplers();
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Sampler& row) { return row.name == name; });
-  if (found == rows.end() || is_of_distilled_models(*found)) refuse_option("sampler", name, listed_samplers());
+  // Stochastic sampling of flow matching steps as lcm does.
+  const bool renoises = options.sampler.empty() && model.schedule.config().flow.stochastic_sampling;
+  if (found == rows.end() || (is_of_distilled_models(*found) && !renoises)) refuse_option("sampler", name, listed_samplers());
   return *found;
 }
 
@@ -118,9 +120,12 @@ Chain make_chain(const Unconditional& model, const ChainOptions& options) {
   auto sampler = sampler_of(model, options);
   check_options(sampler, options);
   auto steps = make_chain_steps(model, sampler, options);
+  check_start(sampler, steps);
   const auto& config = model.schedule.config();
-  SamplerOptions sampler_options{
-      .eta = options.eta.value_or(0), .prediction_type = config.prediction_type, .solver = config.solver};
+  SamplerOptions sampler_options{.eta = options.eta.value_or(0),
+                                 .prediction_type = config.prediction_type,
+                                 .solver = config.solver,
+                                 .timestep_scaling = config.timestep_scaling};
   if (sampler.name == "ddpm") sampler_options.variance_type = variance_of(model, options);
   if (sampler.noise.front() == "brownian") sampler_options.brownian = ratio_span(steps);
   const double noise_scale = initial_noise_scale(model.schedule, steps, sampler.grid);

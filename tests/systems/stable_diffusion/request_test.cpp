@@ -191,6 +191,24 @@ TEST(Request, NoiseOfABrownianMotionIsForTheSamplersThatTakeIt) {
   EXPECT_EQ(with("white", ""), "noise 'white': expected generator or brownian");
 }
 
+TEST(Request, AMultistepStartAsInDiffusersIsForTheSamplersThatHaveOne) {
+  const auto with = [](const std::string& start, const std::string& sampler) {
+    return complaint([&](Request& request) {
+      request.multistep_start = start;
+      request.sampler = sampler;
+    });
+  };
+  for (const auto* sampler : {"pndm", "lms", ""})
+    for (const auto* start : {"fresh", "diffusers"}) EXPECT_EQ(with(start, sampler), "");
+  EXPECT_EQ(with("diffusers", "euler"),
+            "multistep start 'diffusers': expected fresh with the sampler euler (pndm and lms take both)");
+  EXPECT_EQ(with("late", ""), "multistep start 'late': expected fresh or diffusers");
+  auto request = sample();
+  EXPECT_FALSE(to_json(request).contains("multistep_start"));
+  request.multistep_start = "diffusers";
+  EXPECT_EQ(request_from_json(Json::parse(to_json(request).dump())), request);
+}
+
 TEST(Request, CfgPlusPlusHasItsOwnScaleAndSamplers) {
   const auto with = [](double scale, const std::string& sampler, double pag_scale = 0) {
     return complaint([&](Request& request) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "small_unet.h"
 #include "systems/stable_diffusion/job.h"
 
@@ -32,6 +34,28 @@ TEST(ScheduleOfARequest, AlignsItsStepsForTheModelsFamily) {
   EXPECT_NEAR(second_level(model_of(euler), "align_your_steps"), 6.475, 1e-9);
   EXPECT_NEAR(second_level(model_of(euler, true), "align_your_steps"), 6.315, 1e-9);
   EXPECT_NEAR(second_level(model_of(euler), "align_your_steps_xl"), 6.315, 1e-9);
+}
+
+// The samplers that do not go by sigma have the request's "discrete".
+TEST(ScheduleOfARequest, KeepsTheLevelsOfAContinuousProcess) {
+  const Json edm = {{"_class_name", "EDMEulerScheduler"}, {"sigma_schedule", "exponential"}};
+  const double factor = std::pow(0.002 / 80, 1.0 / 9);
+  EXPECT_NEAR(second_level(model_of(edm), "discrete"), 80 * factor, 1e-9);
+  EXPECT_NEAR(second_level(model_of(edm), "exponential"), 80 * factor, 1e-9);
+  EXPECT_GT(second_level(model_of(edm), "karras"), 80 * factor + 1);
+}
+
+TEST(DefaultSampler, IsTheOneThatIntegratesAsTheClassDoes) {
+  const auto sampler = [](Json keys, const std::string& name) {
+    keys["_class_name"] = name;
+    return model_of(keys).default_sampler();
+  };
+  EXPECT_EQ(sampler(Json::object(), "EDMEulerScheduler"), "euler");
+  EXPECT_EQ(sampler(Json::object(), "EDMDPMSolverMultistepScheduler"), "dpm++2m");
+  EXPECT_EQ(sampler({{"algorithm_type", "sde-dpmsolver++"}}, "EDMDPMSolverMultistepScheduler"), "dpm++2m_sde");
+  EXPECT_EQ(sampler(Json::object(), "SASolverScheduler"), "sa_solver");
+  EXPECT_EQ(sampler(Json::object(), "IPNDMScheduler"), "ipndm");
+  EXPECT_EQ(sampler({{"stochastic_sampling", true}}, "FlowMatchEulerDiscreteScheduler"), "lcm");
 }
 
 TEST(DefaultSampler, IsOfTheOrderThatTheSchedulerHas) {
