@@ -131,6 +131,8 @@ std::optional<VaeTiling> vae_tiling_of(const std::string& tiling, bool seamless)
 Placement placement_of(const GenerateProgram& program, const GenerateOptions& options) {
   const auto placement = parse_placement(options.device, options.dtype);
   if (placement.device.is_cuda()) allow_tf32(options.tf32);
+  if (options.tf32 && !placement.device.is_cuda() && !options.quiet)
+    std::cerr << program.name << ": warning: --tf32 has no effect on " << placement.device.str() << '\n';
   if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
     std::cerr << program.name << ": warning: " << note << '\n';
   return placement;
