@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "command_line/command_line.h"
+#include "compose/modes.h"
 #include "core/error_text.h"
 #include "core/files.h"
 #include "core/json.h"
@@ -38,11 +39,13 @@ namespace fs = std::filesystem;
 /// The side of a cut-out's square.
 constexpr std::int64_t kCutoutSize = 112;
 constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kHeldOut = 1000;
 
 struct Options {
   std::string pack, out, folder, sheet, captions;
   std::string things = "all", list, tokenizer;
-  std::int64_t scenes = 200000, held_out = 1000, files = 16, size = 128;
+  std::int64_t scenes = 200000, files = 16, size = 128;
+  std::optional<std::int64_t> held_out;  ///< 1000, of a folder at most a tenth
   std::uint64_t seed = 1;
   std::string style = "varied";
   std::optional<double> variety;
@@ -175,11 +178,18 @@ std::set<std::string> all_names(const std::vector<Thing>& things) {
   return names;
 }
 
+void expect_fewer_held_out(std::int64_t held_out, std::int64_t count, const std::string& of) {
+  if (held_out >= count)
+    throw std::invalid_argument("--held-out " + std::to_string(held_out) + " of " + of + ", expected fewer");
+}
+
 std::unique_ptr<Tokenizer> open_tokenizer(const Options& options) {
   return load_tokenizer(options.tokenizer.empty() ? shipped("tokenizer") : fs::path(options.tokenizer));
 }
 
 void pack_scenes(const Options& options) {
+  const auto held_out = options.held_out.value_or(kHeldOut);
+  expect_fewer_held_out(held_out, options.scenes, "--scenes " + std::to_string(options.scenes));
   const auto tokenizer = open_tokenizer(options);
   const auto studio = open_studio(options);
   const auto scenes = make_scenes(studio.maker, options.scenes);
@@ -189,18 +199,19 @@ void pack_scenes(const Options& options) {
                         .probes = probes(),
                         .things = vocabulary(studio.things),
                         .cutout_things = names_of_cutouts(studio.things),
-                        .held_out = options.held_out};
+                        .held_out = held_out};
   write_pack(options.pack, contents, *tokenizer);
   std::fprintf(stderr, "%s: %zu scenes of %zu things in %zu pictures, %lld held out\n", options.pack.c_str(),
-               scenes.size(), studio.things.size(), studio.cutouts.extents.size(),
-               static_cast<long long>(options.held_out));
+               scenes.size(), studio.things.size(), studio.cutouts.extents.size(), static_cast<long long>(held_out));
 }
 
 void pack_folder(const Options& options) {
   const auto tokenizer = open_tokenizer(options);
   const auto [files, notes] = list_captioned_images(options.folder);
   for (const auto& note : notes) std::fprintf(stderr, "compose: %s\n", note.c_str());
-  const auto count = static_cast<std::int64_t>(files.size()), held_out = std::min(options.held_out, count / 10);
+  const auto count = static_cast<std::int64_t>(files.size());
+  const auto held_out = options.held_out.value_or(std::min(kHeldOut, count / 10));
+  expect_fewer_held_out(held_out, count, std::to_string(count) + " images");
   const auto rows = caption_rows(files);
   PackContents contents{.images = read_squares(files, options.size, bar("read")), .captions = rows.captions};
   if (rows.captions.size() != files.size()) contents.image_indices = torch::tensor(rows.image, torch::kInt64);
@@ -289,7 +300,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--every-thing", options.list_sheet, "with --sheet: every picture of the list instead of scenes");
   app.add_option("-n,--number", options.files, "scenes for --out and --sheet")->check(CLI::Range(1, 1000000));
   app.add_option("--scenes", options.scenes, "scenes for --pack and --captions")->check(CLI::Range(1, 50000000));
-  app.add_option("--held-out", options.held_out, "the last that many are never trained on")
+  app.add_option("--held-out", options.held_out,
+                 "the last that many are never trained on (1000, of a folder at most a tenth)")
       ->check(CLI::NonNegativeNumber);
   app.add_option("-s,--seed", options.seed, "the same seed, the same scenes");
   app.add_option("--style", options.style,
@@ -307,21 +319,18 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--tokenizer", options.tokenizer, "folder of the tokenizer for --pack");
 }
 
-void run(const Options& options) {
+void run(const CLI::App& app, const Options& options) {
   const int modes = !options.pack.empty() + !options.out.empty() + !options.sheet.empty() + !options.captions.empty();
   if (modes != 1) throw std::invalid_argument("expected one of --pack, --out, --sheet and --captions");
   if (!options.sheet.empty() && fs::path(options.sheet).extension() != ".png")
     throw std::invalid_argument("--sheet '" + options.sheet + "': expected a name that ends in .png");
   if (options.list_sheet && options.sheet.empty()) throw std::invalid_argument("--every-thing needs --sheet");
   if (!options.folder.empty() && options.pack.empty()) throw std::invalid_argument("--folder needs --pack");
+  refuse_idle_options(app);
   if (!options.out.empty()) return write_files(options);
   if (!options.captions.empty()) return write_captions(options);
   if (!options.sheet.empty()) return options.list_sheet ? write_list_sheet(options) : write_sheet(options);
   if (!options.folder.empty()) return pack_folder(options);
-  if (options.held_out >= options.scenes) {
-    throw std::invalid_argument("--held-out " + std::to_string(options.held_out) + " of --scenes " +
-                                std::to_string(options.scenes) + ", expected fewer");
-  }
   pack_scenes(options);
 }
 
@@ -333,7 +342,7 @@ int main(int argc, char** argv) {
   Options options;
   add_options(app, options);
   try {
-    if (parse_command_line(app, argc, argv)) run(options);
+    if (parse_command_line(app, argc, argv)) run(app, options);
     return 0;
   } catch (const std::system_error& error) {
     std::cerr << "compose: " << error_text(error) << "\n";

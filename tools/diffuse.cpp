@@ -29,7 +29,8 @@ constexpr std::int64_t kTimestepsOf = 1000;
 constexpr std::int64_t kLongestSide = 2048;
 
 struct Options {
-  std::string image, output, model, seed;
+  std::string image, output, model, seed_text;
+  std::uint64_t seed = 0;
   std::string timesteps;
   std::string beta_schedule;
   std::optional<double> beta_start, beta_end;
@@ -40,7 +41,6 @@ struct Options {
 
 struct Run {
   Options options;
-  std::uint64_t seed = 0;
   Forward forward;
   std::vector<std::int64_t> timesteps;
   torch::Tensor image;  // [1, 3, H, W]
@@ -52,7 +52,7 @@ struct Run {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("image", options.image, "Image to diffuse");
-  app.add_option("-o,--output", options.output, "PNG, JPEG or WebP to write");
+  app.add_option("-o,--output", options.output, "PNG, JPEG or WebP to write; {seed} is replaced");
   app.add_option(
       "-m,--model", options.model,
       "Model whose latents are diffused, and decoded, by its noise schedule: a folder or file of any system. "
@@ -67,17 +67,17 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--beta-end", options.beta_end, "Last beta, likewise (0.02 or 0.012)");
   app.add_option("--num-train-timesteps", options.num_train_timesteps,
                  "Timesteps of the whole process; by default the model's, of pixels 1000");
-  app.add_option("-s,--seed", options.seed, "Of the noise, the same at all timesteps; by default a random one");
+  app.add_option("-s,--seed", options.seed_text, "Of the noise, the same at all timesteps; by default a random one");
   app.add_option("-W,--width", options.width, "Resize the image; by default its own size");
   app.add_option("-H,--height", options.height, "Resize the image; by default its own size");
   app.add_option("--columns", options.columns, "Images in a row; by default all");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "Of a model: auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--force", options.force, "Overwrite an existing file");
   app.add_flag("--quiet", options.quiet, "Print errors only");
 }
 
-void check(const Options& options) {
+void check(const CLI::App& app, const Options& options) {
   if (options.image.empty()) refuse("no image", "one, as in diffuse photo.png -o strip.png");
   if (options.output.empty()) refuse("no output", "one, as in -o strip.png");
   if (!is_writable_format(options.output))
@@ -87,7 +87,15 @@ void check(const Options& options) {
                                       {"--height", options.height},
                                       {"--columns", options.columns}})
     if (value.value_or(1) < 1) refuse(std::string(option) + " " + std::to_string(*value), "at least 1");
+  if (options.model.empty() && app.get_option("--dtype")->count() > 0) refuse("--dtype without -m", "both");
   check_writable(options.output, options.force);
+}
+
+/// Replaces what the command line leaves open.
+void settle(Options& options) {
+  const bool random = options.seed_text.empty() || options.seed_text.starts_with('-');
+  options.seed = random ? std::random_device()() : parse_seed(options.seed_text);
+  options.output = single_output_name(options.output, options.seed).string();
 }
 
 std::optional<Options> parse_options(int argc, char** argv) {
@@ -95,7 +103,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
   CLI::App app("Shows the forward process of diffusion: an image at growing noise, as a strip.", "diffuse");
   add_options(app, options);
   if (!parse_command_line(app, argc, argv)) return std::nullopt;
-  check(options);
+  settle(options);
+  check(app, options);
   return options;
 }
 
@@ -142,6 +151,9 @@ torch::Tensor image_of(const Options& options, std::int64_t factor) {
   if (std::max(height, width) > kLongestSide)
     refuse("size " + std::to_string(width) + "x" + std::to_string(height),
            "at most " + std::to_string(kLongestSide) + " a side; --width and --height resize the image");
+  if (!options.quiet && ((!options.height && height != image.size(2)) || (!options.width && width != image.size(3))))
+    std::cerr << "diffuse: warning: the image's size " << image.size(3) << "x" << image.size(2) << " is rounded to "
+              << width << "x" << height << ": the model takes multiples of " << factor << '\n';
   return resize_lanczos(image, height, width);
 }
 
@@ -157,22 +169,18 @@ std::vector<std::int64_t> timesteps_of(const Options& options, const Schedule& s
 }
 
 Run prepare_run(const Options& options) {
-  const bool random = options.seed.empty() || options.seed.starts_with('-');
   auto forward = forward_of(options, parse_placement(options.device, options.dtype));
   auto timesteps = timesteps_of(options, forward.schedule);
   auto image = image_of(options, forward.first_stage.downscale_factor());
-  return {.options = options,
-          .seed = random ? std::random_device()() : parse_seed(options.seed),
-          .forward = std::move(forward),
-          .timesteps = std::move(timesteps),
-          .image = std::move(image)};
+  return {
+      .options = options, .forward = std::move(forward), .timesteps = std::move(timesteps), .image = std::move(image)};
 }
 
 TextChunks texts_of(const Run& run) {
   const auto& config = run.forward.schedule.config();
   nlohmann::ordered_json json = {{"image", run.options.image},
                                  {"model", run.options.model},
-                                 {"seed", run.seed},
+                                 {"seed", run.options.seed},
                                  {"timesteps", run.timesteps},
                                  {"num_train_timesteps", config.num_train_timesteps},
                                  {"beta_schedule", config.beta_schedule}};
@@ -182,11 +190,11 @@ TextChunks texts_of(const Run& run) {
 }
 
 int write_strip(const Run& run) {
-  NoiseSource noise({run.seed});
+  NoiseSource noise({run.options.seed});
   const auto images = diffuse(run.forward, run.image, run.timesteps, noise);
   const auto columns = run.options.columns.value_or(images.size(0));
   write_image(run.options.output, image_grid(images.clamp(-1, 1), columns), texts_of(run));
-  if (!run.options.quiet) std::cout << run.options.output << "  seed " << run.seed << '\n';
+  if (!run.options.quiet) std::cout << run.options.output << "  seed " << run.options.seed << '\n';
   return 0;
 }
 

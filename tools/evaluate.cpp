@@ -19,6 +19,7 @@
 #include "core/memory_pool.h"
 #include "core/placement.h"
 #include "core/progress.h"
+#include "core/writable.h"
 #include "data/pack.h"
 #include "engine/find_model.h"
 #include "evaluation/distances.h"
@@ -87,7 +88,7 @@ torch::Tensor through_vae(const StableDiffusion& model, const torch::Tensor& ima
 torch::Tensor judge_real(const StableDiffusion& model, Pack& pack, Judge& judge, const Cases& cases, Result& result) {
   std::vector<torch::Tensor> features;
   const auto count = cases.indices.size(0);
-  for (std::int64_t first = 0; first < count; first += kVaeBatch) {
+  for (std::int64_t first = 0; first < count && !interrupted(); first += kVaeBatch) {
     const auto length = std::min(kVaeBatch, count - first);
     const auto images = pack.images(cases.indices.narrow(0, first, length));
     const auto labels = cases.labels.narrow(0, first, length);
@@ -185,6 +186,8 @@ void add_options(CLI::App& app, Options& options) {
 int run(const Options& options) {
   if (!options.sheet.empty() && std::filesystem::path(options.sheet).extension() != ".png")
     throw std::invalid_argument("--sheet '" + options.sheet + "': expected a name that ends in .png");
+  for (const auto& file : {options.sheet, options.json})
+    if (!file.empty()) check_writable(file, /*force=*/true);
   const auto path = find_model(options.model, model_roots(SFUMATO_SOURCE_DIR));
   Judge judge(options.judge);
   const auto model = load_stable_diffusion(path, parse_placement(options.device, options.dtype),
@@ -198,6 +201,7 @@ int run(const Options& options) {
   const auto images = generate(model, cases, options);
   if (!images.defined() || images.size(0) < cases.indices.size(0)) return kInterrupted;
   const auto real = judge_real(model, pack, judge, cases, result);
+  if (interrupted()) return kInterrupted;
   const auto made = judge_generated(images, judge, cases, result);
   result.frechet = frechet_distance(real, made);
   result.kernel = kernel_distance(real, made);

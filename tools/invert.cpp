@@ -55,8 +55,12 @@ void check(const CLI::App& app, const Options& options) {
   if (options.output.empty()) refuse("no output", "one, as in -o strip.png");
   if (!is_writable_format(options.output))
     refuse("output '" + options.output + "'", "a name that ends in .png, .jpg, .jpeg or .webp");
+  single_output_name(options.output, std::nullopt);
+  single_output_name(options.save_noise, std::nullopt);
   if (given("--interpolate") && given("--compare-steps")) refuse("--interpolate and --compare-steps", "one of them");
   if (given("--count") && !given("--interpolate")) refuse("-n without --interpolate", "both");
+  if (given("--guidance") && !given("--prompt") && !given("--edit-prompt"))
+    refuse("--guidance without --prompt or --edit-prompt", "both");
   if (options.count < 2) refuse("-n " + std::to_string(options.count), "at least 2");
   if (options.steps < 1) refuse("--steps " + std::to_string(options.steps), "at least 1");
   check_writable(options.output, options.force);

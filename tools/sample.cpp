@@ -38,6 +38,8 @@ struct Run {
 Placement placement_of(const SampleOptions& options) {
   const auto placement = parse_placement(options.device, options.dtype);
   if (placement.device.is_cuda()) allow_tf32(options.tf32);
+  if (options.tf32 && !placement.device.is_cuda() && !options.quiet)
+    std::cerr << "sample: warning: --tf32 has no effect on " << placement.device.str() << '\n';
   if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
     std::cerr << "sample: warning: " << note << '\n';
   return placement;
@@ -186,8 +188,8 @@ int sample_images(const Run& run) {
   progress.finish();
   write_grid(run, images, columns_of(run.options));
   if (frames) {
-    write_animation(run.options.animation, frames->frames(columns_of(run.options)));
-    print_line(run, run.options.animation, run.options.seed, 0);
+    write_animation(run.outputs.animation, frames->frames(columns_of(run.options)));
+    print_line(run, run.outputs.animation, run.options.seed, 0);
   }
   return 0;
 }

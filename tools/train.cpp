@@ -21,7 +21,9 @@
 #include "core/placement.h"
 #include "core/processor.h"
 #include "core/progress.h"
+#include "core/writable.h"
 #include "train/arguments.h"
+#include "train/run_checks.h"
 #include "training/autocast.h"
 #include "training/grid.h"
 #include "training/held_out_bits.h"
@@ -90,21 +92,6 @@ TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
   return context;
 }
 
-void check_run(const Arguments& arguments, const Json& recipe) {
-  if (arguments.out.empty()) throw std::invalid_argument("--out is missing: name the run's folder");
-  const RunFolder run(arguments.out);
-  if (run.has_checkpoints() && !arguments.resume) {
-    throw std::invalid_argument("'" + arguments.out + "' holds a run already; add --resume or name another folder");
-  }
-  if (arguments.resume && !run.is_begun()) {
-    throw std::invalid_argument("--resume: there is no run in '" + arguments.out + "'");
-  }
-  const auto begun = run.path() / "recipe.json";
-  if (run.has_checkpoints() && std::filesystem::exists(begun)) {
-    check_continues(recipe, read_json(begun), begun.string());
-  }
-}
-
 /// PNG where the build has the images library, else PPM. `picture`: uint8 [H, W, 3].
 void write_picture(const std::filesystem::path& name, const torch::Tensor& picture) {
 #ifdef SFUMATO_HAVE_IMAGES
@@ -121,20 +108,19 @@ std::int64_t replicas_for(const Arguments& arguments, const TrainingJob& job, to
   return count;
 }
 
-TrainerHooks make_hooks(const Arguments& arguments) {
+TrainerHooks make_hooks(const Arguments& arguments, const RunFolder& run, const Json& recipe) {
   TrainerHooks hooks;
+  hooks.on_begin = [=] { write_json(run.path() / "recipe.json", recipe); };
   if (!arguments.quiet) hooks.on_step = progress_bar();
   hooks.stop_requested = interrupted;
   hooks.write_picture = write_picture;
   return hooks;
 }
 
-Json read_recipe(const Arguments& arguments) {
-  if (arguments.positional.size() != 1) throw std::invalid_argument("expected one recipe; see --help");
-  auto json = read_json(arguments.positional[0]);
-  for (const auto& setting : arguments.settings) apply_setting(json, setting);
-  if (arguments.steps) json["steps"] = *arguments.steps;
-  return json;
+/// The step of the run's newest checkpoint, 0 without one.
+std::int64_t step_of(const RunFolder& run) {
+  const auto checkpoint = run.newest();
+  return checkpoint ? checkpoint->step : 0;
 }
 
 int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
@@ -149,6 +135,8 @@ int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
 torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
   const auto device = parse_device(arguments.device);
   if (device.is_cuda()) allow_tf32(arguments.tf32);
+  if (arguments.tf32 && !device.is_cuda())
+    std::cerr << "train: warning: --tf32 has no effect on " << device.str() << '\n';
   const bool bfloat16 = computes_in_bfloat16(recipe.precision, device.type());
   const auto note = slow_dtype_note({device, bfloat16 ? torch::kBFloat16 : torch::kFloat32});
   if (!note.empty() && !arguments.quiet) std::cerr << "train: warning: " << note << '\n';
@@ -157,23 +145,28 @@ torch::Device device_for(const Arguments& arguments, const Recipe& recipe) {
 
 int run_training(const Arguments& arguments) {
   const auto json = read_recipe(arguments);
-  check_run(arguments, json);
   const auto job = parse_job(json, "'" + arguments.positional[0] + "'");
+  check_run(arguments, *job);
   const auto& recipe = job->recipe();
   const auto device = device_for(arguments, recipe);
   const auto replicas = replicas_for(arguments, *job, device);
   pool_cpu_memory();
   const RunFolder run(arguments.out);
   const bool fresh = !run.has_checkpoints();
+  if (const auto step = fresh ? 0 : step_of(run); step >= recipe.steps) {
+    std::cerr << "nothing to train: '" << run.path().string() << "' is at step " << step << ", and the recipe ends at "
+              << recipe.steps << '\n';
+    return 0;
+  }
   if (const auto reason = job->needs_weights(); !reason.empty() && arguments.init_from.empty() && fresh)
     throw std::invalid_argument(reason + ": name its folder with --init-from");
   for (const auto& warning : job->warnings()) std::cerr << "train: warning: " << warning << '\n';
   const auto task = make_task(*job, context_of(run, device, arguments.quiet));
-  if (!arguments.init_from.empty() && fresh) task->init_from(arguments.init_from);
+  if (!arguments.init_from.empty()) task->init_from(arguments.init_from);
   watch_interrupts();
   try {
-    write_json(run.path() / "recipe.json", json);
-    return finish(train(*task, recipe, run, {make_hooks(arguments), replicas}), recipe, run);
+    const auto hooks = make_hooks(arguments, run, json);
+    return finish(train(*task, recipe, run, {hooks, replicas}), recipe, run);
   } catch (const std::exception& error) {
     return report(error, 1);  // the input was good: the disk or the training failed
   }
@@ -184,6 +177,7 @@ int run_export(const Arguments& arguments) {
   const std::filesystem::path folder = arguments.positional[1];
   if (!arguments.force && std::filesystem::exists(folder) && !std::filesystem::is_empty(folder))
     throw std::invalid_argument("'" + folder.string() + "' has files already: expected a new folder, or --force");
+  check_writable_folder(folder);
   export_run(RunFolder(arguments.positional[0]), folder,
              {.dtype = parse_dtype(arguments.dtype),
               .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)});
@@ -196,6 +190,7 @@ int draw_curve(const Arguments& arguments) {
   const std::filesystem::path file = arguments.positional[1];
   if (file.extension() != ".svg")
     throw std::invalid_argument("'" + file.string() + "': expected a name that ends in .svg");
+  check_writable(file, /*force=*/true);
   const auto svg = loss_curve_svg(RunFolder(arguments.positional[0]));
   write_file_atomically(file, [&](std::ostream& out) { out << svg; });
   return 0;
@@ -206,6 +201,7 @@ int measure(const Arguments& arguments) {
   const std::filesystem::path file = arguments.positional[1];
   if (file.extension() != ".json")
     throw std::invalid_argument("'" + file.string() + "': expected a name that ends in .json");
+  check_writable(file, /*force=*/true);
   const RunFolder run(arguments.positional[0]);
   const auto device = device_for(arguments, job_of(run)->recipe());
   pool_cpu_memory();

@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "core/files.h"
+#include "core/json_text.h"
+#include "core/shortened.h"
 
 namespace sfumato {
 namespace {
@@ -25,10 +27,6 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
-std::string shortened(const std::string& text, std::size_t longest) {
-  return text.size() <= longest ? text : text.substr(0, longest) + "...";
-}
-
 /// Python's json writes numbers that JSON does not know, as diffusers' "lambda_min_clipped": -Infinity. They become
 /// null.
 std::string with_nulls_for_infinities(std::string text) {
@@ -44,11 +42,35 @@ std::string with_nulls_for_infinities(std::string text) {
   return text;
 }
 
+/// What the JSON library expected of a value, in the words of strictly().
+std::string expectation(const std::string& what) {
+  static const std::vector<std::pair<std::string, std::string>> types = {{"boolean", "expected true or false"},
+                                                                         {"string", "expected a string"},
+                                                                         {"number", "expected a number"},
+                                                                         {"array", "expected a list"},
+                                                                         {"object", "expected an object"}};
+  for (const auto& [type, expected] : types)
+    if (what.find("type must be " + type) != std::string::npos) return expected;
+  return without_library_marks(what);
+}
+
 }  // namespace
+
+std::string without_library_marks(std::string text) {
+  constexpr std::string_view kMark = "[json.exception.";
+  for (auto at = text.find(kMark); at != std::string::npos; at = text.find(kMark, at)) {
+    const auto end = text.find("] ", at);
+    if (end == std::string::npos) break;
+    text.erase(at, end + 2 - at);
+    if (constexpr std::string_view kParse = "parse error at "; text.compare(at, kParse.size(), kParse) == 0)
+      text.erase(at, kParse.size());
+  }
+  return text;
+}
 
 void detail::refuse_value(const std::string& key, const Json& value, const std::string& what) {
   const auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  throw std::invalid_argument("'" + key + "' is " + shortened(text, 80) + ": " + what);
+  throw std::invalid_argument("'" + key + "' is " + shortened(text, 80) + ": " + expectation(what));
 }
 
 Json read_json(const std::filesystem::path& path) {
@@ -57,7 +79,8 @@ Json read_json(const std::filesystem::path& path) {
     return Json::parse(with_nulls_for_infinities(text));
   } catch (const Json::parse_error& error) {
     // The parser quotes the token it failed at, however long.
-    throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + shortened(error.what(), 200));
+    throw std::runtime_error("'" + path.string() +
+                             "' is not valid JSON: " + shortened(without_library_marks(error.what()), 200));
   }
 }
 

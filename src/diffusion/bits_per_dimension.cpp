@@ -1,21 +1,38 @@
 #include "diffusion/bits_per_dimension.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace sfumato {
+namespace {
+
+/// One timestep of a part for each of `images`, int64 [N]: uniform, from as many equal sections as there are images.
+torch::Tensor draw_timesteps(const BoundTimesteps& timesteps, std::size_t part, std::int64_t images,
+                             at::Generator& generator) {
+  const auto first = timesteps.t[part];
+  const auto size = static_cast<std::int64_t>(timesteps.weights[part]);
+  if (size == 1) return torch::full({images}, first, torch::kInt64);
+  const auto section = torch::randperm(images, generator, torch::kInt64).to(torch::kFloat64);
+  const auto place = (section + torch::rand({images}, generator, torch::kFloat64)) / images;  // [0, 1)
+  return first + (place * size).floor().to(torch::kInt64).clamp_max(size - 1);
+}
+
+}  // namespace
 
 BoundTimesteps bound_timesteps(std::int64_t num_train_timesteps, std::int64_t count) {
   if (count != 0 && (count < 2 || count > num_train_timesteps))
     throw std::invalid_argument("timesteps of the bound: " + std::to_string(count) + ", expected 2 to " +
                                 std::to_string(num_train_timesteps) + ", or 0 for all");
   BoundTimesteps chosen;
-  const auto parts = count == 0 ? num_train_timesteps - 1 : count - 1, rest = num_train_timesteps - 1;
+  const auto parts = (count == 0 ? num_train_timesteps : count) - 1;
   chosen.t.push_back(0);
   chosen.weights.push_back(1);
   for (std::int64_t i = 0, first = 1, end = 1; i < parts; ++i, first = end) {
-    end = std::clamp(1 + rest * (i + 1) * (i + 1) / (parts * parts), first + 1, num_train_timesteps - parts + i + 1);
-    chosen.t.push_back((first + end - 1) / 2);
+    const auto share = static_cast<double>(i + 1) / static_cast<double>(parts);
+    const auto geometric = std::llround(std::pow(static_cast<double>(num_train_timesteps), share));
+    end = std::clamp<std::int64_t>(geometric, first + 1, num_train_timesteps - parts + i + 1);
+    chosen.t.push_back(first);
     chosen.weights.push_back(static_cast<double>(end - first));
   }
   return chosen;
@@ -30,7 +47,7 @@ BitsPerDimension bits_per_dimension(const TimestepNetwork& network, const Variat
   bits.timesteps = timesteps;
   bits.prior = bits.total = bound.prior(x0).mean().item<double>();
   for (std::size_t i = 0; i < timesteps.t.size(); ++i) {
-    const auto t = torch::full({x0.size(0)}, timesteps.t[i], x0.options().dtype(torch::kInt64));
+    const auto t = draw_timesteps(timesteps, i, x0.size(0), generator).to(x0.device());
     const auto noise = torch::randn(x0.sizes(), generator, torch::kFloat32).to(x0.device());
     const auto xt = process.add_noise(x0, noise, t);
     const auto raw = network(xt, t).to(torch::kFloat32);

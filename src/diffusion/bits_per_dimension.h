@@ -14,16 +14,15 @@ namespace sfumato {
 /// A network's raw output for x [N, C, H, W] at timesteps t (int64 [N]).
 using TimestepNetwork = std::function<torch::Tensor(const torch::Tensor& x, const torch::Tensor& t)>;
 
-/// Timesteps at which the bound is evaluated, and the number of the schedule's that each stands for.
+/// Division of a schedule's timesteps into parts, of which each is evaluated once an image.
 struct BoundTimesteps {
-  std::vector<std::int64_t> t;
-  std::vector<double> weights;
+  std::vector<std::int64_t> t;  ///< the first timestep of each part
+  std::vector<double> weights;  ///< how many timesteps it has
 };
 
-/// All of 0 to `num_train_timesteps` - 1, each of weight 1, where `count` is 0 or as many; else an estimate with
-/// `count` of them: 0, whose term is the decoder's, and the middles of `count` - 1 parts of the rest, whose ends lie
-/// quadratically because the first terms are the largest. Throws std::invalid_argument for a count below 2 or beyond
-/// the schedule.
+/// Parts of one timestep each, 0 to `num_train_timesteps` - 1, where `count` is 0 or as many; else `count` parts: 0
+/// alone, whose term is the decoder's, and `count` - 1 of the rest, whose ends lie geometrically because the first
+/// terms are the largest. Throws std::invalid_argument for a count below 2 or beyond the schedule.
 BoundTimesteps bound_timesteps(std::int64_t num_train_timesteps, std::int64_t count = 0);
 
 /// Parts of the bound, means over images.
@@ -31,12 +30,13 @@ struct BitsPerDimension {
   std::int64_t images = 0;
   double total = 0, prior = 0;  ///< total = sum of weights * terms + prior
   BoundTimesteps timesteps;
-  /// At each timestep: the bound's term, the mean square error of the output's first C channels against the training
-  /// target, and that of the (clamped) x0.
+  /// Of each part of the timesteps: the bound's term, the mean square error of the output's first C channels against
+  /// the training target, and that of the (clamped) x0.
   std::vector<double> terms, mse, x0_mse;
 };
 
-/// Evaluates the bound of images with noise of `generator` (calc_bpd_loop of the improved DDPM code). `x0`:
+/// Evaluates the bound of images with noise of `generator` (calc_bpd_loop of the improved DDPM code). In a part of
+/// several timesteps each image draws its own, evenly spread over the images, so that the estimate is unbiased. `x0`:
 /// [N, C, H, W] in [-1, 1] of 8-bit levels, on the network's device.
 BitsPerDimension bits_per_dimension(const TimestepNetwork& network, const VariationalBound& bound,
                                     const ForwardProcess& process, PredictionType type, const torch::Tensor& x0,

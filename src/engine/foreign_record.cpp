@@ -6,7 +6,9 @@
 #include <map>
 #include <stdexcept>
 
+#include "core/json_text.h"
 #include "core/number_text.h"
+#include "core/shortened.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "engine/foreign_programs.h"
@@ -61,7 +63,7 @@ Json parsed(const std::string& text, const std::string& what) {
   try {
     return Json::parse(text);
   } catch (const Json::exception& error) {
-    throw std::runtime_error(what + " is damaged: " + error.what());
+    throw std::runtime_error(what + " is damaged: " + without_library_marks(error.what()));
   }
 }
 
@@ -90,7 +92,8 @@ std::optional<ForeignRecord> read_foreign_record(const TextChunks& texts) {
   try {
     return read_any(texts);
   } catch (const Json::exception& error) {
-    throw std::runtime_error(std::string("another program's record is damaged: ") + error.what());
+    throw std::runtime_error(std::string("another program's record is damaged: ") +
+                             without_library_marks(error.what()));
   }
 }
 
@@ -143,10 +146,8 @@ void note_other_keys(const Json& settings, const std::vector<std::string>& known
     const bool empty = value.is_null() || value == false || value == 0 || value == "" ||
                        ((value.is_array() || value.is_object()) && value.empty());
     if (empty) continue;
-    auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
     constexpr std::size_t kMost = 80;
-    if (text.size() > kMost) text = text.substr(0, kMost) + "...";
-    record.notes.push_back(key + " " + text);
+    record.notes.push_back(key + " " + shortened(value.dump(-1, ' ', false, Json::error_handler_t::replace), kMost));
   }
 }
 

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "core/error_text.h"
+#include "core/json_text.h"
 #include "core/number_text.h"
 #include "core/sha256.h"
 #include "diffusion/samplers.h"
@@ -173,17 +175,17 @@ PictureRecord read_record(const std::filesystem::path& path) {
     refuse_other_programs(path, text);
     try {
       const auto json = Json::parse(text);
-      return {.request = request_from_json(json.at("request")),
-              .model = json.at("model"),
+      return {.request = request_from_json(value_at<Json>(json, "request")),
+              .model = value_at<std::string>(json, "model"),
               .vae = value_or<std::string>(json, "vae", ""),
               .prediction = value_or<std::string>(json, "prediction", ""),
-              .device = json.at("device"),
-              .dtype = json.at("dtype"),
+              .device = value_at<std::string>(json, "device"),
+              .dtype = value_at<std::string>(json, "dtype"),
               .tf32 = value_or(json, "tf32", false),
               .vae_tiling = value_or<std::string>(json, "vae_tiling", "auto"),
               .additions = additions_from_json(json)};
     } catch (const std::exception& error) {
-      throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error.what());
+      throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error_text(error));
     }
   }
   throw std::runtime_error("'" + path.string() + "' holds no request of Sfumato (a text chunk named sfumato)");

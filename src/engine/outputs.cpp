@@ -1,15 +1,9 @@
 #include "engine/outputs.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <stdexcept>
 
-#include "core/files.h"
 #include "images/write.h"
 
 namespace sfumato {
@@ -55,44 +49,19 @@ std::int64_t highest_number(const path& folder) {
   return highest;
 }
 
-path nearest_existing_folder(const path& output) {
-  auto folder = std::filesystem::absolute(output).parent_path();
-  std::error_code error;
-  while (!std::filesystem::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
-  return folder;
-}
-
-/// access() tells nothing for root and of read-only file systems; an attempt does, under the name that the file has
-/// while it is written, which is the longest.
-void try_to_write(const path& output, const path& folder) {
-  auto probe = folder / output.filename();
-  probe += "." + std::to_string(::getpid()) + kTemporarySuffix;
-  errno = 0;
-  const bool written = std::ofstream(probe).is_open();
-  const int error = errno;
-  std::error_code ignored;
-  std::filesystem::remove(probe, ignored);
-  if (!written) refuse(output, std::string("cannot be written: ") + std::strerror(error));
-}
-
 }  // namespace
-
-void check_writable(const path& output, bool force) {
-  std::error_code error;  // a name that is too long is found below
-  const auto status = std::filesystem::status(output, error);
-  if (std::filesystem::is_directory(status)) refuse(output, "is a folder");
-  if (std::filesystem::exists(status)) {
-    if (!std::filesystem::is_regular_file(status)) refuse(output, "is no regular file");
-    if (!force) refuse(output, "exists already (--force overwrites it)");
-  }
-  const auto folder = nearest_existing_folder(output);
-  if (!std::filesystem::is_directory(folder)) refuse(output, "'" + folder.string() + "' is no folder");
-  try_to_write(output, folder);
-}
 
 path preview_name(const path& output) {
   auto name = output;
   return name.replace_extension(".preview.png");
+}
+
+path single_output_name(const std::string& pattern, std::optional<std::uint64_t> seed) {
+  return expand(pattern, [&](const std::string& word) {
+    if (word == "seed" && seed) return std::to_string(*seed);
+    refuse(pattern,
+           "'{" + word + "}' has no value here: expected " + (seed ? "{seed} or a plain name" : "a plain name"));
+  });
 }
 
 OutputNames::OutputNames(const std::string& pattern, std::size_t pictures) : pattern_(pattern) {

@@ -2,16 +2,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+
+#include "core/writable.h"
 
 namespace sfumato {
 
-/// Throws std::invalid_argument where a file could not be made at `path` (a missing right, a folder of that name, or
-/// an existing file and not `force`), and leaves nothing behind.
-void check_writable(const std::filesystem::path& path, bool force);
-
 /// NAME.preview.png beside NAME.png or another.
 std::filesystem::path preview_name(const std::filesystem::path& output);
+
+/// The name of a file that a run writes once, as a grid: {seed} is replaced by the run's first seed. Throws
+/// std::invalid_argument for another word in braces, and for {seed} where the run has no seed.
+std::filesystem::path single_output_name(const std::string& pattern, std::optional<std::uint64_t> seed);
 
 /// The names of a run's pictures.
 class OutputNames {

@@ -1,6 +1,10 @@
 #include "systems/model_index.h"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "checkpoints/file_kind.h"
 
 namespace sfumato {
 namespace {
@@ -17,6 +21,16 @@ std::string programs_of(System system) {
   return "which takes a prompt: use txt2img, img2img or inpaint";
 }
 
+[[noreturn]] void refuse_file(const std::filesystem::path& path) {
+  std::array<char, kFileKindBytes> begin{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(begin.data(), begin.size());
+  const auto kind = file_kind({begin.data(), static_cast<std::size_t>(file.gcount())});
+  refuse_model(path, "the file " + (kind.empty() ? "is no folder" : kind) +
+                         ": expected the folder of a diffusers pipeline" +
+                         (kind.empty() ? "; txt2img, img2img and inpaint run Stable Diffusion in one file" : ""));
+}
+
 }  // namespace
 
 void refuse_model(const std::filesystem::path& folder, const std::string& why) {
@@ -25,13 +39,15 @@ void refuse_model(const std::filesystem::path& folder, const std::string& why) {
 
 ModelIndex::ModelIndex(const std::filesystem::path& folder) : folder_(folder) {
   if (!std::filesystem::exists(folder)) refuse_model(folder, "there is no such folder");
+  if (!std::filesystem::is_directory(folder)) refuse_file(folder);
   if (!std::filesystem::exists(folder / "model_index.json"))
     refuse_model(folder, "no model_index.json in it: expected the folder of a diffusers pipeline");
   json_ = read_json(folder / "model_index.json");
   if (!json_.is_object()) refuse_model(folder, "model_index.json holds no object");
   const auto name = value_or<std::string>(json_, "_class_name", "");
   class_ = find_pipeline_class(name);
-  if (class_ == nullptr) refuse_model(folder, "its _class_name is '" + name + "', expected " + pipeline_class_names());
+  if (class_ == nullptr)
+    refuse_model(folder, "its _class_name is '" + name + "', which no program runs: " + programs_and_classes());
 }
 
 void ModelIndex::require_system(System system) const {

@@ -73,11 +73,17 @@ const PipelineClass* find_pipeline_class(const std::string& name) {
   return found == classes.end() ? nullptr : &*found;
 }
 
-std::string pipeline_class_names() {
-  std::string names;
-  const auto& classes = pipeline_classes();
-  for (const auto& row : classes) names += (names.empty() ? "" : &row == &classes.back() ? " or " : ", ") + row.name;
-  return names;
+std::string programs_and_classes() {
+  std::string without_text;
+  std::size_t with_text = 0;
+  for (const auto& row : pipeline_classes()) {
+    if (row.system == System::unconditional)
+      without_text += (without_text.empty() ? "" : ", ") + row.name;
+    else
+      ++with_text;
+  }
+  return "txt2img, img2img and inpaint run StableDiffusionPipeline, StableDiffusionXLPipeline and " +
+         std::to_string(with_text - 2) + " classes of their kind; sample runs " + without_text;
 }
 
 }  // namespace sfumato

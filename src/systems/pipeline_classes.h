@@ -26,7 +26,7 @@ const std::vector<PipelineClass>& pipeline_classes();
 /// The row of `name`, or nullptr.
 const PipelineClass* find_pipeline_class(const std::string& name);
 
-/// "A, B or C" of their names.
-std::string pipeline_class_names();
+/// Programs with the classes that they run, for messages: those of text by their families, the others by name.
+std::string programs_and_classes();
 
 }  // namespace sfumato

@@ -124,6 +124,16 @@ std::optional<std::int64_t> BytePairEncoding::id(const std::string& token) const
   return found == ids_.end() ? std::nullopt : std::optional<std::int64_t>(found->second);
 }
 
+std::string BytePairEncoding::difference(const BytePairEncoding& other) const {
+  for (std::size_t id = 0; id < tokens_.size(); ++id) {
+    if (id < other.tokens_.size() && tokens_[id] == other.tokens_[id]) continue;
+    return "the token " + Json(tokens_[id]).dump(-1, ' ', false, Json::error_handler_t::replace) + " of id " +
+           std::to_string(id);
+  }
+  if (tokens_.size() != other.tokens_.size()) return std::to_string(tokens_.size()) + " tokens";
+  return merges_ == other.merges_ ? "" : "merges of its own";
+}
+
 const BytePairEncoding::Merge* BytePairEncoding::find_merge(Id left, Id right) const {
   const auto found = merges_.find(pair_key(left, right));
   return found == merges_.end() ? nullptr : &found->second;

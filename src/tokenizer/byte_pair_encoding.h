@@ -29,6 +29,9 @@ class BytePairEncoding {
   /// The id of a whole token, empty where there is none.
   std::optional<std::int64_t> id(const std::string& token) const;
 
+  /// What of the vocabulary or the merges is not `other`'s, in words, or "".
+  std::string difference(const BytePairEncoding& other) const;
+
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
 
  private:
@@ -36,6 +39,7 @@ class BytePairEncoding {
   struct Merge {
     std::int32_t rank;
     Id result;
+    bool operator==(const Merge&) const = default;
   };
   struct Symbol {
     Id id;

@@ -25,6 +25,8 @@ class CLIPTokenizer final : public Tokenizer {
   std::vector<std::int64_t> text_ids(const std::string& text) const override;
   SpecialIds special_ids() const override;
   std::int64_t max_length() const override { return config_.model_max_length; }
+  /// What of the vocabulary or the merges is not `other`'s, in words, or "".
+  std::string difference(const CLIPTokenizer& other) const { return encoding_.difference(other.encoding_); }
   /// In any case, and not within a longer word.
   void add_word(const std::string& word, std::int64_t first_id, std::int64_t count) override;
   void remove_word(const std::string& word) override;

@@ -1,7 +1,10 @@
 #include "training/kinds.h"
 
+#include <map>
 #include <stdexcept>
+#include <utility>
 
+#include "core/shortened.h"
 #include "training/kinds/classifier/classifier_kind.h"
 #include "training/kinds/text_to_image/text_to_image_kind.h"
 #include "training/kinds/unconditional/unconditional_kind.h"
@@ -20,6 +23,26 @@ const TrainingKind& find_kind(const std::string& name, const std::string& where)
     known += (known.empty() ? "'" : ", '") + kind.name + "'";
   }
   throw std::invalid_argument(where + ": 'kind' is '" + name + "'; expected one of " + known);
+}
+
+/// Texts of two values, for a message.
+using ValueTexts = std::pair<std::string, std::string>;
+
+/// Dotted keys at which two recipes differ, with both values.
+std::map<std::string, ValueTexts> differences(const Json& own, const Json& other, const std::string& prefix = "") {
+  constexpr std::size_t kMostShown = 60;
+  auto keys = own;
+  keys.update(other);
+  std::map<std::string, ValueTexts> found;
+  for (const auto& [key, unused] : keys.items()) {
+    const auto one = own.value(key, Json()), two = other.value(key, Json());
+    if (one == two) continue;
+    if (one.is_object() && two.is_object())
+      found.merge(differences(one, two, prefix + key + "."));
+    else
+      found[prefix + key] = {shortened(one.dump(), kMostShown), shortened(two.dump(), kMostShown)};
+  }
+  return found;
 }
 
 }  // namespace
@@ -49,17 +72,18 @@ std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& conte
   return job.make_task(context);
 }
 
-void check_continues(const Json& recipe, const Json& begun, const std::string& where) {
-  std::vector<std::string> keys{"kind"};
-  const auto& fixed = find_kind(value_or<std::string>(recipe, "kind", ""), where).fixed_keys;
-  keys.insert(keys.end(), fixed.begin(), fixed.end());
-  for (const auto& key : keys) {
-    const auto own = recipe.value(key, Json()), first = begun.value(key, Json());
-    const bool moved = own.is_string() && first.is_string() && key == "vae";  // a folder: its place alone
-    if (own != first && !moved)
-      throw std::invalid_argument("'" + key + "' is not what the run was begun with (" + where +
-                                  "): expected the same, or a run of its own");
-  }
+std::vector<std::string> check_continues(const TrainingJob& job, const TrainingJob& begun, const std::string& where) {
+  const Json kinds = {{"kind", job.recipe().kind}}, begun_kinds = {{"kind", begun.recipe().kind}};
+  const auto own = job.identity(), first = begun.identity();
+  for (const auto& [now, before] : {std::pair{kinds, begun_kinds}, std::pair{own.fixed, first.fixed}})
+    for (const auto& [key, values] : differences(now, before))
+      throw std::invalid_argument("'" + key + "' is " + values.first + ", and the run was begun with " + values.second +
+                                  " (" + where + "): expected the same, or a run of its own");
+  std::vector<std::string> warnings;
+  for (const auto& [key, values] : differences(own.places, first.places))
+    warnings.push_back("'" + key + "' is " + values.first + ", and the run was begun with " + values.second +
+                       ": expected the same content at another place");
+  return warnings;
 }
 
 std::unique_ptr<TrainingJob> job_of(const RunFolder& run) {

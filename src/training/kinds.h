@@ -29,6 +29,15 @@ struct TaskContext {
   OnRead on_read = {};
 };
 
+/// Parts of a recipe that define a run.
+struct RunIdentity {
+  /// Seed, networks, process and the division of the data, by the recipe's keys and with all defaults. With another
+  /// value the weights would not fit or mean something else, or held-out images would have been trained on.
+  Json fixed = Json::object();
+  /// Paths, which may be moved, as long as the same is found there.
+  Json places = Json::object();
+};
+
 /// A recipe of one kind, read.
 class TrainingJob {
  public:
@@ -41,6 +50,8 @@ class TrainingJob {
   virtual std::string needs_weights() const { return ""; }
   /// One line each on what the export will miss.
   virtual std::vector<std::string> warnings() const { return {}; }
+  /// What a run that resumes must leave as it is.
+  virtual RunIdentity identity() const = 0;
   /// Throws std::invalid_argument where networks, scheduler and data do not fit one another, or a config has a key that
   /// its class does not have. Reads no file.
   virtual void check() const = 0;
@@ -56,8 +67,6 @@ struct TrainingKind {
   std::string name;
   /// The recipe's keys besides common_recipe_keys().
   std::vector<std::string> keys;
-  /// Those of them that a run which resumes must leave as they were: networks and the diffusion process.
-  std::vector<std::string> fixed_keys;
   std::unique_ptr<TrainingJob> (*parse)(const Json& recipe, const std::string& where);
 };
 
@@ -70,10 +79,10 @@ std::unique_ptr<TrainingJob> parse_job(const Json& recipe, const std::string& wh
 /// Checks a job and makes its task.
 std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& context);
 
-/// Throws std::invalid_argument where `recipe` trains other networks, or another process, than `begun`, the recipe that
-/// a run was begun with: its weights would not fit, or mean something else. Other keys may differ, such as the steps or
-/// the learning rate. `where` names the file of `begun`.
-void check_continues(const Json& recipe, const Json& begun, const std::string& where);
+/// Throws std::invalid_argument, by the key, where `job` is another run than `begun`, the one that the folder holds
+/// (RunIdentity::fixed). Other keys may differ, such as the steps or the learning rate. Returns a warning for each
+/// place that differs. `where` names the recipe of `begun`.
+std::vector<std::string> check_continues(const TrainingJob& job, const TrainingJob& begun, const std::string& where);
 
 /// Writes a run's averaged weights as a folder that diffusers opens (TrainingJob::export_weights). Throws
 /// std::runtime_error where the run has no checkpoint and std::invalid_argument where its recipe is not valid.

@@ -29,7 +29,7 @@ void parse_schedule(const Json& json, const std::string& where, Recipe& recipe) 
   recipe.warmup_steps = value_or(json, "warmup_steps", recipe.warmup_steps);
   recipe.final_lr = value_or(json, "final_lr", recipe.final_lr);
   expect_within(static_cast<double>(recipe.warmup_steps), 0, kNoLimit, where, "warmup_steps");
-  expect_within(recipe.final_lr, 0, kNoLimit, where, "final_lr");
+  expect_within(recipe.final_lr, 0, 1, where, "final_lr");
 }
 
 void parse_intervals(const Json& json, const std::string& where, Recipe& recipe) {

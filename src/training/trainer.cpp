@@ -119,7 +119,10 @@ std::int64_t train(Task& task, const Recipe& recipe, const RunFolder& run, const
     step = checkpoint->step;
     metrics = checkpoint->metrics;
   }
-  run.cut_log(step);
+  if (step < recipe.steps) {
+    if (hooks.on_begin) hooks.on_begin();
+    run.cut_log(step);
+  }
   Throughput throughput;
   while (step < recipe.steps) {
     const auto update = state.update(step);

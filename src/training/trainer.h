@@ -17,6 +17,8 @@ struct TrainingProgress {
 };
 
 struct TrainerHooks {
+  /// Called once before the first update; not called where no step is left.
+  std::function<void()> on_begin;
   std::function<void(const TrainingProgress&)> on_step;
   /// Writes a picture, uint8 [H, W, 3], to the path with an extension of its choice added.
   std::function<void(const std::filesystem::path&, const torch::Tensor&)> write_picture;

@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "core/json.h"
+
 namespace sfumato {
 namespace {
 
@@ -24,6 +26,17 @@ TEST(ErrorText, OfLibTorchIsOneLineWithoutFrames) {
 TEST(ErrorText, OfOthersIsAllOfItOnOneLine) {
   EXPECT_EQ(error_text(std::runtime_error("one\ntwo\n")), "one two");
   EXPECT_EQ(error_text(std::runtime_error("")), "");
+}
+
+TEST(ErrorText, OfTheJsonLibraryIsWithoutItsMarks) {
+  try {
+    Json(3).get<std::string>();
+    FAIL() << "no error";
+  } catch (const Json::exception& error) {
+    EXPECT_EQ(error_text(error), "type must be string, but is number");
+  }
+  EXPECT_EQ(error_text(std::runtime_error("record: [json.exception.out_of_range.403] key 'a' not found; [1] stays")),
+            "record: key 'a' not found; [1] stays");
 }
 
 }  // namespace

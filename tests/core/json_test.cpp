@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/files.h"
+#include "core/json_text.h"
 
 namespace sfumato {
 namespace {
@@ -48,9 +49,9 @@ TEST(ValueOr, NeitherRoundsNorWrapsNorTakesOneTypeForAnother) {
 }
 
 TEST(ValueOr, NamesKeyAndValueOfTheWrongType) {
-  const auto message = read_as<bool>("1");
-  EXPECT_EQ(message.find("'key' is 1: "), 0U) << message;
-  EXPECT_NE(message.find("boolean"), std::string::npos) << message;
+  EXPECT_EQ(read_as<bool>("1"), "'key' is 1: expected true or false");
+  EXPECT_EQ(read_as<std::string>("[1]"), "'key' is [1]: expected a string");
+  EXPECT_EQ(read_as<std::vector<std::string>>("[\"a\", 1]"), "'key' is [\"a\",1]: expected a string");
   EXPECT_LT(read_as<bool>("\"" + std::string(1000, 'x') + "\"").size(), 250U);
 }
 
@@ -84,6 +85,18 @@ TEST(ReadJson, ReadsWhatWriteJsonWrote) {
   EXPECT_EQ(read_json(path)["a"][1], 2);
 }
 
+TEST(ValueAt, RequiresTheKey) {
+  EXPECT_EQ(value_at<int>(Json{{"key", 3}}, "key"), 3);
+  for (const auto* text : {"{}", R"({"key": null})"}) {
+    try {
+      value_at<int>(Json::parse(text), "key");
+      FAIL() << text;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_STREQ(error.what(), "'key' is missing");
+    }
+  }
+}
+
 TEST(ReadJson, NamesThePathOfABrokenFile) {
   const auto path = std::filesystem::path(testing::TempDir()) / "sfumato_broken_test.json";
   write_file_atomically(path, [](std::ostream& out) { out << "{\"a\": " << std::string(5000, 'x'); });
@@ -92,7 +105,7 @@ TEST(ReadJson, NamesThePathOfABrokenFile) {
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& error) {
     const std::string message = error.what();
-    EXPECT_EQ(message.find("'" + path.string() + "' is not valid JSON: "), 0U) << message;
+    EXPECT_EQ(message.find("'" + path.string() + "' is not valid JSON: line 1, column "), 0U) << message;
     EXPECT_LT(message.size(), path.string().size() + 300);
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }

@@ -140,6 +140,21 @@ class Convert(unittest.TestCase):
         (folder / "tokenizer" / "added_tokens.json").write_text('{"<cat-toy>": 49408}')
         self.refuses(folder, self.folder / "out.safetensors", says=["<cat-toy>"])
 
+    def test_a_vocabulary_of_its_own_is_refused_by_the_first_token(self):
+        for swapped, says in (("vocab", ["the token", "of id 40000"]), ("merges", ["merges of its own"])):
+            with self.subTest(swapped):
+                folder = self.changed("sd1", "tokenizer/tokenizer_config.json")
+                path = folder / "tokenizer" / "tokenizer.json"
+                tokenizer = json.loads(path.read_text())
+                model = tokenizer["model"]
+                if swapped == "vocab":  # two rare words
+                    one, other = (token for token, number in model["vocab"].items() if number in (40000, 40001))
+                    model["vocab"][one], model["vocab"][other] = model["vocab"][other], model["vocab"][one]
+                else:
+                    model["merges"][-2:] = reversed(model["merges"][-2:])
+                path.write_text(json.dumps(tokenizer))
+                self.refuses(folder, self.folder / "out.safetensors", says=[*says, "the tokenizer of clip"])
+
     def test_what_changes_a_default_alone_is_warned_of_by_name(self):
         for part, key, value in (("scheduler/scheduler_config.json", "timestep_spacing", "trailing"),
                                  ("scheduler/scheduler_config.json", "_class_name", "EulerDiscreteScheduler"),

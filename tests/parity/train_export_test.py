@@ -13,7 +13,7 @@ import unittest
 
 import numpy
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DModel
 from PIL import Image
 
 TRAIN = pathlib.Path(os.environ["SFUMATO_BUILD_DIR"]) / "tools" / "train"
@@ -107,6 +107,18 @@ class TrainExport(unittest.TestCase):
                     # Rounded to 8 bits here and there.
                     self.assertLessEqual(numpy.abs(ours - images[i] * 255).max(), 1.01, f"image {i}")
                     self.assertGreater(ours.std(), 5, "an image that proves something")
+
+    def test_diffusers_opens_a_network_with_a_class_for_none(self):
+        for i in range(4):
+            (self.folder / "images" / "ab"[i % 2]).mkdir(exist_ok=True)
+            (self.folder / "images" / f"{i}.png").rename(self.folder / "images" / "ab"[i % 2] / f"{i}.png")
+        recipe = merged(RECIPE, {"data": {"path": str(self.folder / "images"), "class_dropout": 0.5},
+                                 "scheduler": {"_class_name": "DDPMScheduler"}, "unet": {"num_class_embeds": 3}})
+        folder = self.trained("classes", recipe)
+        self.assertEqual(json.loads((folder / "unet" / "config.json").read_text())["_none_class"], 2)
+        with self.assertNoLogs("diffusers", "WARNING"):
+            network = UNet2DModel.from_pretrained(folder / "unet")
+        self.assertEqual(network.class_embedding.weight.shape[0], 3)
 
 
 if __name__ == "__main__":

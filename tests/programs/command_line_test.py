@@ -10,7 +10,7 @@ from pathlib import Path
 
 TOOLS = Path(os.environ["SFUMATO_BUILD_DIR"]) / "tools"
 GENERATE = ("txt2img", "img2img", "inpaint")
-PROGRAMS = (*GENERATE, "convert", "compose", "train")
+PROGRAMS = (*GENERATE, "convert", "compose", "train", "sample", "diffuse", "invert", "evaluate")
 
 
 def run(program, *arguments):
@@ -89,6 +89,52 @@ class Refuses(unittest.TestCase):
         self.refuses("txt2img", "a", "cat", says="'cat' is one argument too many: words that belong together need "
                                                  "quotes around them")
         self.refuses("convert", says="input is required; see --help")
+
+    def test_an_empty_value_is_no_value(self):
+        for option in ("--sampler", "--output", "--model", "--vae", "--from-image", "--subseed", "--device", "--lora"):
+            self.refuses("txt2img", "a cat", option, "", says=f"{option} '': expected a value")
+        self.refuses("txt2img", "a cat", "-s", "", says="--seed '': expected a value")
+        self.refuses("img2img", "a cat", "-i", "", says="--image '': expected a value")
+        self.refuses("sample", "-m", "x", "--class", "", says="--class '': expected a value")
+        self.refuses("diffuse", "a.png", "-o", "b.png", "--timesteps", "", says="--timesteps '': expected a value")
+        self.refuses("invert", "", "-m", "x", "-o", "b.png", says="image '': expected a value")
+        self.refuses("convert", "a", "", says="output '': expected a value")
+        self.refuses("compose", "--pack", "", says="--pack '': expected a value")
+        self.refuses("evaluate", "--judge", "", "--pack", "p", says="--judge '': expected a value")
+        self.refuses("train", "r.json", "--out", "", says="--out '': expected a value")
+
+    def test_an_option_that_is_no_list_is_given_once(self):
+        for program, option, one, two in (("txt2img", "--steps", "3", "4"), ("img2img", "--seed", "1", "1"),
+                                          ("inpaint", "--negative-prompt", "a", "b"),
+                                          ("txt2img", "--output", "a.png", "b.png")):
+            self.refuses(program, "a cat", option, one, option, two, says=f"{option} is given 2 times: expected once")
+        self.refuses("txt2img", "a cat", "--force", "--force", says="--force is given 2 times: expected once")
+        self.refuses("txt2img", "-p", "a cat", "-p", "a dog", says="--prompt is given 2 times: expected once")
+        self.refuses("txt2img", "a cat", "--tf32", "--no-tf32", says="--tf32 is given 2 times: expected once")
+        self.refuses("sample", "-m", "x", "-n", "2", "-n", "3", says="--count is given 2 times: expected once")
+        self.refuses("diffuse", "a.png", "-o", "b.png", "-o", "c.png", says="--output is given 2 times: expected once")
+        self.refuses("invert", "a.png", "-m", "x", "-m", "y", says="--model is given 2 times: expected once")
+        self.refuses("convert", "a", "b", "--dtype", "fp16", "--dtype", "fp32", says="--dtype is given 2 times: expected once")
+        self.refuses("compose", "--seed", "1", "--seed", "2", says="--seed is given 2 times: expected once")
+        self.refuses("train", "r.json", "--out", "a", "--out", "b", says="--out is given 2 times: expected once")
+        self.refuses("train", "r.json", "--quiet", "--quiet", says="--quiet is given 2 times: expected once")
+
+    def test_an_option_without_the_one_that_it_needs(self):
+        unguided = "guidance (--cfg-scale is 1 or less): expected both"
+        for option, value in (("--guidance-rescale", "0.7"), ("--guidance-start", "0.2"), ("--guidance-end", "0.8"),
+                              ("--negative-prompt", "a dog")):
+            self.refuses("txt2img", "a cat", "--cfg-scale", "1", option, value, says=f"{option} without {unguided}")
+        self.refuses("img2img", "a cat", "-i", "a.png", "--cfg-scale", "1", "--image-guidance", "2",
+                     says=f"--image-guidance without {unguided}")
+        self.refuses("txt2img", "a cat", "--lora-partial",
+                     says="--lora-partial without --lora or a tag in the prompt: expected both")
+        self.refuses("inpaint", "a cat", "-i", "a.png", "--mask", "b.png", "--mask-padding", "8",
+                     says="--mask-padding without --only-masked: expected both")
+        self.refuses("invert", "a.png", "-m", "x", "-o", "b.png", "--guidance", "3",
+                     says="--guidance without --prompt or --edit-prompt: expected both")
+        self.refuses("diffuse", "a.png", "-o", "b.png", "--dtype", "float32", says="--dtype without -m: expected both")
+        self.refuses("sample", "-m", "x", "--columns", "3",
+                     says="--columns without a grid: expected --grid, or more images than one (-n)")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ class Compose(unittest.TestCase):
         (self.folder / "list.tsv").write_text(LIST)
 
     def run_compose(self, *arguments):
-        return subprocess.run([COMPOSE, "--list", self.folder / "list.tsv", *map(str, arguments)], text=True,
+        listed = [] if "--folder" in arguments else ["--list", self.folder / "list.tsv"]
+        return subprocess.run([COMPOSE, *listed, *map(str, arguments)], text=True,
                               capture_output=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
     def assert_refused(self, *arguments, says):
@@ -168,6 +169,10 @@ class Compose(unittest.TestCase):
         self.assert_refused("--pack", pack, "--folder", self.folder / "none", says="is no folder")
         self.assert_refused("--pack", pack, "--every-thing", says="--every-thing needs --sheet")
         self.assert_refused("--sheet", self.folder / "sheet.jpg", says="expected a name that ends in .png")
+        self.assert_refused("--pack", pack, "--folder", self.folder, "--seed", 3, says="--seed has no effect with --folder")
+        self.assert_refused("--pack", pack, "--size", 32, says="--size has no effect with --pack")
+        self.assert_refused("--out", self.folder / "o", "--scenes", 5, says="--scenes has no effect with --out")
+        self.assert_refused("--pack", pack, "--scenes", 5, "--scenes", 6, says="--scenes is given 2 times: expected once")
         (self.folder / "list.tsv").unlink()
         self.assert_refused("--pack", pack, says="list.tsv")
         (self.folder / "list.tsv").write_text("cat\t\tanimal\t\t\tdrawing:gone.svg\t\n")

@@ -3,14 +3,29 @@
 What the converted weights are, the tests of parity say.
 """
 
+import json
 import resource
+import shutil
 import signal
+import struct
 import subprocess
 import unittest
 
 from generate_programs import BUILD, ENVIRONMENT, TXT2IMG, Programs
 
 CONVERT = BUILD / "tools" / "convert"
+
+
+def read_tensors(path):
+    """Header and body of a safetensors file."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:end]), data[end:]
+
+
+def write_tensors(path, header, body):
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
 class Convert(Programs):
@@ -51,7 +66,7 @@ class Convert(Programs):
         self.assertEqual(copied.read_text(), '{"<cat-toy>": 17}')
 
     def test_a_name_that_promises_another_format(self):
-        for name in ("model.ckpt", "model.gguf", "model.bin", ""):
+        for name in ("model.ckpt", "model.gguf", "model.bin"):
             self.refused(self.model, name, says=f"output '{name}': expected a folder, or a name that ends in .safetensors")
 
     def test_a_full_disk_is_a_failure_and_leaves_nothing(self):
@@ -64,6 +79,27 @@ class Convert(Programs):
     def test_a_file_that_would_make_other_pictures_is_not_written(self):
         # 16 channels in 8 groups, and a vocabulary of 522 tokens.
         self.refused(self.model, "copy.safetensors", says="norm_num_groups")
+
+    def test_unknown_and_missing_keys_are_refused_by_the_folders_names(self):
+        for part, file in (("unet", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"), ("text_encoder", "model")):
+            # In the original layout the UNet's "time_embedding.out.0.weight" would hide "conv_norm_out.weight".
+            for extra in ("extra.weight", "time_embedding.out.0.weight"):
+                with self.subTest(part=part, extra=extra):
+                    shutil.rmtree(self.folder / "damaged", ignore_errors=True)
+                    model = self.damaged_model()
+                    path = model / part / f"{file}.safetensors"
+                    header, body = read_tensors(path)
+                    header[extra] = {"dtype": "F32", "shape": [1], "data_offsets": [len(body), len(body) + 4]}
+                    write_tensors(path, header, body + bytes(4))
+                    self.refused(model, "copy.safetensors",
+                                 says=f'the weights of {part} do not fit its config: 1 unexpected: "{extra}"')
+        shutil.rmtree(self.folder / "damaged")
+        model = self.damaged_model()
+        path = model / "unet" / "diffusion_pytorch_model.safetensors"
+        header, body = read_tensors(path)
+        header["conv_in.weigth"] = header.pop("conv_in.weight")
+        write_tensors(path, header, body)
+        self.refused(model, "copy.safetensors", says='1 missing: "conv_in.weight"; 1 unexpected: "conv_in.weigth"')
 
     def test_a_place_where_nothing_can_be_written(self):
         self.refused(self.model, "/proc/copy", code=1, says="/proc/copy")

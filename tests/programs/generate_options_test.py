@@ -51,6 +51,49 @@ class Options(Programs):
         self.refuses(TXT2IMG, "a cat", "--subseed", "9", says=["--subseed-strength"])
         self.refuses(TXT2IMG, "a cat", "--subseed-strength", "1.5", says=["subseed strength 1.5"])
 
+    def warned(self, *arguments, **options):
+        result = self.run_program(TXT2IMG, "--steps", "2", "--force", "-o", "w.png", *arguments, **options)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        return [line for line in result.stderr.decode().splitlines() if "warning" in line]
+
+    def test_what_the_model_makes_nothing_of_is_a_warning(self):
+        self.assertEqual(self.warned("a cat"), [])
+        for option, text in (("--original-width", "original width 32"), ("--crop-left", "crop left 32")):
+            self.assertEqual(self.warned("a cat", option, "32"),
+                             [f"txt2img: warning: {text} has no effect with this model: Stable Diffusion XL takes sizes"])
+        self.assertEqual(self.warned("a cat", "--sampler", "euler", "--eta", "0.5"),
+                         ["txt2img: warning: eta 0.5 has no effect with the sampler euler: ddim and tcd have one"])
+        self.assertEqual(self.warned("a cat", "--tf32"), ["txt2img: warning: --tf32 has no effect on cpu"])
+
+    def test_a_size_that_is_rounded_is_a_warning(self):
+        self.assertEqual(self.warned("a cat", "-W", "64", "-H", "64", "--hires-scale", "1.1", "--hires-strength", "0.1"),
+                         ["txt2img: warning: the second pass's size 70x70 is rounded to 64x64: the VAE takes multiples of 8"])
+        (self.folder / "i.png").write_bytes(png(37, 45))
+        for program, more in ((IMG2IMG, []), (INPAINT, ["--mask", "i.png", "--mask-blur", "0", "--invert-mask"])):
+            result = self.run_program(program, "a cat", "-i", "i.png", "--steps", "2", *more)
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assertIn("warning: the image's size 37x45 is rounded to 32x40: the VAE takes multiples of 8\n",
+                          result.stderr.decode())
+        result = self.run_program(IMG2IMG, "a cat", "-i", "i.png", "--steps", "2", "-W", "64", "-H", "32")
+        self.assertNotIn("rounded", result.stderr.decode())
+
+    def test_a_long_prompt_is_cut_in_the_warning_too(self):
+        lines = self.warned("sofa " * 10000, "--prompt-syntax", "plain")
+        self.assertEqual(len(lines), 1)
+        self.assertIn("left out: \"sofa sofa", lines[0])
+        self.assertIn("bytes in all)", lines[0])
+        self.assertLess(len(lines[0]), 300)
+
+    def test_the_seed_in_the_name_of_latents(self):
+        self.makes(TXT2IMG, "a cat", "-s", "5", "-o", "a.png", "--save-latents", "l{seed}.safetensors")
+        self.assertTrue((self.folder / "l5.safetensors").exists())
+        self.refuses(TXT2IMG, "a cat", "--save-latents", "l{index}.safetensors", says=["'{index}' has no value here"])
+
+    def test_quiet_json_is_the_json_alone(self):
+        result = self.run_program(TXT2IMG, "a cat", "--steps", "2", "-o", "q.png", "--quiet", "--json", "--tf32")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertEqual(json.loads(result.stdout)["images"][0]["path"], "q.png")
+
     def test_tiling_is_recorded_and_goes_without_tiles(self):
         plain = self.picture("a cat", "-s", "5")
         seamless = self.picture("a cat", "-s", "5", "--tiling")

@@ -113,6 +113,11 @@ def pixels(path):
     return b"".join(data for kind, data in chunks(path) if kind == b"IDAT")
 
 
+def unless_given(arguments, option, value):
+    """An option with its value, which may be given once, unless the arguments have it."""
+    return [] if option in arguments else [option, value]
+
+
 class Programs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -128,14 +133,14 @@ class Programs(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(dir=self.root))
 
     def run_program(self, program, *arguments, model=None, **options):
-        command = [program, "-m", model or self.model, "--device", "cpu", *arguments]
+        command = [program, "-m", model or self.model, *unless_given(arguments, "--device", "cpu"), *arguments]
         return subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, timeout=120, **options)
 
     def files(self):
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
 
     def makes(self, program, *arguments, **options):
-        result = self.run_program(program, "--steps", "2", *arguments, **options)
+        result = self.run_program(program, *unless_given(arguments, "--steps", "2"), *arguments, **options)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
         return result.stdout.decode(errors="surrogateescape")
 

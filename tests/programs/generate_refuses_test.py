@@ -13,12 +13,12 @@ from generate_programs import (ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs,
 
 
 class Refuses(Programs):
-    def test_a_folder_of_an_unknown_class_with_the_list_of_those_known(self):
+    def test_a_folder_of_an_unknown_class_with_those_known(self):
         model = self.damaged_model()
         index = json.loads((model / "model_index.json").read_text())
         (model / "model_index.json").write_text(json.dumps(index | {"_class_name": "FluxPipeline"}))
         self.refuses(TXT2IMG, "a cat", model=model,
-                     says=["'FluxPipeline'", "StableDiffusionPipeline, ", "StableDiffusionXLPAGPipeline"])
+                     says=["'FluxPipeline'", "StableDiffusionPipeline, ", "sample runs DDPMPipeline"])
 
     def test_numbers_out_of_range(self):
         for arguments, words in [(["--steps", "0"], ["steps 0", "1 to 1000"]),
@@ -115,7 +115,19 @@ class Refuses(Programs):
                 (model / "model_index.json").write_text(json.dumps({**index, part: entry}))
                 self.refuses(TXT2IMG, "a cat", model=model, says=["vae", "AutoencoderKL"])
         (model / "model_index.json").write_text("{ not JSON")
-        self.refuses(TXT2IMG, "a cat", model=model, says=["model_index.json"])
+        self.refuses(TXT2IMG, "a cat", model=model, says=["model_index.json' is not valid JSON: line 1, column "])
+
+    def test_a_config_with_a_value_of_another_type(self):
+        model = self.damaged_model()
+        path = model / "unet" / "config.json"
+        config = json.loads(path.read_text())
+        for key, value, says in (("center_input_sample", "yes", "'center_input_sample' is \"yes\": expected true or false"),
+                                 ("act_fn", 3, "'act_fn' is 3: expected a string"),
+                                 ("block_out_channels", 3, "'block_out_channels' is 3: expected a list"),
+                                 ("norm_eps", [1], "'norm_eps' is [1]: expected a number")):
+            with self.subTest(key):
+                path.write_text(json.dumps(config | {key: value}))
+                self.refuses(TXT2IMG, "a cat", model=model, says=[says])
 
     def test_additions_that_do_not_fit(self):
         write_lora(self.folder / "other.safetensors", layer="lora_unet_elsewhere")

@@ -10,6 +10,7 @@ import pathlib
 import pty
 import random
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -357,7 +358,8 @@ class Train(unittest.TestCase):
         self.assertRegex(result.stdout, r"^[0-9.]+ bits per dimension of 2 held-out images\n$")
         measured = json.loads(out.read_text())
         self.assertEqual(measured["held_out_bpd"], [line for line in lines if "held_out_bpd" in line][0]["held_out_bpd"])
-        self.assertEqual([row["t"] for row in measured["timesteps"]][:2], [0, 2])
+        self.assertEqual([(row["t"], row["weight"]) for row in measured["timesteps"]],
+                         [(0, 1), (1, 2), (3, 4), (7, 12), (19, 31)])
         self.refused("--bpd", self.folder / "whole", out, says="models no 8-bit images")
         self.refused("--bpd", self.folder / "unconditional", self.folder / "bpd.txt", says="a name that ends in .json")
         self.refused(self.unconditional, "--out", self.folder / "none", "--images", 3, says="--images without --bpd")
@@ -401,11 +403,11 @@ class Train(unittest.TestCase):
         self.assertNotEqual(before["decoder.conv_in.weight"], after["decoder.conv_in.weight"])
         self.assertEqual(json.loads((again / "config.json").read_text())["scaling_factor"], 0.5)
 
-    def refused(self, *arguments, says, code=2, **options):
+    def refused(self, *arguments, says, code=2, lines=1, **options):
         result = run(*arguments, **options)
         self.assertEqual(result.returncode, code, result.stderr)
         self.assertIn(says, result.stderr)
-        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertEqual(result.stderr.count("\n"), lines, result.stderr)
 
     def test_a_latent_of_other_channels_is_refused_before_training(self):
         out = self.folder / "misfit"
@@ -422,10 +424,48 @@ class Train(unittest.TestCase):
 
     def test_a_run_goes_on_with_its_own_networks_alone(self):
         out, before = self.folder / "vae-whole", (self.folder / "vae-whole" / "recipe.json").read_bytes()
-        for setting, key in (("vae.norm_num_groups=8", "vae"), ("kind=text_to_image", "kind")):
-            self.refused(self.vae, "--out", out, "--resume", "--steps", 20, "--set", setting, says=f"'{key}'")
-        self.refused(self.vae, "--out", self.folder / "whole", "--resume", says="'kind' is not what the run was begun with")
+        for setting, says in (("vae.norm_num_groups=8", "'vae.norm_num_groups' is 8, and the run was begun with 4"),
+                              ("seed=4", "'seed' is 4, and the run was begun with 0"),
+                              ("data.image_size=8", "'data.image_size' is 8, and the run was begun with 16")):
+            self.refused(self.vae, "--out", out, "--resume", "--steps", 20, "--set", setting, says=says)
+        self.refused(self.unconditional, "--out", self.folder / "unconditional", "--resume", "--set", "data.held_out=4",
+                     says="'data.held_out' is 4, and the run was begun with 2")
+        self.refused(self.vae, "--out", self.folder / "whole", "--resume",
+                     says="'kind' is \"vae\", and the run was begun with \"text_to_image\"")
+        self.refused(self.vae, "--out", out, "--resume", "--steps", 20, "--init-from", self.folder / "vae",
+                     says="goes on with its own weights; expected no --init-from")
         self.assertEqual((out / "recipe.json").read_bytes(), before)
+
+    def test_a_run_that_has_no_step_left_stays_as_it_is(self):
+        out, before = self.folder / "vae-whole", (self.folder / "vae-whole" / "recipe.json").read_bytes()
+        for steps in (12, 6):
+            result = run(self.vae, "--out", out, "--resume", "--steps", steps, "--set", "optimizer.lr=1e-6")
+            self.assertEqual((result.returncode, result.stderr),
+                             (0, f"nothing to train: '{out}' is at step 12, and the recipe ends at {steps}\n"))
+        self.assertEqual((out / "recipe.json").read_bytes(), before)
+
+    def test_a_recipe_is_written_when_training_begins(self):
+        out = self.folder / "again"
+        shutil.copytree(self.folder / "vae-whole", out)
+        settings = ("--set", "optimizer.lr=1e-6", "--set", "sample_every=7")
+        self.refused(self.vae, "--out", out, "--resume", "--steps", 13, *settings, "--set", "data.pack=none.safetensors",
+                     says="none.safetensors", lines=2)
+        self.assertEqual(json.loads((out / "recipe.json").read_text())["steps"], 12)
+        result = run(self.vae, "--out", out, "--resume", "--steps", 13, *settings, "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        recipe = json.loads((out / "recipe.json").read_text())
+        self.assertEqual((recipe["steps"], recipe["sample_every"]), (13, 7))
+
+    def test_a_place_where_nothing_can_be_written_is_refused(self):
+        run_folder, file = self.folder / "vae-whole", self.folder / "file"
+        file.write_text("mine")
+        for arguments in ((self.vae, "--out", file / "run"), (self.vae, "--out", "/proc/run"),
+                          ("--export", run_folder, file / "export"), ("--export", run_folder, "/proc/export"),
+                          ("--curve", run_folder, file / "curve.svg"), ("--curve", run_folder, "/proc/curve.svg"),
+                          ("--bpd", self.folder / "unconditional", file / "bits.json")):
+            with self.subTest(arguments):
+                self.refused(*arguments, says=f"output '{arguments[-1]}': ")
+        self.assertEqual(file.read_text(), "mine")
 
     def test_a_full_disk_is_a_failure_and_leaves_nothing_half_written(self):
         out = self.folder / "full"
@@ -446,6 +486,8 @@ class Train(unittest.TestCase):
         self.refused(self.vae, "--out", out, "--steps", "many", says="--steps 'many'")
         self.refused(self.vae, "--out", out, "--set", "vae.act_fn=swash", says="swash")
         self.refused(self.vae, "--out", out, "--resume", says="there is no run")
+        self.refused(self.vae, "--out", out, "--set", "seed=1", "--set", "seed=2", says="'seed' is set 2 times")
+        self.refused(self.vae, "--out", out, "--steps", 3, "--set", "steps=4", says="'steps' is set 2 times")
         self.refused(self.vae, says="--out is missing")
         self.refused(self.vae, "--out", self.folder / "vae-whole", says="holds a run already")
         self.refused(self.folder / "none.json", "--out", out, says="none.json")

@@ -1,6 +1,7 @@
 """sample, diffuse and invert as a user runs them, on small random models: files, records, exit codes and messages."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -110,6 +111,27 @@ class Samples(Unconditional):
         self.assertEqual(decoded(self.folder / "b.png"), decoded(self.folder / "a2.png"))
         self.assertNotEqual(decoded(self.folder / "c.png"), decoded(self.folder / "b.png"))
 
+    def test_all_classes_are_those_without_the_one_for_none(self):
+        model = self.folder / "dropout"
+        shutil.copytree(self.classes, model)
+        config = json.loads((model / "unet" / "config.json").read_text())
+        (model / "unet" / "config.json").write_text(json.dumps(config | {"_none_class": 2}))
+        self.runs(SAMPLE, "-n", "5", "-s", "1", "--steps", "2", "-o", "a{index}.png", "--no-grid", model=model)
+        self.assertEqual([record(self.folder / f"a{k}.png")[0]["sample"]["class"] for k in range(1, 6)], [0, 1, 3, 4, 0])
+        self.runs(SAMPLE, "-s", "1", "--steps", "2", "-o", "none.png", "--class", "2", model=model)
+        (model / "unet" / "config.json").write_text(json.dumps(config | {"_none_class": 5}))
+        self.refuses(SAMPLE, model=model, says=["_none_class is 5", "less than num_class_embeds, 5"])
+
+    def test_the_seed_in_names_of_grids_strips_and_animations(self):
+        self.runs(SAMPLE, "-n", "2", "-s", "7", "--steps", "2", "--only-grid", "--grid", "g{seed}.png")
+        self.runs(SAMPLE, "-n", "2", "-s", "7", "--compare-steps", "2,3", "-o", "c{seed}.png")
+        self.runs(SAMPLE, "-s", "7", "--steps", "2", "--animate", "a{seed}.gif", "-o", "i{seed}-{index}.png")
+        self.assertEqual(self.files(), ["a7.gif", "c7.png", "g7.png", "i7-1.png"])
+        for arguments in (["-n", "2", "--grid", "{index}.png"], ["--animate", "{index}.gif"],
+                          ["--compare-steps", "2", "-o", "{index}.png"], ["--interpolate", "3", "-o", "{name}.png"]):
+            with self.subTest(arguments):
+                self.refuses(SAMPLE, *arguments, says=["has no value here: expected {seed} or a plain name"])
+
     def test_latents_are_decoded(self):
         self.runs(SAMPLE, "-s", "1", "--steps", "3", "-o", "a.png", model=self.latents)
         self.assertEqual(size(self.folder / "a.png"), (32, 32))
@@ -167,6 +189,9 @@ class Samples(Unconditional):
             with self.subTest(arguments):
                 self.refuses(SAMPLE, *arguments, says=says)
         self.refuses(SAMPLE, "--class", "5", model=self.classes, says=["class '5'", "0 to 4"])
+        self.refuses(SAMPLE, "--class", "0,1,2", "-n", "2", model=self.classes,
+                     says=["class '0,1,2' names 3 classes for 2 images"])
+        self.refuses(SAMPLE, "--class", "0,1", "--interpolate", "3", model=self.classes, says=["2 classes for 1 image"])
         self.runs(SAMPLE, "--steps", "2", "-o", "a.png")
         self.refuses(SAMPLE, "--steps", "2", "-o", "a.png", says=["a.png", "--force"])
 
@@ -177,7 +202,14 @@ class Samples(Unconditional):
         unknown = self.folder / "unknown"
         unknown.mkdir()
         (unknown / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
-        self.refuses(SAMPLE, model=unknown, says=["FluxPipeline", "DDPMPipeline", "StableDiffusionPipeline"])
+        self.refuses(SAMPLE, model=unknown, says=["FluxPipeline", "sample runs DDPMPipeline", "txt2img", "StableDiffusionPipeline"])
+        for name, data, says in (("p.png", png(16, 16), "the file is a PNG picture: expected the folder"),
+                                 ("m.safetensors", b"\x02\0\0\0\0\0\0\0{}", "txt2img, img2img and inpaint run")):
+            (self.folder / name).write_bytes(data)
+            self.refuses(SAMPLE, model=self.folder / name, says=[name, says])
+        result = subprocess.run([BUILD / "tools" / "convert", self.model, self.folder / "out"], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stderr.count("\n")), (2, 1), result.stderr)
+        self.assertIn("it is a DDPMPipeline, which sample runs: convert takes Stable Diffusion alone", result.stderr)
         damaged = self.damaged_model()
         (damaged / "unet" / "diffusion_pytorch_model.safetensors").unlink()
         self.refuses(SAMPLE, model=damaged, says=["unet"])
@@ -213,9 +245,17 @@ class Diffuses(Unconditional):
         self.diffuses("p.png", "-o", "s.png", "-W", "8", "-H", "10", "--timesteps", "0,1,2", "--columns", "2")
         self.assertEqual(size(self.folder / "s.png"), (18, 22))
 
+    def test_the_seed_in_its_name(self):
+        picture(self.folder / "p.png")
+        self.assertEqual(self.diffuses("p.png", "-o", "s{seed}.png", "-s", "3"), "s3.png  seed 3\n")
+        self.assertTrue((self.folder / "s3.png").exists())
+
     def test_in_the_latents_of_any_system(self):
         picture(self.folder / "p.png", 40, 35)
-        self.diffuses("p.png", "-o", "s.png", "-m", self.text_model, "--timesteps", "0,999")
+        command = [DIFFUSE, "p.png", "-o", "s.png", "-m", self.text_model, "--timesteps", "0,999"]
+        result = subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stderr), (0, "diffuse: warning: the image's size 40x35 is rounded to "
+                                                                 "40x32: the model takes multiples of 8\n"))
         self.assertEqual(size(self.folder / "s.png"), (2 * 42 - 2, 32))
 
     def test_what_is_refused(self):
@@ -230,6 +270,7 @@ class Diffuses(Unconditional):
                                 (["p.png", "-o", "s.png", "-W", "0"], ["--width 0"]),
                                 (["p.png", "-o", "s.png", "-W", "5000"], ["5000x", "at most 2048"]),
                                 (["p.png", "-o", "p.png"], ["p.png", "--force"]),
+                                (["p.png", "-o", "{index}.png"], ["'{index}' has no value here"]),
                                 (["p.png", "-o", "s.png", "-m", "none"], ["none"])):
             with self.subTest(arguments):
                 before = self.files()
@@ -292,7 +333,8 @@ class Inverts(Unconditional):
         for arguments, says in ((["p.png"], ["no output"]), (["-o", "s.png"], ["no image"]),
                                 (["none.png", "-o", "s.png"], ["none.png"]),
                                 (["p.png", "-o", "s.png", "--prompt", "a cat"], ["a cat", "takes no prompt"]),
-                                (["p.png", "-o", "s.png", "--guidance", "3"], ["guidance 3"]),
+                                (["p.png", "-o", "s.png", "--guidance", "3"], ["--guidance without --prompt"]),
+                                (["p.png", "-o", "{seed}.png"], ["'{seed}' has no value here: expected a plain name"]),
                                 (["p.png", "-o", "s.png", "--steps", "0"], ["--steps 0"]),
                                 (["p.png", "-o", "s.png", "--class", "1"], ["class '1'"]),
                                 (["p.png", "-o", "s.png", "-n", "3"], ["--interpolate"]),
@@ -301,6 +343,10 @@ class Inverts(Unconditional):
                 self.refuses(INVERT, *arguments, says=says)
         self.refuses(INVERT, "p.png", "-o", "s.png", model=self.classes, says=["no class"])
         self.refuses(INVERT, "p.png", "-o", "s.png", "--class", "1", model=self.text_model, says=["a class"])
+        self.refuses(INVERT, "p.png", "-o", "s.png", "--prompt", "", "--guidance", "3", model=self.text_model,
+                     says=["guidance 3 without a prompt"])
+        self.refuses(INVERT, "p.png", "-o", "s.png", "--prompt", "a cat", "-W", "33", model=self.text_model,
+                     says=["width 33: expected a multiple of 8"])
 
 
 if __name__ == "__main__":

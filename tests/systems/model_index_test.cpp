@@ -54,9 +54,10 @@ TEST_F(ModelIndexTest, NamesThePartsThatAreThere) {
             std::string::npos);
 }
 
-TEST_F(ModelIndexTest, RefusesAnUnknownClassWithTheListOfTheKnown) {
+TEST_F(ModelIndexTest, RefusesAnUnknownClassWithTheProgramsAndWhatTheyRun) {
   write({{"_class_name", "FluxPipeline"}});
-  for (const auto* word : {"'FluxPipeline'", "StableDiffusionPipeline", "DDPMPipeline", "LDMPipeline"})
+  for (const auto* word :
+       {"'FluxPipeline'", "txt2img", "StableDiffusionPipeline", "sample", "DDPMPipeline", "LDMPipeline"})
     EXPECT_NE(refusal().find(word), std::string::npos) << refusal();
 }
 

@@ -19,12 +19,6 @@ TEST(TrainingKinds, HaveNamesOfTheirOwnAndNoKeyOfTheCommonPart) {
   }
 }
 
-TEST(TrainingKinds, FixOnlyKeysThatTheyHave) {
-  for (const auto& kind : training_kinds())
-    for (const auto& key : kind.fixed_keys)
-      EXPECT_EQ(std::count(kind.keys.begin(), kind.keys.end(), key), 1) << kind.name << ": " << key;
-}
-
 TEST(TrainingKinds, AnUnknownOneIsRefusedWithTheNamesOfAll) {
   std::string message;
   try {

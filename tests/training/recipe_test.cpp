@@ -95,7 +95,8 @@ TEST(Recipe, ANumberOutOfRangeIsNamedWithItsRange) {
            {"ema_decay=1.5", "r.json: 'ema_decay' is 1.5, expected 0 to 1"},
            {"clip_grad_norm=-1", "r.json: 'clip_grad_norm' is -1, expected 0 or more"},
            {"schedule.warmup_steps=-1", "r.json: schedule: 'warmup_steps' is -1, expected 0 or more"},
-           {"schedule.final_lr=-0.5", "r.json: schedule: 'final_lr' is -0.5, expected 0 or more"},
+           {"schedule.final_lr=-0.5", "r.json: schedule: 'final_lr' is -0.5, expected 0 to 1"},
+           {"schedule.final_lr=2", "r.json: schedule: 'final_lr' is 2, expected 0 to 1"},
            {"loss.l2_weight=-1", "r.json: loss: 'l2_weight' is -1, expected 0 or more"},
            {"optimizer.weight_decay=-1", "r.json: optimizer: 'weight_decay' is -1, expected 0 or more"}}) {
     auto json = smallest();
@@ -104,25 +105,52 @@ TEST(Recipe, ANumberOutOfRangeIsNamedWithItsRange) {
   }
 }
 
-TEST(Recipe, ARunGoesOnWithItsOwnNetworksAndWithNoOthers) {
-  const auto refused = [](const Json& recipe) -> std::string {
-    const Json begun = {
-        {"kind", "text_to_image"}, {"vae", "runs/vae"}, {"unet", {{"layers_per_block", 1}}}, {"steps", 9}};
-    try {
-      check_continues(recipe, begun, "run/recipe.json");
-    } catch (const std::invalid_argument& error) {
-      return error.what();
-    }
-    return "";
-  };
-  Json same = {{"kind", "text_to_image"}, {"vae", "runs/vae"}, {"unet", {{"layers_per_block", 1}}}, {"steps", 20}};
-  EXPECT_EQ(refused(same), "");
-  same["vae"] = "elsewhere/vae";
-  EXPECT_EQ(refused(same), "");
-  same["scheduler"] = {{"prediction_type", "epsilon"}};
-  EXPECT_NE(refused(same).find("'scheduler' is not what the run was begun with (run/recipe.json)"), std::string::npos);
-  EXPECT_NE(refused({{"kind", "vae"}}).find("'kind'"), std::string::npos);
-  EXPECT_NE(refused({{"kind", "text_to_image"}, {"vae", "runs/vae"}}).find("'unet'"), std::string::npos);
+/// The refusal of a recipe to go on with a run, or "" with its warnings in `warnings`.
+std::string refusal_to_continue(const Json& recipe, const Json& begun, std::vector<std::string>& warnings) {
+  try {
+    warnings = check_continues(*parse_job(recipe, "r.json"), *parse_job(begun, "run/recipe.json"), "run/recipe.json");
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Recipe, ARunGoesOnWithWhatDoesNotDefineIt) {
+  std::vector<std::string> warnings;
+  for (const auto* setting : {"steps=2000", "optimizer.lr=1e-5", "batch_size=4", "sample_every=7", "loss.kl_weight=0",
+                              "seed=0", "data.image_size=128", "vae={\"norm_num_groups\": 32}"}) {
+    auto json = smallest();
+    apply_setting(json, setting);
+    EXPECT_EQ(refusal_to_continue(json, smallest(), warnings), "") << setting;
+    EXPECT_TRUE(warnings.empty()) << setting;
+  }
+}
+
+TEST(Recipe, ARunDoesNotGoOnAsAnotherOne) {
+  std::vector<std::string> warnings;
+  for (const auto& [setting, begins] : std::vector<std::pair<std::string, std::string>>{
+           {"seed=4", "'seed' is 4, and the run was begun with 0 (run/recipe.json): expected the same"},
+           {"data.image_size=64", "'data.image_size' is 64, and the run was begun with 128"},
+           {"vae.norm_num_groups=16", "'vae.norm_num_groups' is 16, and the run was begun with 32"},
+           {"freeze_encoder=true", "'freeze_encoder' is true, and the run was begun with false"}}) {
+    auto json = smallest();
+    apply_setting(json, setting);
+    const auto message = refusal_to_continue(json, smallest(), warnings);
+    EXPECT_TRUE(message.starts_with(begins)) << message;
+  }
+  const Json classifier = {{"kind", "classifier"}, {"data", {{"pack", "p.safetensors"}}}};
+  EXPECT_TRUE(refusal_to_continue(classifier, smallest(), warnings).starts_with("'kind' is \"classifier\"")) << "kind";
+}
+
+TEST(Recipe, AMovedPackIsAWarning) {
+  std::vector<std::string> warnings;
+  auto json = smallest();
+  apply_setting(json, "data.pack=elsewhere.safetensors");
+  EXPECT_EQ(refusal_to_continue(json, smallest(), warnings), "");
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0],
+            "'data.pack' is \"elsewhere.safetensors\", and the run was begun with \"p.safetensors\": expected the same "
+            "content at another place");
 }
 
 }  // namespace

@@ -182,6 +182,17 @@ TEST_F(Unconditional, ARunThatStoppedResumesToTheSameWeights) {
   for (const auto& [name, value] : whole->tensors) EXPECT_TRUE(torch::equal(value, parts->tensors.at(name))) << name;
 }
 
+TEST_F(Unconditional, TheExportNamesTheClassThatStandsForNone) {
+  for (const auto& [settings, none] : std::vector<std::pair<std::vector<std::string>, std::int64_t>>{
+           {kClasses, 2}, {{"unet.num_class_embeds=2"}, -1}}) {
+    const auto run = "run" + std::to_string(none);
+    train_run(run, recipe(settings));
+    export_run(RunFolder(folder_ / run), folder_ / (run + "-export"), {});
+    const auto config = read_json(folder_ / (run + "-export") / "unet" / "config.json");
+    EXPECT_EQ(value_or<std::int64_t>(config, "_none_class", -1), none);
+  }
+}
+
 TEST_F(Unconditional, DropoutIsLeftOutOfSamplesAndMeasures) {
   const auto with = task({"unet.dropout=0.5"}), without = task();
   EXPECT_EQ(with->evaluate(0), without->evaluate(0));

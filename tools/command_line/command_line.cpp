@@ -32,8 +32,18 @@ std::string number(const std::string& option, const std::string& text) {
   return text;
 }
 
-/// What an option is bound to, CLI11 tells by the name of its type alone.
-void expect_numbers(CLI::App& app) {
+/// Options whose empty value means something: a prompt without words.
+bool may_be_empty(const std::string& option) {
+  return option == "--prompt" || option == "--negative-prompt" || option == "--edit-prompt";
+}
+
+std::string text_that_is_there(const std::string& option, const std::string& text) {
+  if (text.empty()) throw std::invalid_argument(option + " '': expected a value");
+  return text;
+}
+
+/// Gives each option the check of its values. CLI11 has the name of an option's type alone.
+void check_values(CLI::App& app) {
   for (auto* option : app.get_options()) {
     const auto type = option->get_type_name();
     const auto expect = [&](auto read) {
@@ -42,7 +52,15 @@ void expect_numbers(CLI::App& app) {
     if (type.starts_with("INT")) expect(whole_number<std::int64_t>);
     if (type.starts_with("UINT")) expect(whole_number<std::uint64_t>);
     if (type.starts_with("FLOAT")) expect(number);
+    if (type.starts_with("TEXT") && !may_be_empty(option->get_name())) expect(text_that_is_there);
   }
+}
+
+/// Refuses an option that is given twice and is no list: it is not clear which value is meant. `--help` stays as it is.
+void expect_each_option_once(CLI::App& app) {
+  for (auto* option : app.get_options())
+    if (option != app.get_help_ptr() && option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeLast)
+      option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 /// The nearest of `known`, or the first that begins with what was written.
@@ -85,12 +103,21 @@ std::string in_plain_words(const CLI::ParseError& error) {
   return message.substr(0, message.find('\n'));
 }
 
+/// Names the option that was given more than once, if there is one.
+void refuse_repeated(const CLI::App& app) {
+  for (const auto* option : app.get_options())
+    if (option->count() > 1 && option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw)
+      throw std::invalid_argument(option->get_name() + " is given " + std::to_string(option->count()) +
+                                  " times: expected once");
+}
+
 }  // namespace
 
 bool parse_command_line(CLI::App& app, int argc, char** argv, const std::vector<OtherName>& others) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.allow_extras();  // to name them in our words
-  expect_numbers(app);
+  check_values(app);
+  expect_each_option_once(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -99,6 +126,9 @@ bool parse_command_line(CLI::App& app, int argc, char** argv, const std::vector<
   } catch (const CLI::RequiredError& error) {
     refuse_what_is_left_over(app, others);
     throw std::invalid_argument(in_plain_words(error) + "; see --help");
+  } catch (const CLI::ArgumentMismatch& error) {
+    refuse_repeated(app);
+    throw std::invalid_argument(in_plain_words(error));
   } catch (const CLI::ParseError& error) {
     throw std::invalid_argument(in_plain_words(error));
   }

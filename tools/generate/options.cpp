@@ -11,8 +11,10 @@
 #include "core/files.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
+#include "engine/outputs.h"
 #include "generate/checks.h"
 #include "generate/from_image.h"
+#include "generate/idle_options.h"
 #include "generate/lora_tags.h"
 #include "generate/model_options.h"
 #include "generate/other_names.h"
@@ -65,16 +67,18 @@ void add_run_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
       ->capture_default_str();
   if (!program.takes_mask) {
     app.add_option("--animate", options.animation,
-                   "Also write the reverse process, x_t and the estimate of x_0: a .gif, .webp or .mp4");
+                   "Also write the reverse process, x_t and the estimate of x_0: a .gif, .webp or .mp4; {seed} is the "
+                   "first seed");
     app.add_option("--frames", options.frames, "Frames of --animate, evenly over the process")->capture_default_str();
   }
-  app.add_option("--save-latents", options.save_latents, "safetensors file for the final latents, before decoding");
+  app.add_option("--save-latents", options.save_latents,
+                 "safetensors file for the final latents, before decoding; {seed} is the first seed");
   app.add_option("--list", arguments.list, "Print the samplers or the schedules, one a line, and do nothing else");
   app.add_flag("--force", options.force, "Overwrite existing files");
   app.add_flag("--skip-existing", options.skip_existing, "Leave out pictures whose file exists already");
-  app.add_flag("--json", options.json, "Print the result as JSON");
+  app.add_flag("--json", options.json, "Print the result as JSON, also with --quiet");
   app.add_flag("--verbose", options.verbose, "Say what is loaded, and how long it takes");
-  app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
+  app.add_flag("--quiet", options.quiet, "No progress, no warnings and no line for each picture; errors only");
 }
 
 std::vector<std::string> read_prompts(const std::string& path) {
@@ -109,23 +113,6 @@ std::uint64_t settled_seed(const std::string& text) {
   return text.empty() || negative ? std::random_device()() : parse_seed(text);
 }
 
-/// Refuses options that have no effect without another one.
-void check_dependent_options(const CLI::App& app, const Request& request) {
-  const auto require = [&](const std::string& owner, bool is_on, const std::vector<std::string>& dependents) {
-    for (const auto& name : dependents) {
-      const auto* option = app.get_option_no_throw(name);
-      if (option != nullptr && option->count() > 0 && !is_on)
-        throw std::invalid_argument(name + " without " + owner + ": expected both");
-    }
-  };
-  require("--pag-scale", request.pag_scale > 0, {"--pag-layers", "--pag-adaptive-scale"});
-  require("--animate", app.get_option_no_throw("--animate") != nullptr && app.get_option("--animate")->count() > 0,
-          {"--frames"});
-  require("--dynamic-threshold", request.dynamic_threshold > 0, {"--dynamic-threshold-max"});
-  require("--hires-scale, --hires-width or --hires-height", request.hires.is_on(),
-          {"--hires-steps", "--hires-strength", "--hires-upscaler"});
-}
-
 void check_presence(const CLI::App& app, const Arguments& arguments, const GenerateProgram& program) {
   const bool rerun = !arguments.from_image.empty();
   const bool prompted = app.get_option("--prompt")->count() > 0;
@@ -137,14 +124,6 @@ void check_presence(const CLI::App& app, const Arguments& arguments, const Gener
     throw std::invalid_argument("no initial image: expected one, as in -i photo.png");
   if (program.takes_mask && arguments.asked.request.inpaint.mask.empty())
     throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
-  if (app.get_option("--refiner-at")->count() > 0 && !arguments.asked.request.refiner.is_on())
-    throw std::invalid_argument("--refiner-at without --refiner: expected a model");
-  if (app.get_option("--subseed")->count() > 0 && arguments.asked.request.subseed_strength == 0)
-    throw std::invalid_argument("--subseed without --subseed-strength: expected a number above 0");
-  if (const auto& output = arguments.options.output; app.get_option("--quality")->count() > 0 && !has_quality(output))
-    throw std::invalid_argument("--quality with output '" + output +
-                                "': expected a name that ends in .jpg, .jpeg or .webp");
-  check_dependent_options(app, arguments.asked.request);
 }
 
 /// Requests of which each has its final prompt. That of a record is it already.
@@ -184,10 +163,13 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   set_controls(request, arguments.asked.control);
   request.seed = settled_seed(arguments.asked.seed);
   if (request.subseed_strength > 0) request.subseed = settled_seed(arguments.asked.subseed);
+  for (auto* file : {&arguments.options.save_latents, &arguments.options.animation})
+    *file = single_output_name(*file, request.seed).string();
   const bool prompted = app.get_option("--prompt")->count() > 0 || !arguments.prompts_file.empty();
   arguments.options.requests = settled_requests(arguments, !prompted);
   check_output_options(arguments.options, arguments.asked.seed.empty() || arguments.asked.seed.starts_with('-'));
   take_lora_tags(arguments.options, arguments.additions.lora_dir);
+  refuse_idle_options(app, arguments.options);
   if (arguments.additions.lora_partial) {
     for (auto& lora : arguments.options.additions.loras) lora.partial = true;
     for (auto& loras : arguments.options.prompt_loras)

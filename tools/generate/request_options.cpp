@@ -15,9 +15,7 @@ std::string help_of(std::string text, const Table& table) {
 }
 
 void add_prompt_options(CLI::App& app, Request& request) {
-  // Two prompts are a mistake (forgotten quotes); of any other option given twice the last counts.
   app.add_option("-p,--prompt,prompt", request.prompt, "What the picture shows");
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("-n,--negative-prompt", request.negative_prompt, "What it shall not show");
   app.add_option(
       "--prompt-syntax", request.prompt_syntax,

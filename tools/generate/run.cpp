@@ -162,6 +162,8 @@ std::optional<VaeTiling> vae_tiling_of(const std::string& tiling, bool seamless)
 Placement placement_of(const GenerateOptions& options, Warnings& warnings) {
   const auto placement = parse_placement(options.device, options.dtype);
   if (placement.device.is_cuda()) allow_tf32(options.tf32);
+  if (options.tf32 && !placement.device.is_cuda())
+    warnings.print({"--tf32 has no effect on " + placement.device.str()});
   if (const auto note = slow_dtype_note(placement); !note.empty()) warnings.print({note});
   return placement;
 }

@@ -42,7 +42,8 @@ void add_output_options(CLI::App& app, SampleOptions& options, SampleTexts& text
   app.add_option(
       "-o,--output", options.output,
       "PNG, JPEG or WebP to write for each image; {seed} and {index} are replaced. By default a free name in "
-      "out/. With --interpolate or --compare-steps, the file of the strip");
+      "out/. With --interpolate or --compare-steps, the file of the strip. In it, as in the names of --grid and "
+      "--animate, {seed} is the first image's");
   app.add_option("--grid", options.grid,
                  "File of the grid of all images; by default beside the images, from 2 images on");
   app.add_flag("--no-grid", options.no_grid, "Write no grid");
@@ -105,6 +106,13 @@ void check_strip(const CLI::App& app, const SampleOptions& options) {
                     "one of them");
 }
 
+/// Refuses options of a grid where none is written.
+void check_grid(const CLI::App& app, const SampleOptions& options) {
+  const bool has_grid = options.count > 1 || options.only_grid || !options.grid.empty() || !options.animation.empty();
+  if (!has_grid && !options.is_strip() && app.get_option("--columns")->count() > 0)
+    refuse_sample("--columns without a grid", "--grid, or more images than one (-n)");
+}
+
 void check_sample_options(const CLI::App& app, const SampleOptions& options) {
   if (options.model.empty()) refuse_sample("no model", "one, as in sample -m FOLDER");
   require_positive_option("-n", options.count);
@@ -121,6 +129,7 @@ void check_sample_options(const CLI::App& app, const SampleOptions& options) {
   if (options.only_grid && !options.output.empty())
     refuse_sample("-o with --only-grid", "--grid, which names the grid");
   if (options.no_grid && options.columns > 0) refuse_sample("--columns with --no-grid", "one of them");
+  check_grid(app, options);
   if (!options.grid.empty() && !is_writable_format(options.grid))
     refuse_sample("--grid '" + options.grid + "'", "a name that ends in .png, .jpg, .jpeg or .webp");
   if (!options.animation.empty()) check_animation_name(options.animation);
@@ -140,7 +149,8 @@ std::optional<SampleOptions> parse_sample_options(int argc, char** argv) {
   app.add_option("-s,--seed", texts.seed, "Of the first image; the k-th has seed + k. By default a random one");
   app.add_option(
       "--class", options.classes,
-      "Class of a class-conditional model, or several, which images take in turn: 3 or 0,1,2. By default all");
+      "Class of a class-conditional model, or several, which images take in turn: 3 or 0,1,2. By default all, with "
+      "--interpolate the first");
   add_chain_options(app, options.chain, texts);
   add_output_options(app, options, texts);
   app.add_option("--batch-size", options.batch_size, "Images that go through the model at once")->capture_default_str();

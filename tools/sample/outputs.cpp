@@ -17,8 +17,9 @@ path beside_first(const path& first, const std::string& what) {
 }
 
 path grid_name(const SampleOptions& options, const path& first) {
-  if (options.is_strip()) return options.output.empty() ? beside_first(first, "strip") : path(options.output);
-  if (!options.grid.empty()) return options.grid;
+  if (options.is_strip())
+    return options.output.empty() ? beside_first(first, "strip") : single_output_name(options.output, options.seed);
+  if (!options.grid.empty()) return single_output_name(options.grid, options.seed);
   if (options.no_grid || options.count == 1) return options.only_grid ? beside_first(first, "grid") : path();
   return beside_first(first, "grid");
 }
@@ -27,9 +28,10 @@ path grid_name(const SampleOptions& options, const path& first) {
 
 SampleOutputs plan_outputs(const SampleOptions& options) {
   const auto count = static_cast<std::size_t>(options.count);
-  // A strip is one file, in whose name nothing is replaced.
+  // A strip is one file, which a name by the number of images does not fit.
   const OutputNames names(options.is_strip() ? "" : options.output, count);
-  SampleOutputs outputs{.images = {}, .grid = grid_name(options, names.name(0, options.seed))};
+  SampleOutputs outputs{.images = {}, .grid = grid_name(options, names.name(0, options.seed)), .animation = {}};
+  if (!options.animation.empty()) outputs.animation = single_output_name(options.animation, options.seed);
   if (!options.is_strip() && !options.only_grid)
     for (std::size_t k = 0; k < count; ++k) outputs.images.push_back(names.name(k, options.seed + k));
   std::set<path> files;
@@ -40,7 +42,7 @@ SampleOutputs plan_outputs(const SampleOptions& options) {
   };
   for (const auto& file : outputs.images) plan(file);
   if (!outputs.grid.empty()) plan(outputs.grid);
-  if (!options.animation.empty()) plan(options.animation);
+  if (!outputs.animation.empty()) plan(outputs.animation);
   return outputs;
 }
 

@@ -11,6 +11,7 @@ namespace sfumato {
 struct SampleOutputs {
   std::vector<std::filesystem::path> images;  ///< one each; none where only a grid or a strip is written
   std::filesystem::path grid;                 ///< of the grid or strip; empty for none
+  std::filesystem::path animation;            ///< empty for none
 };
 
 /// Names all files and checks that each can be written. Throws std::invalid_argument.

@@ -71,12 +71,14 @@ class ArgumentParser {
         result_.positional.push_back(words[i]);
       } else if (const auto flag = flags_.find(words[i]); flag != flags_.end()) {
         *flag->second = true;
-        result_.given.insert(name);
+        note(name);
       } else if (const auto option = options_.find(name); option != options_.end()) {
         const bool inside = equals != std::string::npos;
         if (!inside && i + 1 == words.size()) throw std::invalid_argument(name + " needs a value");
-        option->second(inside ? words[i].substr(equals + 1) : words[++i]);
-        result_.given.insert(name);
+        const auto value = inside ? words[i].substr(equals + 1) : words[++i];
+        if (value.empty()) throw std::invalid_argument(name + " '': expected a value");
+        option->second(value);
+        note(name);
       } else {
         refuse(name);
       }
@@ -88,6 +90,12 @@ class ArgumentParser {
   using Take = std::function<void(const std::string&)>;
   static Take into(std::string& target) {
     return [&target](const std::string& value) { target = value; };
+  }
+
+  /// Notes an option as given. Throws std::invalid_argument for a second time, except of --set, which is a list.
+  void note(const std::string& name) {
+    if (!result_.given.insert(name).second && name != "--set")
+      throw std::invalid_argument(name + " is given 2 times: expected once");
   }
 
   [[noreturn]] void refuse(const std::string& name) const {

@@ -25,8 +25,8 @@ struct Arguments {
        help = false;
 };
 
-/// Throws std::invalid_argument for an unknown option, with the nearest one, one without its value, and one that does
-/// nothing in the mode that is asked for.
+/// Throws std::invalid_argument for an unknown option, with the nearest one, one without its value or given twice, and
+/// one that does nothing in the mode that is asked for.
 Arguments parse_arguments(const std::vector<std::string>& words);
 
 }  // namespace sfumato

@@ -8,6 +8,7 @@
 #include "adapters/lora_file.h"
 #include "adapters/lora_names.h"
 #include "adapters/textual_inversion.h"
+#include "core/json_text.h"
 #include "systems/stable_diffusion/embedding_picture.h"
 
 namespace sfumato {
@@ -90,9 +91,9 @@ nlohmann::ordered_json to_json(const Lora& lora) {
 }
 
 Lora lora_from_json(const Json& json) {
-  Lora lora{.path = json.at("path").get<std::string>(), .weight = json.at("weight").get<double>()};
+  Lora lora{.path = value_at<std::string>(json, "path"), .weight = value_at<double>(json, "weight")};
   lora.partial = value_or(json, "partial", false);
-  if (json.contains("text_encoder_weight")) lora.text_encoder_weight = json.at("text_encoder_weight").get<double>();
+  if (json.contains("text_encoder_weight")) lora.text_encoder_weight = value_at<double>(json, "text_encoder_weight");
   if (json.contains("dyn")) lora.dyn = value_or<std::int64_t>(json, "dyn", 0);
   return lora;
 }
@@ -177,8 +178,8 @@ nlohmann::ordered_json to_json(const Additions& additions) {
 Additions additions_from_json(const Json& json) {
   Additions additions;
   for (const auto& lora : value_or(json, "loras", Json::array())) additions.loras.push_back(lora_from_json(lora));
-  for (const auto& path : value_or(json, "embeddings", Json::array()))
-    additions.embeddings.emplace_back(path.get<std::string>());
+  for (const auto& path : value_or(json, "embeddings", std::vector<std::string>()))
+    additions.embeddings.emplace_back(path);
   return additions;
 }
 

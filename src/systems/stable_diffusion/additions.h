@@ -61,7 +61,7 @@ Lora parse_lora(const std::string& text);
 /// {"loras": [{"path", "weight", "text_encoder_weight", "dyn", "partial"}], "embeddings": [path]}: lists that are
 /// empty, and what has its default, are left out.
 nlohmann::ordered_json to_json(const Additions& additions);
-/// Throws std::invalid_argument or Json::exception for values of another type.
+/// Throws std::invalid_argument for values of another type.
 Additions additions_from_json(const Json& json);
 
 }  // namespace sfumato

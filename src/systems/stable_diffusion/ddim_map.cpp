@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/number_text.h"
 #include "diffusion/subsequences.h"
 #include "images/pixels.h"
 #include "systems/stable_diffusion/conditioning.h"
@@ -20,14 +21,21 @@ class TextDdimMap : public DdimMap {
       throw std::invalid_argument("a class: expected none with this model, which takes a prompt");
     if (model_.edits_images())
       throw std::invalid_argument("the model edits images by instructions: expected one that makes them from text");
+    if (options_.guidance_scale != 1 && options_.prompt.empty() && options_.edit_prompt.value_or("").empty())
+      throw std::invalid_argument("guidance " + number_text(options_.guidance_scale) +
+                                  " without a prompt: expected both");
+    check_side("width", options_.width);
+    check_side("height", options_.height);
   }
 
   torch::Tensor fit(const torch::Tensor& image) const override {
     const auto factor = model_.limits().vae_scale_factor;
-    const auto side = [&](std::int64_t pixels, std::int64_t own) {
-      return pixels > 0 ? pixels : rounded_size(own, factor);
-    };
-    return resize_lanczos(image, side(options_.height, image.size(2)), side(options_.width, image.size(3)));
+    const ImageSize size{options_.height > 0 ? options_.height : image.size(2),
+                         options_.width > 0 ? options_.width : image.size(3)};
+    const ImageSize rounded{rounded_size(size.height, factor), rounded_size(size.width, factor)};
+    const auto note = rounding_note("the image", size, rounded, factor);
+    if (!note.empty() && options_.on_warning) options_.on_warning(note);
+    return resize_lanczos(image, rounded.height, rounded.width);
   }
 
   torch::Tensor to_noise(const torch::Tensor& image, std::int64_t steps, const OnStep& on_step) const override {
@@ -50,6 +58,13 @@ class TextDdimMap : public DdimMap {
   bool is_pixels() const override { return false; }
 
  private:
+  void check_side(const std::string& name, std::int64_t pixels) const {
+    const auto factor = model_.limits().vae_scale_factor;
+    if (pixels < 0 || pixels % factor != 0)
+      throw std::invalid_argument(name + " " + std::to_string(pixels) + ": expected a multiple of " +
+                                  std::to_string(factor) + " (the VAE's factor)");
+  }
+
   static Request request(std::int64_t steps, const std::string& prompt, std::int64_t count) {
     Request request;
     request.prompt = prompt;

@@ -5,9 +5,9 @@
 #include <stdexcept>
 
 #include "core/cuda.h"
-#include "core/number_text.h"
 #include "diffusion/guided_denoiser.h"
 #include "systems/stable_diffusion/conditioning.h"
+#include "systems/stable_diffusion/idle_settings.h"
 #include "systems/stable_diffusion/refiner.h"
 #include "systems/stable_diffusion/unet_backbone.h"
 
@@ -57,13 +57,6 @@ SamplerOptions sampler_options(const Job& job, const Denoising& denoising) {
   return options;
 }
 
-void check_eta(const Job& job, std::vector<std::string>& warnings) {
-  const auto& name = job.sampler.name;
-  if (job.request.eta > 0 && name != "ddim" && name != "tcd")
-    warnings.push_back("eta " + std::to_string(job.request.eta) + " has no effect with the sampler " + name +
-                       ": ddim and tcd have one");
-}
-
 /// `denoise` that also reports each estimate.
 Denoiser watched(Denoiser denoise, const Attachments& attachments) {
   return [denoise = std::move(denoise), on_estimate = attachments.on_estimate](const torch::Tensor& x,
@@ -80,11 +73,26 @@ std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor) {
   return std::max(pixels - pixels % factor, factor);
 }
 
+std::string rounding_note(const std::string& what, ImageSize size, ImageSize rounded, std::int64_t factor) {
+  if (size.height == rounded.height && size.width == rounded.width) return "";
+  const auto text = [](ImageSize sides) { return std::to_string(sides.width) + "x" + std::to_string(sides.height); };
+  return what + "'s size " + text(size) + " is rounded to " + text(rounded) + ": the VAE takes multiples of " +
+         std::to_string(factor);
+}
+
+void note_rounding(const Request& request, const torch::Tensor& image, std::int64_t factor, Generated& generated) {
+  const ImageSize size{request.height > 0 ? request.height : image.size(2),
+                       request.width > 0 ? request.width : image.size(3)};
+  const ImageSize rounded{generated.request.height, generated.request.width};
+  auto note = rounding_note("the image", size, rounded, factor);
+  if (!note.empty()) generated.warnings.push_back(std::move(note));
+}
+
 bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
   const auto& request = job.request;
   const auto& steps = denoising.steps;
-  check_eta(job, generated.warnings);
   check_start(job.sampler, steps);
+  for (auto& warning : idle_settings(job)) generated.warnings.push_back(std::move(warning));
   const JobDenoiser base(job, steps,
                          denoising.concat.defined() ? denoising.concat.to(job.model.placement.device) : torch::Tensor(),
                          generated.warnings);
@@ -133,14 +141,10 @@ torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents,
 }
 
 void refuse_edits(const Job& job) {
-  const auto& request = job.request;
   if (job.model.edits_images())
     throw std::invalid_argument("the model edits pictures by instructions (its UNet has " +
                                 std::to_string(job.model.unet->config().in_channels) +
                                 " in_channels): expected img2img");
-  if (request.image_guidance_scale != Request().image_guidance_scale)
-    throw std::invalid_argument("image guidance scale " + number_text(request.image_guidance_scale) +
-                                ": expected a model that edits pictures (instruct-pix2pix)");
 }
 
 torch::Tensor concat_without_mask(const StableDiffusion& model, const torch::Tensor& latents) {

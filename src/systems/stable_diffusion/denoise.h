@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <string>
 #include <vector>
 
 #include "core/random.h"
@@ -18,6 +19,12 @@ namespace sfumato {
 /// A side of an image, rounded down to what the VAE takes, as diffusers' VaeImageProcessor does; one latent pixel where
 /// that would leave nothing.
 std::int64_t rounded_size(std::int64_t pixels, std::int64_t factor);
+
+/// A warning that WHAT's size was rounded to multiples of `factor`; "" where it was not.
+std::string rounding_note(const std::string& what, ImageSize size, ImageSize rounded, std::int64_t factor);
+
+/// Adds the warning to `generated` where the request leaves a side to `image` [1, 3, H, W] and the VAE takes another.
+void note_rounding(const Request& request, const torch::Tensor& image, std::int64_t factor, Generated& generated);
 
 /// A pass from noise, or from a noised picture, to latents.
 struct Denoising {
@@ -42,8 +49,7 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents,
                      const std::optional<VaeTiling>& tiling = std::nullopt);
 
-/// Throws std::invalid_argument for a model that edits images: only image to image gives it one. And for a request of
-/// another model with an image_guidance_scale.
+/// Throws std::invalid_argument for a model that edits images: only image to image gives it one.
 void refuse_edits(const Job& job);
 
 /// Concatenated channels of a UNet for inpainting where everything is to be painted (a mask of ones, and the latents of

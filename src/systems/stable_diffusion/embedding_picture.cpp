@@ -4,7 +4,8 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "core/json.h"
+#include "core/error_text.h"
+#include "core/json_text.h"
 #include "images/picture_data.h"
 #include "images/pixels.h"
 #include "images/read.h"
@@ -41,9 +42,9 @@ std::string embedding_text(const std::filesystem::path& path) {
   return text;
 }
 
-/// {"TORCHTENSOR": [[number, ...], ...]} as [vectors, width]. Throws std::invalid_argument or Json::exception.
+/// {"TORCHTENSOR": [[number, ...], ...]} as [vectors, width]. Throws std::invalid_argument.
 torch::Tensor tensor_of(const Json& json) {
-  const auto rows = json.at("TORCHTENSOR").get<std::vector<std::vector<double>>>();
+  const auto rows = value_at<std::vector<std::vector<double>>>(json, "TORCHTENSOR");
   std::vector<torch::Tensor> tensors;
   for (const auto& row : rows) {
     if (row.size() != rows.front().size()) throw std::invalid_argument("its vectors have different lengths");
@@ -55,8 +56,8 @@ torch::Tensor tensor_of(const Json& json) {
 TextualInversion embedding_of(const std::string& text, const std::string& word) {
   const auto json = Json::parse(text);
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : json.at("string_to_param").items())
-    tensors["string_to_param." + name] = tensor_of(tensor);
+  const auto parameters = value_at<Json>(json, "string_to_param");
+  for (const auto& [name, tensor] : parameters.items()) tensors["string_to_param." + name] = tensor_of(tensor);
   return textual_inversion_of(word, tensors, value_or<std::string>(json, "name", ""));
 }
 
@@ -73,7 +74,7 @@ TextualInversion read_embedding_picture(const std::filesystem::path& path) {
   try {
     return embedding_of(embedding_text(path), path.stem().string());
   } catch (const std::exception& error) {
-    const std::string why = error.what();
+    const std::string why = error_text(error);
     throw std::runtime_error("'" + path.string() + "' is a PNG picture without a readable embedding: " + why);
   }
 }

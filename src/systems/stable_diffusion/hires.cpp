@@ -8,8 +8,8 @@
 namespace sfumato {
 namespace {
 
-/// The second pass's sides, rounded down to what the VAE takes.
-ImageSize second_size(const Request& first, std::int64_t factor) {
+/// The second pass's sides, those that follow from a scale in whole pixels.
+ImageSize second_size(const Request& first) {
   const auto& hires = first.hires;
   const auto height = static_cast<double>(first.height), width = static_cast<double>(first.width);
   double scale = hires.scale;
@@ -17,7 +17,7 @@ ImageSize second_size(const Request& first, std::int64_t factor) {
   if (hires.width > 0) scale = static_cast<double>(hires.width) / width;
   if (hires.height > 0) scale = static_cast<double>(hires.height) / height;
   const auto side = [&](std::int64_t asked, double own) {
-    return asked > 0 ? asked : rounded_size(static_cast<std::int64_t>(own * scale + 1e-6), factor);
+    return asked > 0 ? asked : static_cast<std::int64_t>(own * scale + 1e-6);
   };
   return {side(hires.height, height), side(hires.width, width)};
 }
@@ -58,8 +58,11 @@ void set_steps(SecondPass& pass, std::int64_t count) {
 std::optional<SecondPass> second_pass(const Job& first) {
   const auto& hires = first.request.hires;
   if (!hires.is_on()) return std::nullopt;
-  SecondPass pass{.job = resized(first, second_size(first.request, first.model.limits().vae_scale_factor)),
-                  .steps = {}};
+  const auto factor = first.model.limits().vae_scale_factor;
+  const auto size = second_size(first.request);
+  const ImageSize rounded{rounded_size(size.height, factor), rounded_size(size.width, factor)};
+  SecondPass pass{
+      .job = resized(first, rounded), .steps = {}, .note = rounding_note("the second pass", size, rounded, factor)};
   set_steps(pass, hires.steps > 0 ? hires.steps : first.request.steps);
   return pass;
 }

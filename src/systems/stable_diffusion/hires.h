@@ -12,6 +12,7 @@ struct SecondPass {
   Job job;                  ///< the first one's at the second one's size
   std::vector<Step> steps;  ///< hires.steps of them, the last of those that lie as densely as hires.strength says
   std::vector<Step> all{};  ///< all of those
+  std::string note{};       ///< a line on a size that was rounded; may be empty
 };
 
 /// Nothing where the request has no second pass. Throws std::invalid_argument where it would be smaller than one latent

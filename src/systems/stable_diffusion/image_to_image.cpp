@@ -24,9 +24,6 @@ void check_edit(const Request& request) {
 bool edit_image(const Job& job, const torch::Tensor& image, Generated& generated) {
   const auto& request = job.request;
   check_edit(request);
-  if (request.strength != Request().strength)
-    generated.warnings.push_back("strength " + number_text(request.strength) +
-                                 " has no effect with a model that edits pictures: --image-guidance has");
   const auto steps = job.steps();
   const auto& placement = job.model.vae_placement;
   const auto encoded = job.model.vae->encode(image.to(placement.device, placement.dtype), job.attachments.vae_tiling);
@@ -69,6 +66,7 @@ Generated image_to_image(const StableDiffusion& model, const Request& request, c
   const CircularPadding padding(job.request.tiling);
   const auto resized = resize_lanczos(image, job.request.height, job.request.width);
   Generated generated{.request = job.request};
+  note_rounding(request, image, factor, generated);
   const auto make = model.edits_images() ? edit_image : vary_image;
   if (make(job, resized, generated)) generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
   return generated;

@@ -125,6 +125,7 @@ Generated inpaint(const StableDiffusion& model, const Request& request, const Ma
   const CircularPadding padding(job.request.tiling);
   Generated generated{.request = job.request};
   const auto& how = job.request.inpaint;
+  if (!how.only_masked) note_rounding(request, given.image, model.limits().vae_scale_factor, generated);
   const MaskedImage masked{given.image, prepared_mask(given, how)};
   if (masked.mask.max().item<float>() == 0) refuse_empty(how);
   const auto region = region_of(masked.image, masked.mask, job.request);

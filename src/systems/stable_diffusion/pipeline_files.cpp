@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "checkpoints/safetensors_header.h"
 #include "checkpoints/weight_files.h"
 #include "core/error_text.h"
 #include "systems/pipeline_classes.h"
@@ -32,8 +33,12 @@ PipelineFiles::Network read_network(const path& folder, const std::string& class
   PipelineFiles::Network network{.config = read_json(folder / "config.json"), .weights = {}};
   const WeightFiles files(folder);
   const auto rename = renames_of(class_name);
-  for (const auto& key : files.names())
-    if (const auto name = rename(key); !name.empty()) network.weights[name] = files.file_of(key).tensor(key);
+  for (const auto& key : files.names()) {
+    const auto name = rename(key);
+    if (name.empty()) continue;
+    if (!network.weights.try_emplace(name, files.file_of(key).tensor(key)).second)
+      refuse_files(folder, in_quotes(key) + " is given twice, also as " + in_quotes(name));
+  }
   return network;
 }
 
@@ -62,16 +67,27 @@ void leave_out_other_parts(const path& folder, PipelineFiles& files) {
   }
 }
 
+void require_text_pipeline(const path& folder, const nlohmann::ordered_json& index) {
+  const auto name = value_or<std::string>(Json(index), "_class_name", "");
+  const auto* row = find_pipeline_class(name);
+  if (row != nullptr && row->system != System::stable_diffusion)
+    refuse_files(folder, "it is a " + name + ", which sample runs: convert takes Stable Diffusion alone");
+  for (const auto* part : {"unet", "vae"})
+    if (class_named(index, part).empty())
+      refuse_files(folder, "it is a " + (name.empty() ? "pipeline" : name) + " whose model_index.json names no " +
+                               part + ": convert takes Stable Diffusion alone");
+}
+
 PipelineFiles read_folder(const path& folder) {
   if (!std::filesystem::exists(folder / "model_index.json"))
     refuse_files(folder, "no model_index.json in it: expected a diffusers StableDiffusionPipeline folder");
   PipelineFiles files{
       .index = read_json(folder / "model_index.json"), .networks = {}, .scheduler = {}, .tokenizers = {}};
+  if (!files.index.is_object()) refuse_files(folder, "model_index.json holds no object");
+  require_text_pipeline(folder, files.index);
   for (const auto* part : {"unet", "vae", "text_encoder", "text_encoder_2"})
     if (const auto name = class_named(files.index, part); !name.empty())
       files.networks[part] = read_network(folder / part, name);
-  for (const auto* part : {"unet", "vae"})
-    if (!files.networks.contains(part)) refuse_files(folder, std::string("model_index.json names no ") + part);
   for (const auto* part : {"tokenizer", "tokenizer_2"})
     if (std::filesystem::is_directory(folder / part)) files.tokenizers[part] = folder / part;
   files.scheduler = read_json(folder / "scheduler" / "scheduler_config.json");

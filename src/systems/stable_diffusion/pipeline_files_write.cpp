@@ -2,7 +2,9 @@
 
 #include <stdexcept>
 
+#include "checkpoints/key_faults.h"
 #include "checkpoints/safetensors.h"
+#include "checkpoints/safetensors_header.h"
 #include "checkpoints/save.h"
 #include "core/files.h"
 #include "models/original_layout.h"
@@ -60,6 +62,35 @@ void replace_folder(const fs::path& written, const fs::path& folder) {
   fs::rename(written, folder);
 }
 
+bool is_with_projection(const PipelineFiles& files, const std::string& part) {
+  const auto entry = files.index.find(part);
+  return entry != files.index.end() && entry->is_array() && entry->back() == "CLIPTextModelWithProjection";
+}
+
+/// Throws std::invalid_argument, by the folder's names, where a part's weights are not those of its network: renamed,
+/// a key that is unknown could hide another one.
+void require_keys(const std::string& part, const NamedWeights& weights, const torch::nn::Module& network) {
+  std::vector<std::string> missing, unexpected;
+  const auto parameters = network.named_parameters();
+  for (const auto& item : parameters)
+    if (!weights.contains(item.key())) missing.push_back(in_quotes(item.key()));
+  for (const auto& [name, tensor] : weights)
+    if (!parameters.contains(name)) unexpected.push_back(in_quotes(name));
+  KeyFaults faults;
+  faults.add("missing", missing);
+  faults.add("unexpected", unexpected);
+  if (!faults.empty())
+    throw std::invalid_argument("the weights of " + part + " do not fit its config: " + faults.text());
+}
+
+void require_text_keys(const std::string& part, const NamedWeights& weights, const CLIPTextModelConfig& config,
+                       bool projects) {
+  if (projects)
+    require_keys(part, weights, CLIPTextModelWithProjectionImpl(config));
+  else
+    require_keys(part, weights, CLIPTextModelImpl(config));
+}
+
 /// A text encoder under its keys in the original layout; `place` as original_text_weights has it.
 NamedWeights text_weights(const PipelineFiles& files, const std::string& part, int place) {
   const auto& network = files.networks.at(part);
@@ -68,7 +99,9 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
                                 value_or<std::string>(Json(network.config), "model_type", "") +
                                 "': expected CLIP's, as Stable Diffusion 1, 2 and XL have");
   const bool projects = network.weights.contains("text_projection.weight");
-  return original_text_weights(network.weights, CLIPTextModelConfig::from_json(network.config), projects, place);
+  const auto config = CLIPTextModelConfig::from_json(network.config);
+  require_text_keys(part, network.weights, config, projects && is_with_projection(files, part));
+  return original_text_weights(network.weights, config, projects, place);
 }
 
 /// The keys without a value by which a file says how it was trained (ComfyUI's and, of XL, AUTOMATIC1111's).
@@ -87,8 +120,12 @@ NamedWeights original_weights(const PipelineFiles& files) {
       name != "AutoencoderKL")
     throw std::invalid_argument("the original layout has no place for a VAE of class '" + name +
                                 "': expected AutoencoderKL");
-  auto weights = original_unet_weights(unet.weights, UNet2DConditionModelConfig::from_json(unet.config));
-  weights.merge(original_vae_weights(vae.weights, AutoencoderKLConfig::from_json(vae.config)));
+  const auto unet_config = UNet2DConditionModelConfig::from_json(unet.config);
+  const auto vae_config = AutoencoderKLConfig::from_json(vae.config);
+  require_keys("unet", unet.weights, UNet2DConditionModelImpl(unet_config));
+  require_keys("vae", vae.weights, AutoencoderKLImpl(vae_config));
+  auto weights = original_unet_weights(unet.weights, unet_config);
+  weights.merge(original_vae_weights(vae.weights, vae_config));
   const bool is_xl = files.networks.contains("text_encoder_2");
   int place = is_xl ? 0 : -1;
   for (const auto* part : {"text_encoder", "text_encoder_2"})

@@ -4,9 +4,13 @@
 #include <stdexcept>
 
 #include "core/json.h"
+#include "core/shortened.h"
 
 namespace sfumato {
 namespace {
+
+/// Bytes of a cut text that a warning shows.
+constexpr std::size_t kMostShown = 120;
 
 /// One line, whatever the text holds.
 std::string quoted(const std::string& text) {
@@ -17,8 +21,9 @@ std::string quoted(const std::string& text) {
 PromptChunk whole_chunk(const Tokenizer& tokenizer, const std::string& text, std::vector<std::string>& warnings) {
   const auto tokens = tokenizer.encode(text);
   if (!tokens.cut.empty()) {
-    auto warning =
-        "the text encoder takes " + std::to_string(tokenizer.max_length()) + " tokens; left out: " + quoted(tokens.cut);
+    auto warning = "the text encoder takes " + std::to_string(tokenizer.max_length()) +
+                   " tokens; left out: " + quoted(shortened(tokens.cut, kMostShown));
+    if (tokens.cut.size() > kMostShown) warning += " (" + std::to_string(tokens.cut.size()) + " bytes in all)";
     // Two encoders of one vocabulary cut the same.
     if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
   }

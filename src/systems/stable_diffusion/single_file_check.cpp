@@ -7,6 +7,7 @@
 
 #include "core/error_text.h"
 #include "systems/stable_diffusion/single_file.h"
+#include "tokenizer/clip_tokenizer.h"
 #include "tokenizer/tokenizer_config.h"
 
 namespace sfumato {
@@ -159,11 +160,11 @@ std::string difference_of_tokenizers(const std::filesystem::path& said, const st
       if (own->text_ids(token.content) != taken->text_ids(token.content))
         words += (words.empty() ? "the word " : ", ") + Json(token.content).dump();
   if (!words.empty()) return words;
-  constexpr const char* kProbe =
-      "A quick brown fox, jumping over the lazy dog's house! 0123456789 (masterpiece:1.2) [4k] caf\u00e9 \u732b "
-      "\U0001F431";
+  const auto* own_clip = dynamic_cast<const CLIPTokenizer*>(own.get());
+  const auto* taken_clip = dynamic_cast<const CLIPTokenizer*>(taken.get());
+  if (own_clip == nullptr || taken_clip == nullptr) return "a vocabulary that is not CLIP's";
+  if (const auto difference = own_clip->difference(*taken_clip); !difference.empty()) return difference;
   const auto other = [](const SpecialIds& ids) { return std::tuple(ids.bos, ids.eos, ids.pad); };
-  if (own->text_ids(kProbe) != taken->text_ids(kProbe)) return "a vocabulary of its own";
   if (other(own->special_ids()) != other(taken->special_ids())) return "other tokens for begin, end or padding";
   if (own->max_length() != taken->max_length()) return "model_max_length " + std::to_string(own->max_length());
   return "";

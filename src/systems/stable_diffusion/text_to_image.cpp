@@ -40,6 +40,7 @@ Generated text_to_image(const StableDiffusion& model, const Request& request, co
   Generated generated{.request = job.request};
   const auto steps = job.steps();
   auto second = second_pass(job);
+  if (second && !second->note.empty()) generated.warnings.push_back(second->note);
   const auto count = steps.size() + (second ? second->steps.size() : 0);
   job.on_step = within(on_step, 0, count);
   bool whole = run_first_pass(job, steps, generated);

@@ -18,6 +18,15 @@ void check_unet(const std::filesystem::path& folder, const UNet2DModelConfig& co
     refuse("out_channels is " + std::to_string(out), "in_channels, " + std::to_string(in) + ", or twice that");
 }
 
+std::optional<std::int64_t> none_class_of(const std::filesystem::path& folder, const UNet2DModelConfig& config) {
+  const auto none = value_or<std::int64_t>(read_json(folder / "unet" / "config.json"), "_none_class", -1);
+  if (none < 0) return std::nullopt;
+  if (none >= config.num_class_embeds)
+    refuse_model(folder, "unet: _none_class is " + std::to_string(none) + ", expected less than num_class_embeds, " +
+                             std::to_string(config.num_class_embeds));
+  return none;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> Unconditional::shape() const {
@@ -51,10 +60,12 @@ Unconditional load_unconditional(const std::filesystem::path& folder, const Plac
   if (name == "LDMPipeline" && first_stage.is_pixels())
     refuse_model(folder, "model_index.json names no vqvae, expected VQModel or AutoencoderKL");
   check_unet(folder, unet->config(), first_stage);
+  const auto none_class = load_part(folder, "unet", [&](const auto&) { return none_class_of(folder, unet->config()); });
   return {.unet = std::move(unet),
           .first_stage = std::move(first_stage),
           .schedule = load_schedule(index),
           .placement = placement,
+          .none_class = none_class,
           .pipeline_class = name};
 }
 

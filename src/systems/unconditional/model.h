@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct Unconditional {
   Schedule schedule;
   /// Of the UNet.
   Placement placement;
+  /// The class that stands for none of a model trained with class_dropout, where its unet's config names one
+  /// (`_none_class`, which `train --export` writes).
+  std::optional<std::int64_t> none_class = {};
   /// model_index.json's `_class_name`.
   std::string pipeline_class;
 

@@ -35,12 +35,17 @@ std::vector<double> labels_of(const Unconditional& model, const std::string& tex
   }
   if (text.empty() && !is_table) throw std::invalid_argument("no class: expected a number with this model");
   std::vector<double> labels;
-  for (std::int64_t k = 0; text.empty() && k < classes; ++k) labels.push_back(static_cast<double>(k));
+  for (std::int64_t k = 0; text.empty() && k < classes; ++k)
+    if (model.none_class != k) labels.push_back(static_cast<double>(k));
   if (!text.empty())
     for (const auto label : parse_counts("class", text)) labels.push_back(static_cast<double>(label));
   for (const auto label : labels)
     if (is_table && !(label >= 0 && label < static_cast<double>(classes)))
       throw std::invalid_argument("class '" + text + "': expected 0 to " + std::to_string(classes - 1));
+  if (!text.empty() && static_cast<std::int64_t>(labels.size()) > count)
+    throw std::invalid_argument("class '" + text + "' names " + std::to_string(labels.size()) + " classes for " +
+                                std::to_string(count) + (count == 1 ? " image" : " images") +
+                                ": expected at most as many");
   std::vector<double> in_turn;
   for (std::int64_t k = 0; k < count; ++k) in_turn.push_back(labels[static_cast<std::size_t>(k) % labels.size()]);
   return in_turn;

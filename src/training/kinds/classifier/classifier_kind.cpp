@@ -10,6 +10,12 @@ class ClassifierJob : public TrainingJob {
   explicit ClassifierJob(ClassifierRecipe recipe) : recipe_(std::move(recipe)) {}
 
   const Recipe& recipe() const override { return recipe_; }
+  RunIdentity identity() const override {
+    return {.fixed = {{"seed", recipe_.seed},
+                      {"data", {{"image_size", recipe_.data.image_size}}},
+                      {"classifier", Json(ImageClassifierConfig::from_json(recipe_.classifier).to_json())}},
+            .places = {{"data", {{"pack", recipe_.data.pack}}}}};
+  }
   void check() const override { check_classifier_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
     return std::make_unique<ClassifierTask>(recipe_, context.device);
@@ -35,7 +41,6 @@ class ClassifierJob : public TrainingJob {
 TrainingKind classifier_kind() {
   return {.name = "classifier",
           .keys = {"data", "classifier", "sample"},
-          .fixed_keys = {"classifier"},
           .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
             return std::make_unique<ClassifierJob>(parse_classifier_recipe(json, where));
           }};

@@ -17,6 +17,15 @@ class TextToImageJob : public TrainingJob {
     if (std::filesystem::exists(std::filesystem::path(recipe_.tokenizer) / "spiece.model")) return {};
     return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export will ask for"};
   }
+  RunIdentity identity() const override {
+    return {
+        .fixed = {{"seed", recipe_.seed},
+                  {"data", {{"image_size", recipe_.data.image_size}}},
+                  {"unet", Json(UNet2DConditionModelConfig::from_json(recipe_.unet).to_json())},
+                  {"text_encoder", Json(T5EncoderModelConfig::from_json(recipe_.text_encoder).to_json())},
+                  {"scheduler", Json(ScheduleConfig::from_json(recipe_.scheduler).to_json())}},
+        .places = {{"data", {{"pack", recipe_.data.pack}}}, {"vae", recipe_.vae}, {"tokenizer", recipe_.tokenizer}}};
+  }
   void check() const override { check_text_to_image_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
     return std::make_unique<TextToImageTask>(recipe_, context.run, context.device, context.on_encoded);
@@ -35,7 +44,6 @@ class TextToImageJob : public TrainingJob {
 TrainingKind text_to_image_kind() {
   return {.name = "text_to_image",
           .keys = {"data", "vae", "unet", "text_encoder", "scheduler", "tokenizer", "loss", "sample"},
-          .fixed_keys = {"vae", "unet", "text_encoder", "scheduler"},
           .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
             return std::make_unique<TextToImageJob>(parse_text_to_image_recipe(json, where));
           }};

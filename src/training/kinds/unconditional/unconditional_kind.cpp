@@ -32,6 +32,18 @@ class UnconditionalJob : public TrainingJob {
 
   const Recipe& recipe() const override { return recipe_; }
   bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
+  RunIdentity identity() const override {
+    const auto& data = recipe_.data;
+    const Json images = {
+        {"format", data.format},     {"image_size", data.image_size},           {"resize", data.resize},
+        {"held_out", data.held_out}, {"horizontal_flip", data.horizontal_flip}, {"class_dropout", data.class_dropout}};
+    return {.fixed = {{"seed", recipe_.seed},
+                      {"data", images},
+                      {"unet", Json(UNet2DModelConfig::from_json(recipe_.unet).to_json())},
+                      {"scheduler", Json(ScheduleConfig::from_json(recipe_.scheduler).to_json())},
+                      {"vae", recipe_.vae.empty() ? "none" : "an autoencoder"}},
+            .places = {{"data", {{"path", data.path}}}, {"vae", recipe_.vae}}};
+  }
   void check() const override { check_unconditional_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
     return std::make_unique<UnconditionalTask>(recipe_, context);
@@ -42,7 +54,10 @@ class UnconditionalJob : public TrainingJob {
     auto unet = UNet2DModelConfig::from_json(recipe_.unet);
     unet.sample_size = {sample_size_of(recipe_, run)};
     save_weights(checkpoint.part("ema.unet."), folder / "unet", options);
-    write_json(folder / "unet" / "config.json", unet.to_json());
+    OrderedJson config = unet.to_json();
+    // diffusers ignores keys that begin with "_". It has no name for the class that stands for none.
+    if (recipe_.data.class_dropout > 0) config["_none_class"] = unet.num_class_embeds - 1;
+    write_json(folder / "unet" / "config.json", config);
     if (!recipe_.vae.empty()) export_first_stage(run, folder / "vqvae", options);
     const auto schedule = ScheduleConfig::from_json(recipe_.scheduler);
     write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());
@@ -59,7 +74,6 @@ class UnconditionalJob : public TrainingJob {
 TrainingKind unconditional_kind() {
   return {.name = "unconditional",
           .keys = {"data", "vae", "unet", "scheduler", "loss", "sample", "bits_per_dimension"},
-          .fixed_keys = {"vae", "unet", "scheduler"},
           .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
             return std::make_unique<UnconditionalJob>(parse_unconditional_recipe(json, where));
           }};

@@ -13,6 +13,13 @@ class VaeJob : public TrainingJob {
   std::string needs_weights() const override {
     return recipe_.freeze_encoder ? "'freeze_encoder' keeps an encoder as it is" : "";
   }
+  RunIdentity identity() const override {
+    return {.fixed = {{"seed", recipe_.seed},
+                      {"data", {{"image_size", recipe_.data.image_size}}},
+                      {"vae", Json(AutoencoderKLConfig::from_json(recipe_.vae).to_json())},
+                      {"freeze_encoder", recipe_.freeze_encoder}},
+            .places = {{"data", {{"pack", recipe_.data.pack}}}}};
+  }
   void check() const override { check_vae_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
     return std::make_unique<VaeTask>(recipe_, context.device);
@@ -36,7 +43,6 @@ class VaeJob : public TrainingJob {
 TrainingKind vae_kind() {
   return {.name = "vae",
           .keys = {"data", "vae", "freeze_encoder", "loss", "sample"},
-          .fixed_keys = {"vae"},
           .parse = [](const Json& json, const std::string& where) -> std::unique_ptr<TrainingJob> {
             return std::make_unique<VaeJob>(parse_vae_recipe(json, where));
           }};
