@@ -15,7 +15,12 @@ void require_supported_condition_values(const Json& json) {
   require_supported(json, "addition_embed_type", {null, "text", "text_time"}, kUNet2DConditionModel);
   require_supported(json, "time_embedding_type", {null, "positional"}, kUNet2DConditionModel);
   require_supported(json, "attention_type", {null, "default"}, kUNet2DConditionModel);
-  require_supported(json, "mid_block_type", {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kUNet2DConditionModel);
+  require_supported(json, "mid_block_type",
+                    {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn", "UNetMidBlock2D"},
+                    kUNet2DConditionModel);
+  require_supported(json, "resnet_skip_time_act", {null, false}, kUNet2DConditionModel);
+  require_supported(json, "resnet_out_scale_factor", {null, 1}, kUNet2DConditionModel);
+  require_supported(json, "cross_attention_norm", {null}, kUNet2DConditionModel);
   require_supported(json, "class_embed_type", {null, "timestep", "identity", "projection", "simple_projection"},
                     kUNet2DConditionModel);
 }
@@ -35,6 +40,9 @@ void read_blocks(const Json& json, UNet2DConditionModelConfig& config) {
   const auto mid = json.find("mid_block_type");
   if (mid != json.end()) config.mid_block_type = mid->is_null() ? "" : mid->get<std::string>();
   config.only_cross_attention = one_or_many_bools(json, "only_cross_attention", config.only_cross_attention);
+  const auto mid_only = json.find("mid_block_only_cross_attention");
+  if (mid_only != json.end() && !mid_only->is_null())
+    config.mid_block_only_cross_attention = value_or(json, "mid_block_only_cross_attention", false);
   config.block_out_channels = value_or(json, "block_out_channels", config.block_out_channels);
   config.layers_per_block = one_or_many(json, "layers_per_block", config.layers_per_block);
   config.downsample_padding = value_or(json, "downsample_padding", config.downsample_padding);
@@ -105,6 +113,28 @@ void validate_transformer_layers(const UNet2DConditionModelConfig& config) {
                    "a list, since 'transformer_layers_per_block' has lists");
 }
 
+constexpr std::initializer_list<const char*> kDownBlocks = {
+    "CrossAttnDownBlock2D", "DownBlock2D", "SimpleCrossAttnDownBlock2D", "ResnetDownsampleBlock2D"};
+constexpr std::initializer_list<const char*> kUpBlocks = {"CrossAttnUpBlock2D", "UpBlock2D", "SimpleCrossAttnUpBlock2D",
+                                                          "ResnetUpsampleBlock2D"};
+
+/// Channels of a head divide those of each block that attends to text and image at once.
+void validate_simple_heads(const UNet2DConditionModelConfig& config) {
+  const auto& channels = config.block_out_channels;
+  const auto check = [&](const std::string& type, std::size_t head, std::size_t block) {
+    const auto width = at_block(config.attention_head_dim, head);
+    if (type.find("SimpleCrossAttn") != std::string::npos && channels[block] % width != 0)
+      refuse_value(kUNet2DConditionModel, "attention_head_dim", std::to_string(width),
+                   "a divisor of the " + std::to_string(channels[block]) + " channels of a " + type);
+  };
+  const auto last = channels.size() - 1;
+  for (std::size_t i = 0; i <= last; ++i) {
+    check(config.down_block_types[i], i, i);
+    check(config.up_block_types[i], i, last - i);  // as diffusers: on the way up, too, the i-th
+  }
+  check(config.mid_block_type, last, last);
+}
+
 void require(bool condition, const std::string& what) {
   if (!condition) throw std::invalid_argument(std::string(kUNet2DConditionModel) + ": " + what);
 }
@@ -114,6 +144,10 @@ void require(bool condition, const std::string& what) {
 const OneOrMany& UNet2DConditionModelConfig::up_transformer_layers(std::size_t index) const {
   if (!reverse_transformer_layers_per_block.empty()) return at_block(reverse_transformer_layers_per_block, index);
   return at_block(transformer_layers_per_block, block_out_channels.size() - 1 - index);
+}
+
+bool UNet2DConditionModelConfig::mid_attends_to_text_alone() const {
+  return mid_block_only_cross_attention.value_or(only_cross_attention.size() == 1 && only_cross_attention.front() != 0);
 }
 
 std::int64_t UNet2DConditionModelConfig::states_width() const {
@@ -162,6 +196,8 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   json["freq_shift"] = freq_shift;
   json["in_channels"] = in_channels;
   json["layers_per_block"] = to_json_value(layers_per_block);
+  json["mid_block_only_cross_attention"] = nullptr;
+  if (mid_block_only_cross_attention) json["mid_block_only_cross_attention"] = *mid_block_only_cross_attention;
   json["mid_block_scale_factor"] = mid_block_scale_factor;
   json["mid_block_type"] = null_if_empty(mid_block_type);
   json["norm_eps"] = norm_eps;
@@ -200,10 +236,11 @@ void UNet2DConditionModelConfig::validate() const {
   };
   count(down_block_types, "down_block_types");
   count(up_block_types, "up_block_types");
-  require_types(down_block_types, "down_block_types", {"CrossAttnDownBlock2D", "DownBlock2D"}, kUNet2DConditionModel);
-  require_types(up_block_types, "up_block_types", {"CrossAttnUpBlock2D", "UpBlock2D"}, kUNet2DConditionModel);
+  require_types(down_block_types, "down_block_types", kDownBlocks, kUNet2DConditionModel);
+  require_types(up_block_types, "up_block_types", kUpBlocks, kUNet2DConditionModel);
   const std::string where = std::string(kUNet2DConditionModel) + ": ";
   require_per_block(attention_head_dim, blocks, where + "'attention_head_dim'");
+  validate_simple_heads(*this);
   require_per_block(layers_per_block, blocks, where + "'layers_per_block'");
   require_per_block(cross_attention_dim, blocks, where + "'cross_attention_dim'");
   validate_transformer_layers(*this);
