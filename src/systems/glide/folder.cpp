@@ -14,20 +14,26 @@ namespace {
 namespace fs = std::filesystem;
 using OrderedJson = nlohmann::ordered_json;
 
-GLIDEOriginal read_glide_file(const fs::path& path, bool is_upsampler) {
-  const auto refuse = [&](const std::string& why) { throw std::runtime_error(path.string() + ": " + why); };
+[[noreturn]] void refuse_file(const fs::path& path, const std::string& why) {
+  throw std::runtime_error(path.string() + ": " + why);
+}
+
+GLIDEOriginal read_glide_network(const fs::path& path) {
   const auto file = open_tensors(path);
-  if (!is_glide_original(*file)) refuse("no network of GLIDE (transformer_proj.weight) in it");
+  if (!is_glide_original(*file)) refuse_file(path, "no network of GLIDE (transformer_proj.weight) in it");
   try {
-    auto original = read_glide_original(*file);
-    if (original.is_upsampler() != is_upsampler)
-      refuse("its UNet has " + std::to_string(original.unet.in_channels) + " input channels: it is " +
-             (is_upsampler ? "no upsampler" : "an upsampler, expected a base model"));
-    return original;
-  } catch (const std::invalid_argument& error) {
-    refuse(error.what());
+    return read_glide_original(*file);
+  } catch (const std::exception& error) {
+    refuse_file(path, error.what());
   }
-  return {};
+}
+
+GLIDEOriginal read_stage(const fs::path& path, bool is_upsampler) {
+  auto stage = read_glide_network(path);
+  if (stage.is_upsampler() != is_upsampler)
+    refuse_file(path, "its UNet has " + std::to_string(stage.unet.in_channels) + " input channels: it is " +
+                          (is_upsampler ? "no upsampler" : "an upsampler, expected a base model"));
+  return stage;
 }
 
 OrderedJson base_scheduler() {
@@ -98,19 +104,18 @@ void write_tokenizer(const GLIDEFiles& files, const fs::path& to) {
 }  // namespace
 
 GLIDEFiles read_glide_files(const fs::path& base, const fs::path& upsampler, const fs::path& tokenizer) {
-  GLIDEFiles files{.base = read_glide_file(base, false), .upsampler = std::nullopt, .tokenizer = tokenizer};
+  GLIDEFiles files{.base = read_stage(base, false), .upsampler = std::nullopt, .tokenizer = tokenizer};
   if (!fs::exists(tokenizer / "vocab.bpe") && !fs::exists(tokenizer / "tokenizer_config.json"))
     throw std::runtime_error(tokenizer.string() +
                              ": no tokenizer here; expected encoder.json and vocab.bpe as released" +
                              " with GLIDE, or a tokenizer's folder with tokenizer_config.json");
   if (upsampler.empty()) return files;
-  files.upsampler = read_glide_file(upsampler, true);
+  files.upsampler = read_stage(upsampler, true);
   if (files.upsampler->is_inpainting() != files.base.is_inpainting())
-    throw std::runtime_error(
-        upsampler.string() + ": its UNet has " + std::to_string(files.upsampler->unet.in_channels) +
-        " input channels, expected " +
-        (files.base.is_inpainting() ? "those of an inpainting model, as " : "none for a mask, as ") + base.string() +
-        " has");
+    refuse_file(upsampler,
+                "its UNet has " + std::to_string(files.upsampler->unet.in_channels) + " input channels, expected " +
+                    (files.base.is_inpainting() ? "those of an inpainting model, as " : "none for a mask, as ") +
+                    base.string() + " has");
   return files;
 }
 

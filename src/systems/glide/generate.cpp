@@ -21,31 +21,15 @@ std::vector<std::uint64_t> seeds_of(const GLIDERequest& request) {
   return seeds;
 }
 
-/// x0 as an image file would hold it: the upsampler was trained on 8 bits.
-torch::Tensor rounded(const torch::Tensor& x0) {
-  return ((x0 + 1) * 127.5).round() / 127.5 - 1;
-}
-
 GLIDEImages run(const GLIDE& model, const GLIDEJob& job, const Known& known, const OnStep& on_step) {
   const torch::NoGradGuard no_gradients;
-  const auto device = model.placement.device;
   NoiseSource noise(seeds_of(job.request));
-
-  const auto denoise = glide_denoiser(model, model.base, known.base, job.request, job.base.steps.size());
-  const auto start = noise.draw(model.base.shape()) * job.base.noise_scale;  // [N, C, h, w]
-  const auto all = static_cast<int>(job.steps()), done = static_cast<int>(job.base.steps.size());
-  const auto x = run_chain(job.base, denoise, {.x = start, .noise = noise, .device = device},
-                           [&](int step, int, const torch::Tensor& x) { return !on_step || on_step(step, all, x); });
-  if (!x.defined() || !job.upsample) return {.base = x.defined() ? model.first_stage.decode(x) : x};
-
-  const auto& upsampler = *model.upsampler;
+  const auto x = sample_base(model, job, known.base, noise, on_step);
+  if (!x.defined()) return {};
+  if (!job.upsample) return {.base = model.first_stage.decode(x)};
   auto inputs = known.upsample;
-  inputs.low_res = model.first_stage.is_pixels() ? rounded(x) : x;
-  const auto refine = glide_denoiser(model, upsampler, inputs, job.request, job.upsample->steps.size());
-  const auto scale = job.upsample->noise_scale * job.request.upsample_temp;
-  const auto larger =
-      run_chain(*job.upsample, refine, {.x = noise.draw(upsampler.shape()) * scale, .noise = noise, .device = device},
-                [&](int step, int, const torch::Tensor& x) { return !on_step || on_step(done + step, all, x); });
+  inputs.low_res = x;
+  const auto larger = sample_upsampler(model, job, inputs, noise, on_step);
   if (!larger.defined()) return {};
   return {.base = model.first_stage.decode(x), .upsampled = model.first_stage.decode(larger)};
 }

@@ -20,18 +20,24 @@ Estimate settled(Estimate estimate, const torch::Tensor& x, const Level& level, 
   return estimate;
 }
 
+torch::Tensor rounded_to_8_bits(const torch::Tensor& x0) {
+  return ((x0 + 1) * 127.5).round() / 127.5 - 1;
+}
+
+/// `on_step` with the steps of the whole job, of which `done` come before.
+OnStep counted(const OnStep& on_step, const GLIDEJob& job, std::size_t done) {
+  return [&on_step, all = static_cast<int>(job.steps()), done = static_cast<int>(done)](
+             int step, int, const torch::Tensor& x) { return !on_step || on_step(done + step, all, x); };
+}
+
 }  // namespace
 
-Condition encode_texts(const GLIDE& model, const GLIDEStage& stage, const std::vector<std::string>& texts) {
-  std::vector<torch::Tensor> ids, masks;
-  for (const auto& text : texts) {
-    const auto tokens = model.tokenizer->encode(text);
-    ids.push_back(torch::tensor(tokens.ids, torch::kInt64));
-    masks.push_back(torch::arange(static_cast<std::int64_t>(tokens.ids.size())) < tokens.length);
-  }
+Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::string& text) {
+  const auto tokens = model.tokenizer->encode(text);
+  const auto ids = torch::tensor(tokens.ids, torch::kInt64).unsqueeze(0);     // [1, L]
+  const auto mask = torch::arange(ids.size(1)).unsqueeze(0) < tokens.length;  // false at padding
   const auto device = model.placement.device;
-  return {.encoder_hidden_states = stage.text_encoder->forward(torch::stack(ids).to(device),  // [N, L, D]
-                                                               torch::stack(masks).to(device))};
+  return {.encoder_hidden_states = stage.text_encoder->forward(ids.to(device), mask.to(device))};  // [1, L, D]
 }
 
 torch::Tensor GLIDEInputs::concat(const GLIDEStage& stage, std::int64_t count) const {
@@ -61,7 +67,7 @@ Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDE
   const auto count = request.batch_count;
   const auto concat = inputs.concat(stage, count);
   const auto condition = [&](const std::string& text) {
-    return with_concat(encode_texts(model, stage, std::vector(static_cast<std::size_t>(count), text)), concat);
+    return with_concat(repeat_interleave(encode_text(model, stage, text), count), concat);
   };
   const double scale = (&stage == &model.base ? request.base : request.upsample).guidance_scale;
   GuidanceTerms<Condition> terms{.positives = {condition(request.prompt)}};
@@ -72,6 +78,24 @@ Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDE
   return [denoise, inputs](const torch::Tensor& x, const Evaluation& evaluation) {
     return settled(denoise(x, evaluation), x, evaluation.level, inputs);
   };
+}
+
+torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, const GLIDEInputs& inputs, NoiseSource& noise,
+                          const OnStep& on_step) {
+  const auto denoise = glide_denoiser(model, model.base, inputs, job.request, job.base.steps.size());
+  const auto start = noise.draw(model.base.shape()) * job.base.noise_scale;  // [N, C, h, w]
+  return run_chain(job.base, denoise, {.x = start, .noise = noise, .device = model.placement.device},
+                   counted(on_step, job, 0));
+}
+
+torch::Tensor sample_upsampler(const GLIDE& model, const GLIDEJob& job, GLIDEInputs inputs, NoiseSource& noise,
+                               const OnStep& on_step) {
+  const auto& chain = *job.upsample;
+  if (model.first_stage.is_pixels()) inputs.low_res = rounded_to_8_bits(inputs.low_res);
+  const auto denoise = glide_denoiser(model, *model.upsampler, inputs, job.request, chain.steps.size());
+  const auto start = noise.draw(model.upsampler->shape()) * (chain.noise_scale * job.request.upsample_temp);
+  return run_chain(chain, denoise, {.x = start, .noise = noise, .device = model.placement.device},
+                   counted(on_step, job, job.base.steps.size()));
 }
 
 }  // namespace sfumato

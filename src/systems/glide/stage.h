@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 
 #include <string>
-#include <vector>
 
 #include "core/random.h"
 #include "diffusion/condition.h"
@@ -13,8 +12,8 @@
 
 namespace sfumato {
 
-/// Texts [N] as a stage's UNet receives them.
-Condition encode_texts(const GLIDE& model, const GLIDEStage& stage, const std::vector<std::string>& texts);
+/// A text as a stage's UNet receives it: one row of encoder_hidden_states.
+Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::string& text);
 
 /// What a stage receives beside x and the text; undefined where it receives none. In x's space and size unless said
 /// otherwise, on the model's device.
@@ -37,5 +36,14 @@ Backbone glide_backbone(const GLIDEStage& stage);
 /// recorded unless the caller forbids it.
 Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDEInputs& inputs,
                         const GLIDERequest& request, std::size_t steps);
+
+/// x of the base model, [N, C, h, w] float32; undefined where on_step ended it. `on_step` counts the job's steps.
+torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, const GLIDEInputs& inputs, NoiseSource& noise,
+                          const OnStep& on_step);
+
+/// x of the upsampler, likewise; `inputs` have the base model's x as low_res, which is rounded to the 8 bits of an
+/// image file where it is of pixels, as in training.
+torch::Tensor sample_upsampler(const GLIDE& model, const GLIDEJob& job, GLIDEInputs inputs, NoiseSource& noise,
+                               const OnStep& on_step);
 
 }  // namespace sfumato
