@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/interrupt.h"
 #include "core/placement.h"
 #include "engine/find_model.h"
+#include "systems/glide/folder.h"
 #include "systems/stable_diffusion/pipeline_files.h"
 
 namespace {
@@ -29,6 +31,7 @@ const std::vector<OtherName> kOtherNames = {
 
 struct Options {
   std::string input, output, dtype = "keep", max_shard_size = "0", prediction;
+  std::string upsampler, tokenizer;  // of GLIDE
   bool force = false;
 };
 
@@ -41,7 +44,9 @@ bool is_single_file(const fs::path& output) {
 }
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("input", options.input, "A diffusers folder, or a file (.safetensors, .ckpt) in the original layout")
+  app.add_option("input", options.input,
+                 "A diffusers folder, or a file (.safetensors, .ckpt) in the original layout; of GLIDE its base.pt or "
+                 "base-inpaint.pt")
       ->required();
   app.add_option("output", options.output, "A folder, or a name that ends in .safetensors for a single file")
       ->required();
@@ -50,6 +55,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--prediction", options.prediction,
                  "What the model predicts, where the input does not say it: epsilon, v_prediction or sample")
       ->check(CLI::IsMember({"epsilon", "v_prediction", "sample"}));
+  app.add_option("--upsampler", options.upsampler, "Of GLIDE: upsample.pt or upsample-inpaint.pt");
+  app.add_option("--tokenizer", options.tokenizer,
+                 "Of GLIDE: the folder with encoder.json and vocab.bpe, or of a GPT2Tokenizer");
   app.add_flag("--force", options.force, "Overwrite what is there");
 }
 
@@ -96,16 +104,50 @@ void check_output(const Options& options) {
                                 (is_single_file(output) ? "file" : "folder"));
 }
 
-int convert(const Options& options) {
-  const auto conversion = conversion_of(options);
-  check_output(options);
+/// True for a network of GLIDE as OpenAI released it.
+bool is_glide(const std::string& input) {
+  return fs::is_regular_file(input) && is_glide_original(*open_tensors(input));
+}
+
+bool write_glide(const Options& options, const ConversionOptions& conversion) {
+  if (is_single_file(options.output))
+    throw std::invalid_argument("output '" + options.output + "': expected a folder for a model of GLIDE");
+  if (!options.prediction.empty())
+    throw std::invalid_argument("--prediction " + options.prediction + ": expected none for a model of GLIDE");
+  if (options.tokenizer.empty())
+    throw std::invalid_argument("no --tokenizer: expected the folder with GLIDE's encoder.json and vocab.bpe");
+  const auto files = read_glide_files(options.input, options.upsampler, options.tokenizer);
+  watch_interrupts();
+  return write_glide_folder(files, without_slash(options.output),
+                            {.dtype = conversion.dtype,
+                             .max_shard_size = conversion.max_shard_size,
+                             .stop_requested = conversion.stop_requested});
+}
+
+void check_no_glide(const Options& options) {
+  const std::map<std::string, std::string> given = {{"--upsampler", options.upsampler},
+                                                    {"--tokenizer", options.tokenizer}};
+  for (const auto& [name, value] : given)
+    if (!value.empty())
+      throw std::invalid_argument(name + " '" + value + "': input '" + options.input +
+                                  "' is no network of GLIDE, which alone has one");
+}
+
+bool write_stable_diffusion(const Options& options, const ConversionOptions& conversion) {
+  check_no_glide(options);
   auto files = read_pipeline_files(options.input, conversion.tokenizers);
   if (!options.prediction.empty()) files.scheduler["prediction_type"] = options.prediction;
   for (const auto& note : files.notes) warn(note);
   watch_interrupts();
-  const bool written = is_single_file(options.output)
-                           ? write_single_file(files, options.output, conversion)
-                           : write_pipeline_folder(files, without_slash(options.output), conversion);
+  return is_single_file(options.output) ? write_single_file(files, options.output, conversion)
+                                        : write_pipeline_folder(files, without_slash(options.output), conversion);
+}
+
+int convert(const Options& options) {
+  const auto conversion = conversion_of(options);
+  check_output(options);
+  const bool written =
+      is_glide(options.input) ? write_glide(options, conversion) : write_stable_diffusion(options, conversion);
   if (!written) return kInterrupted;
   std::cout << options.output << std::endl;
   return 0;

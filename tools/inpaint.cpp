@@ -1,5 +1,5 @@
 // inpaint: makes part of a picture anew, from text and a mask
-#include "generate/run.h"
+#include "generate/systems.h"
 #include "images/read.h"
 
 int main(int argc, char** argv) {
@@ -15,5 +15,5 @@ int main(int argc, char** argv) {
     return [masked](const StableDiffusion& model, const Request& request, const OnStep& on_step,
                     const Attachments& attachments) { return inpaint(model, request, masked, on_step, attachments); };
   };
-  return run_generate(program, prepare, argc, argv);
+  return run_for_model(program, prepare, argc, argv);
 }

@@ -4,8 +4,32 @@
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
 
 namespace sfumato {
+namespace {
+
+/// Every k-th timestep from 0 on, for the smallest k that keeps `count`.
+std::vector<std::int64_t> strided_timesteps(const Schedule& schedule, std::int64_t count, const std::string& text) {
+  const auto total = schedule.num_train_timesteps();
+  for (std::int64_t stride = 1; stride < total; ++stride) {
+    if ((total + stride - 1) / stride != count) continue;
+    std::vector<std::int64_t> timesteps;
+    for (std::int64_t i = count - 1; i >= 0; --i) timesteps.push_back(i * stride);
+    return timesteps;
+  }
+  throw std::invalid_argument("respacing is '" + text + "', but no whole stride keeps " + std::to_string(count) +
+                              " of " + std::to_string(total) + " timesteps");
+}
+
+/// Less of DDIM's artifacts from the noisiest timestep.
+std::vector<std::int64_t> fast27_timesteps(const Schedule& schedule) {
+  auto timesteps = respaced_timesteps(schedule, {10, 10, 3, 2, 2});
+  timesteps.front() -= 2;
+  return timesteps;
+}
+
+}  // namespace
 
 std::vector<std::int64_t> quadratic_timesteps(const Schedule& schedule, std::int64_t n) {
   const auto total = schedule.num_train_timesteps();
@@ -42,6 +66,16 @@ std::vector<std::int64_t> respaced_timesteps(const Schedule& schedule, const std
   }
   std::reverse(timesteps.begin(), timesteps.end());
   return timesteps;
+}
+
+std::vector<std::int64_t> parse_respacing(const Schedule& schedule, const std::string& text) {
+  constexpr std::string_view kStrided = "ddim";
+  if (text == "fast27") return fast27_timesteps(schedule);
+  if (text.starts_with(kStrided)) {
+    const auto counts = parse_counts("respacing", text.substr(kStrided.size()));
+    if (counts.size() == 1) return strided_timesteps(schedule, counts.front(), text);
+  }
+  return respaced_timesteps(schedule, parse_counts("respacing", text));
 }
 
 std::vector<std::int64_t> parse_counts(const std::string& option, const std::string& text) {

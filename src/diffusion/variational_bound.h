@@ -39,6 +39,9 @@ class VariationalBound {
   /// The KL divergence of q(x_T | x0) from the standard normal, [N].
   torch::Tensor prior(const torch::Tensor& x0) const;
 
+  /// T.
+  std::int64_t timesteps() const { return alphas_.size(0); }
+
   /// The prediction of x0, clamped, [N, C, H, W].
   torch::Tensor predicted_x0(const torch::Tensor& xt, const torch::Tensor& raw, const torch::Tensor& t) const;
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "models/clip_mlp.h"
 #include "models/config.h"
 
 namespace sfumato {
@@ -40,28 +41,6 @@ class CLIPAttentionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CLIPAttention);
 
-class CLIPMLPImpl : public torch::nn::Module {
- public:
-  explicit CLIPMLPImpl(const CLIPTextModelConfig& config)
-      : fc1(config.hidden_size, config.intermediate_size),
-        fc2(config.intermediate_size, config.hidden_size),
-        quick_(config.hidden_act == "quick_gelu") {
-    register_module("fc1", fc1);
-    register_module("fc2", fc2);
-  }
-
-  torch::Tensor forward(const torch::Tensor& x) {
-    const auto hidden = fc1(x);
-    return fc2(quick_ ? hidden * torch::sigmoid(1.702 * hidden) : torch::gelu(hidden));
-  }
-
-  Linear fc1, fc2;
-
- private:
-  bool quick_;
-};
-TORCH_MODULE(CLIPMLP);
-
 void check(const CLIPTextModelConfig& config) {
   const std::pair<const char*, std::int64_t> sizes[] = {{"vocab_size", config.vocab_size},
                                                         {"hidden_size", config.hidden_size},
@@ -77,9 +56,7 @@ void check(const CLIPTextModelConfig& config) {
     refuse_value("CLIPTextModel", "num_attention_heads", std::to_string(config.num_attention_heads),
                  "a divisor of hidden_size " + std::to_string(config.hidden_size));
   }
-  if (config.hidden_act != "quick_gelu" && config.hidden_act != "gelu") {
-    refuse_value("CLIPTextModel", "hidden_act", "\"" + config.hidden_act + "\"", "\"quick_gelu\" or \"gelu\"");
-  }
+  require_clip_activation("CLIPTextModel", config.hidden_act);
 }
 
 }  // namespace
@@ -89,7 +66,7 @@ class CLIPEncoderLayerImpl : public torch::nn::Module {
   explicit CLIPEncoderLayerImpl(const CLIPTextModelConfig& config)
       : self_attn(config),
         layer_norm1(config.hidden_size, config.layer_norm_eps),
-        mlp(config),
+        mlp(config.hidden_size, config.intermediate_size, config.hidden_act),
         layer_norm2(config.hidden_size, config.layer_norm_eps) {
     register_module("self_attn", self_attn);
     register_module("layer_norm1", layer_norm1);

@@ -37,6 +37,8 @@ Json unet_json(Json controlnet) {
 ControlNetModelConfig ControlNetModelConfig::from_json(const Json& json) {
   require_supported(json, "class_embed_type", {nullptr, "identity", "projection"}, kControlNetModel);
   require_supported(json, "mid_block_type", {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kControlNetModel);
+  require_types(value_or(json, "down_block_types", std::vector<std::string>{}), "down_block_types",
+                {"CrossAttnDownBlock2D", "DownBlock2D"}, kControlNetModel);
   ControlNetModelConfig config;
   config.unet = UNet2DConditionModelConfig::from_json(unet_json(json));
   config.conditioning_channels = value_or(json, "conditioning_channels", config.conditioning_channels);

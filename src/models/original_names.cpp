@@ -52,6 +52,12 @@ std::int64_t down_layers(const UNet2DConditionModelConfig& config, std::int64_t 
   return at_block(config.layers_per_block, static_cast<std::size_t>(block));
 }
 
+/// A resampling at `place`: words 5 and on are those of a convolution, which the file calls `conv`, or words 4 and on
+/// of a resnet.
+std::string unet_resampling(const std::string& place, const std::string& conv, const Words& words) {
+  return words[4] == "conv" ? place + "." + conv + join(words, 5) : place + inside_unet_resnet(join(words, 4));
+}
+
 /// words: resnets, J, conv1, weight or attentions, J, norm, weight; `first` is that of resnets.
 std::string unet_member(const std::string& place, const Words& words, std::size_t first) {
   if (words[first] == "attentions") return place + ".1" + join(words, first + 2);
@@ -81,7 +87,7 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
     for (std::int64_t i = 0; i < block; ++i) first += down_layers(config, i) + 1;
     if (words[2] == "downsamplers") {
       const auto layers = down_layers(config, block);
-      return "input_blocks." + std::to_string(first + layers) + ".0.op" + join(words, 5);
+      return unet_resampling("input_blocks." + std::to_string(first + layers) + ".0", "op", words);
     }
     return unet_member("input_blocks." + std::to_string(first + index), words, 2);
   }
@@ -90,9 +96,9 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
   for (std::int64_t i = 0; i < block; ++i) first += down_layers(config, last - i) + 1;
   const auto place = "output_blocks." + std::to_string(first + index);
   if (words[2] != "upsamplers") return unet_member(place, words, 2);
-  const bool attends = config.up_block_types[static_cast<std::size_t>(block)] == "CrossAttnUpBlock2D";
-  return "output_blocks." + std::to_string(first + down_layers(config, last - block)) + (attends ? ".2" : ".1") +
-         join(words, 4);
+  const bool attends = attention_of(config.up_block_types[static_cast<std::size_t>(block)]) != BlockAttention::kNone;
+  const auto layer = std::to_string(first + down_layers(config, last - block));
+  return unet_resampling("output_blocks." + layer + (attends ? ".2" : ".1"), "conv", words);
 }
 
 std::string original_controlnet_key(const std::string& name, const ControlNetModelConfig& config) {

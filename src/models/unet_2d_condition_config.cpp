@@ -1,7 +1,5 @@
 #include "models/unet_2d_condition_config.h"
 
-#include <stdexcept>
-
 namespace sfumato {
 namespace {
 
@@ -15,7 +13,12 @@ void require_supported_condition_values(const Json& json) {
   require_supported(json, "addition_embed_type", {null, "text", "text_time"}, kUNet2DConditionModel);
   require_supported(json, "time_embedding_type", {null, "positional"}, kUNet2DConditionModel);
   require_supported(json, "attention_type", {null, "default"}, kUNet2DConditionModel);
-  require_supported(json, "mid_block_type", {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D"}, kUNet2DConditionModel);
+  require_supported(json, "mid_block_type",
+                    {null, "UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn", "UNetMidBlock2D"},
+                    kUNet2DConditionModel);
+  require_supported(json, "resnet_skip_time_act", {null, false}, kUNet2DConditionModel);
+  require_supported(json, "resnet_out_scale_factor", {null, 1}, kUNet2DConditionModel);
+  require_supported(json, "cross_attention_norm", {null}, kUNet2DConditionModel);
   require_supported(json, "class_embed_type", {null, "timestep", "identity", "projection", "simple_projection"},
                     kUNet2DConditionModel);
 }
@@ -35,6 +38,9 @@ void read_blocks(const Json& json, UNet2DConditionModelConfig& config) {
   const auto mid = json.find("mid_block_type");
   if (mid != json.end()) config.mid_block_type = mid->is_null() ? "" : mid->get<std::string>();
   config.only_cross_attention = one_or_many_bools(json, "only_cross_attention", config.only_cross_attention);
+  const auto mid_only = json.find("mid_block_only_cross_attention");
+  if (mid_only != json.end() && !mid_only->is_null())
+    config.mid_block_only_cross_attention = value_or(json, "mid_block_only_cross_attention", false);
   config.block_out_channels = value_or(json, "block_out_channels", config.block_out_channels);
   config.layers_per_block = one_or_many(json, "layers_per_block", config.layers_per_block);
   config.downsample_padding = value_or(json, "downsample_padding", config.downsample_padding);
@@ -78,42 +84,15 @@ nlohmann::ordered_json bools(const OneOrMany& values) {
   return std::vector<bool>(values.begin(), values.end());
 }
 
-/// One number for a block, or one for each of its layers.
-void validate_transformer_layers(const UNet2DConditionModelConfig& config) {
-  const auto blocks = config.block_out_channels.size();
-  const auto check = [&](const LayersOfBlocks& values, const std::string& key, bool up) {
-    if (values.empty()) return;
-    if (values.size() != 1 && values.size() != blocks)
-      refuse_value(kUNet2DConditionModel, key, std::to_string(values.size()) + " values",
-                   "one, or one for each of " + std::to_string(blocks) + " blocks");
-    for (std::size_t i = 0; i < blocks; ++i) {
-      require_positive(kUNet2DConditionModel, key, at_block(values, i));
-      const auto layers = at_block(config.layers_per_block, up ? blocks - 1 - i : i) + (up ? 1 : 0);
-      const auto count = static_cast<std::int64_t>(at_block(values, i).size());
-      if (count != 1 && count != layers)
-        refuse_value(kUNet2DConditionModel, key,
-                     "a list of " + std::to_string(count) + " for block " + std::to_string(i),
-                     "one for each of its " + std::to_string(layers) + " layers");
-    }
-  };
-  check(config.transformer_layers_per_block, "transformer_layers_per_block", false);
-  check(config.reverse_transformer_layers_per_block, "reverse_transformer_layers_per_block", true);
-  // As diffusers: lists for the layers of the way down do not tell those of the way up.
-  for (const auto& layers : config.transformer_layers_per_block)
-    if (layers.size() > 1 && config.reverse_transformer_layers_per_block.empty())
-      refuse_value(kUNet2DConditionModel, "reverse_transformer_layers_per_block", "null",
-                   "a list, since 'transformer_layers_per_block' has lists");
-}
-
-void require(bool condition, const std::string& what) {
-  if (!condition) throw std::invalid_argument(std::string(kUNet2DConditionModel) + ": " + what);
-}
-
 }  // namespace
 
 const OneOrMany& UNet2DConditionModelConfig::up_transformer_layers(std::size_t index) const {
   if (!reverse_transformer_layers_per_block.empty()) return at_block(reverse_transformer_layers_per_block, index);
   return at_block(transformer_layers_per_block, block_out_channels.size() - 1 - index);
+}
+
+bool UNet2DConditionModelConfig::mid_attends_to_text_alone() const {
+  return mid_block_only_cross_attention.value_or(only_cross_attention.size() == 1 && only_cross_attention.front() != 0);
 }
 
 std::int64_t UNet2DConditionModelConfig::states_width() const {
@@ -162,6 +141,8 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   json["freq_shift"] = freq_shift;
   json["in_channels"] = in_channels;
   json["layers_per_block"] = to_json_value(layers_per_block);
+  json["mid_block_only_cross_attention"] = nullptr;
+  if (mid_block_only_cross_attention) json["mid_block_only_cross_attention"] = *mid_block_only_cross_attention;
   json["mid_block_scale_factor"] = mid_block_scale_factor;
   json["mid_block_type"] = null_if_empty(mid_block_type);
   json["norm_eps"] = norm_eps;
@@ -183,43 +164,6 @@ nlohmann::ordered_json UNet2DConditionModelConfig::to_json() const {
   json["upcast_attention"] = upcast_attention;
   json["use_linear_projection"] = use_linear_projection;
   return json;
-}
-
-void UNet2DConditionModelConfig::validate() const {
-  const auto blocks = block_out_channels.size();
-  require_positive(kUNet2DConditionModel, "in_channels", {in_channels});
-  require_positive(kUNet2DConditionModel, "out_channels", {out_channels});
-  require_positive(kUNet2DConditionModel, "norm_num_groups", {norm_num_groups});
-  require_positive(kUNet2DConditionModel, "block_out_channels", block_out_channels);
-  require_positive(kUNet2DConditionModel, "layers_per_block", layers_per_block);
-  require_positive(kUNet2DConditionModel, "attention_head_dim", attention_head_dim);
-  require_positive(kUNet2DConditionModel, "cross_attention_dim", cross_attention_dim);
-  const auto count = [&](const std::vector<std::string>& types, const std::string& key) {
-    require(types.size() == blocks && blocks > 0, "'" + key + "' names " + std::to_string(types.size()) +
-                                                      " blocks, 'block_out_channels' " + std::to_string(blocks));
-  };
-  count(down_block_types, "down_block_types");
-  count(up_block_types, "up_block_types");
-  require_types(down_block_types, "down_block_types", {"CrossAttnDownBlock2D", "DownBlock2D"}, kUNet2DConditionModel);
-  require_types(up_block_types, "up_block_types", {"CrossAttnUpBlock2D", "UpBlock2D"}, kUNet2DConditionModel);
-  const std::string where = std::string(kUNet2DConditionModel) + ": ";
-  require_per_block(attention_head_dim, blocks, where + "'attention_head_dim'");
-  require_per_block(layers_per_block, blocks, where + "'layers_per_block'");
-  require_per_block(cross_attention_dim, blocks, where + "'cross_attention_dim'");
-  validate_transformer_layers(*this);
-  require_per_block(only_cross_attention, blocks, where + "'only_cross_attention'");
-  const bool needs_width =
-      addition_embed_type == "text_time" || class_embed_type == "projection" || class_embed_type == "simple_projection";
-  require(!needs_width || projection_class_embeddings_input_dim > 0,
-          "'projection_class_embeddings_input_dim' is needed for class_embed_type projection and for text_time");
-  require(addition_embed_type != "text_time" || addition_time_embed_dim > 0,
-          "'addition_time_embed_dim' is needed for addition_embed_type text_time");
-  require(addition_embed_type != "text" ||
-              (addition_embed_type_num_heads > 0 && states_width() % addition_embed_type_num_heads == 0),
-          "'addition_embed_type_num_heads' is " + std::to_string(addition_embed_type_num_heads) +
-              ", expected a divisor of the text's width, " + std::to_string(states_width()));
-  require(encoder_hid_dim == 0 || cross_attention_dim.size() == 1,
-          "'encoder_hid_dim' needs one 'cross_attention_dim' for all blocks");
 }
 
 }  // namespace sfumato

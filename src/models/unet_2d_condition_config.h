@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,8 @@
 
 namespace sfumato {
 
-/// config.json of diffusers' UNet2DConditionModel, with its defaults: the options of Stable Diffusion 1, 2 and XL.
+/// config.json of diffusers' UNet2DConditionModel, with its defaults: the options of Stable Diffusion 1, 2 and XL, and
+/// of the networks that attend to text and image at once (SimpleCrossAttnDownBlock2D: GLIDE and its descendants).
 struct UNet2DConditionModelConfig {
   /// Latent pixels a side, or height and width; empty where the file has null.
   OneOrMany sample_size;
@@ -20,12 +22,15 @@ struct UNet2DConditionModelConfig {
   double freq_shift = 0;
   std::vector<std::string> down_block_types{"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
                                             "DownBlock2D"};
-  /// UNetMidBlock2DCrossAttn, UNetMidBlock2D (one resnet), or "" for none (null in the file).
+  /// UNetMidBlock2DCrossAttn, UNetMidBlock2DSimpleCrossAttn, UNetMidBlock2D (one resnet), or "" for none (null in the
+  /// file).
   std::string mid_block_type = "UNetMidBlock2DCrossAttn";
   std::vector<std::string> up_block_types{"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D",
                                           "CrossAttnUpBlock2D"};
   /// 0 or 1, for all blocks or one each.
   OneOrMany only_cross_attention{0};
+  /// Of UNetMidBlock2DSimpleCrossAttn; where it is null in the file, mid_attends_to_text_alone has its value.
+  std::optional<bool> mid_block_only_cross_attention;
   std::vector<std::int64_t> block_out_channels{320, 640, 1280, 1280};
   OneOrMany layers_per_block{2};
   std::int64_t downsample_padding = 1;
@@ -40,7 +45,8 @@ struct UNet2DConditionModelConfig {
   LayersOfBlocks reverse_transformer_layers_per_block{};
   /// Width of encoder_hidden_states where a linear layer brings them to cross_attention_dim; 0 for none.
   std::int64_t encoder_hid_dim = 0;
-  /// The number of heads, despite its name (diffusers issue 2011).
+  /// The number of heads, despite its name (diffusers issue 2011); but the channels of a head in the blocks whose names
+  /// begin with Simple, and of these on the way up from its first block.
   OneOrMany attention_head_dim{8};
   bool use_linear_projection = false;
   /// "", timestep, identity, projection or simple_projection.
@@ -68,6 +74,8 @@ struct UNet2DConditionModelConfig {
 
   /// transformer_layers_per_block of up block `index`.
   const OneOrMany& up_transformer_layers(std::size_t index) const;
+  /// mid_block_only_cross_attention, by default only_cross_attention where that is one value for all blocks.
+  bool mid_attends_to_text_alone() const;
   /// Width of encoder_hidden_states.
   std::int64_t states_width() const;
 

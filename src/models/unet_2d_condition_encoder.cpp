@@ -14,7 +14,13 @@ Conv2d same_size_conv(std::int64_t in, std::int64_t out, std::int64_t kernel) {
 }
 
 BlockAttention attention_of(const std::string& block_type) {
-  return block_type.starts_with("CrossAttn") ? BlockAttention::kCross : BlockAttention::kNone;
+  if (block_type.find("SimpleCrossAttn") != std::string::npos) return BlockAttention::kSimpleCross;
+  return block_type.find("CrossAttn") != std::string::npos ? BlockAttention::kCross : BlockAttention::kNone;
+}
+
+BlockResample resample_of_block(const std::string& block_type) {
+  const bool is_resnet = block_type.starts_with("SimpleCrossAttn") || block_type.starts_with("Resnet");
+  return is_resnet ? BlockResample::kResnet : BlockResample::kConv;
 }
 
 UNet2DConditionEncoder::UNet2DConditionEncoder(UNet2DConditionModelConfig config) : config_(std::move(config)) {
@@ -86,6 +92,7 @@ UNetBlockOptions UNet2DConditionEncoder::block_options(std::size_t block) const 
                          .norm_num_groups = config_.norm_num_groups,
                          .use_linear_projection = config_.use_linear_projection,
                          .only_cross_attention = at_block(config_.only_cross_attention, block) != 0};
+  options.attention_head_dim = heads;
   options.transformer_layers = at_block(config_.transformer_layers_per_block, block);
   options.downsample_padding = config_.downsample_padding;
   return options;
@@ -95,7 +102,7 @@ void UNet2DConditionEncoder::add_down_blocks() {
   blocks_.down_blocks = register_module("down_blocks", torch::nn::ModuleList());
   for (std::size_t i = 0; i < config_.block_out_channels.size(); ++i) {
     auto options = block_options(i);
-    place_down_block(options, config_.block_out_channels, i, BlockResample::kConv);
+    place_down_block(options, config_.block_out_channels, i, resample_of_block(config_.down_block_types[i]));
     options.num_layers = at_block(config_.layers_per_block, i);
     options.attention = attention_of(config_.down_block_types[i]);
     blocks_.down_blocks->push_back(UNetDownBlock(options));
@@ -104,13 +111,15 @@ void UNet2DConditionEncoder::add_down_blocks() {
 
 void UNet2DConditionEncoder::add_mid_block() {
   if (config_.mid_block_type.empty()) return;
-  const bool cross = config_.mid_block_type == "UNetMidBlock2DCrossAttn";
+  const auto attention = attention_of(config_.mid_block_type);
   auto options = block_options(config_.block_out_channels.size() - 1);
   options.in_channels = config_.block_out_channels.back();
-  options.num_layers = cross ? 1 : 0;
-  options.attention = cross ? BlockAttention::kCross : BlockAttention::kNone;
+  options.num_layers = attention == BlockAttention::kNone ? 0 : 1;
+  options.attention = attention;
   options.resnet.output_scale_factor = config_.mid_block_scale_factor;
-  options.transformer.only_cross_attention = false;  // diffusers does not pass it on
+  // diffusers does not pass it on to a transformer.
+  options.transformer.only_cross_attention =
+      attention == BlockAttention::kSimpleCross && config_.mid_attends_to_text_alone();
   blocks_.mid_block = register_module("mid_block", UNetMidBlock(options));
 }
 

@@ -35,7 +35,8 @@ void UNet2DConditionModelImpl::add_up_blocks() {
   blocks_.up_blocks = register_module("up_blocks", torch::nn::ModuleList());
   for (std::size_t i = 0; i <= last; ++i) {
     auto options = block_options(last - i);
-    place_up_block(options, channels, i, BlockResample::kConv);
+    place_up_block(options, channels, i, resample_of_block(config().up_block_types[i]));
+    options.attention_head_dim = at_block(config().attention_head_dim, i);
     options.num_layers = at_block(config().layers_per_block, last - i) + 1;
     options.attention = attention_of(config().up_block_types[i]);
     options.transformer_layers = config().up_transformer_layers(i);

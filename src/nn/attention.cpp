@@ -22,8 +22,14 @@ AttentionImpl::AttentionImpl(const AttentionOptions& options) : options_(options
     group_norm_ = register_module("group_norm", GroupNorm(options.norm_num_groups, options.query_dim, options.eps));
   }
   to_q_ = register_module("to_q", Linear(options.query_dim, inner, options.bias));
-  to_k_ = register_module("to_k", Linear(width, inner, options.bias));
-  to_v_ = register_module("to_v", Linear(width, inner, options.bias));
+  if (!options.only_cross_attention) {
+    to_k_ = register_module("to_k", Linear(width, inner, options.bias));
+    to_v_ = register_module("to_v", Linear(width, inner, options.bias));
+  }
+  if (options.added_kv_proj_dim > 0) {
+    add_k_proj_ = register_module("add_k_proj", Linear(options.added_kv_proj_dim, inner));
+    add_v_proj_ = register_module("add_v_proj", Linear(options.added_kv_proj_dim, inner));
+  }
   to_out_ = register_module("to_out", torch::nn::ModuleList());
   to_out_->push_back(Linear(inner, options.query_dim));
 }
@@ -42,8 +48,25 @@ torch::Tensor AttentionImpl::attend(const torch::Tensor& x, const torch::Tensor&
   const auto& attended = states.defined() ? states : x;
   const auto query = heads(to_q_(x));
   const auto mask = bias.defined() ? std::optional(bias.to(query.dtype())) : std::nullopt;
-  const auto out = scaled_dot_product(query, heads(to_k_(attended)), heads(to_v_(attended)), mask);
-  return to_out_->at<LinearImpl>(0).forward(out.transpose(1, 2).flatten(2));  // [N, L, query_dim]
+  return output(scaled_dot_product(query, heads(to_k_(attended)), heads(to_v_(attended)), mask));
+}
+
+torch::Tensor AttentionImpl::attend_added(const torch::Tensor& x, const torch::Tensor& states,
+                                          const torch::Tensor& bias) {
+  TORCH_CHECK(states.defined(), "states are needed by attention with added_kv_proj_dim");
+  auto key = heads(add_k_proj_(states)), value = heads(add_v_proj_(states));  // [N, heads, K, d]
+  if (!options_.only_cross_attention) {
+    key = torch::cat({key, heads(to_k_(x))}, 2);
+    value = torch::cat({value, heads(to_v_(x))}, 2);
+  }
+  std::optional<torch::Tensor> mask;
+  if (bias.defined()) mask = torch::constant_pad_nd(bias.to(x.dtype()), {0, key.size(2) - states.size(1)});
+  return output(scaled_dot_product(heads(to_q_(x)), key, value, mask));
+}
+
+/// [N, heads, L, d] -> [N, L, query_dim].
+torch::Tensor AttentionImpl::output(const torch::Tensor& mixed) {
+  return to_out_->at<LinearImpl>(0).forward(mixed.transpose(1, 2).flatten(2));
 }
 
 torch::Tensor AttentionImpl::finished(const torch::Tensor& hidden, const torch::Tensor& residual) const {
@@ -72,9 +95,11 @@ torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::
   return torch::cat({forward(x.narrow(0, 0, attending)), out});
 }
 
-torch::Tensor AttentionImpl::forward_image(const torch::Tensor& x) {
+torch::Tensor AttentionImpl::forward_image(const torch::Tensor& x, const torch::Tensor& states,
+                                           const torch::Tensor& bias) {
   const auto tokens = image_to_tokens(group_norm_ ? group_norm_(x) : x);
-  return finished(tokens_to_image(attend(tokens, {}, {}), x), x);
+  const auto hidden = add_k_proj_ ? attend_added(tokens, states, bias) : attend(tokens, {}, {});
+  return finished(tokens_to_image(hidden, x), x);
 }
 
 }  // namespace sfumato

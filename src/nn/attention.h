@@ -12,6 +12,10 @@ struct AttentionOptions {
   std::int64_t query_dim = 320;
   /// Width of what is attended to; 0 for self-attention.
   std::int64_t cross_attention_dim = 0;
+  /// Width of states whose keys and values come before those of self-attention; 0 for none.
+  std::int64_t added_kv_proj_dim = 0;
+  /// With added_kv_proj_dim: their keys and values alone.
+  bool only_cross_attention = false;
   std::int64_t heads = 8;
   std::int64_t dim_head = 64;
   /// Biases of to_q, to_k and to_v; to_out always has one.
@@ -36,19 +40,23 @@ class AttentionImpl : public torch::nn::Module {
   /// In self-attention, the attention that each place of x [N, L, query_dim] gets from all of them, in the mean of the
   /// heads: float32 [N, L], of sum L.
   torch::Tensor received(const torch::Tensor& x);
-  /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format.
-  torch::Tensor forward_image(const torch::Tensor& x);
+  /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format. With added_kv_proj_dim they
+  /// also attend to `states` [N, K, added_kv_proj_dim] (diffusers' AttnAddedKVProcessor2_0), and `bias` [N, 1, 1, K]
+  /// is added to the scores of those where defined.
+  torch::Tensor forward_image(const torch::Tensor& x, const torch::Tensor& states = {}, const torch::Tensor& bias = {});
 
-  bool is_self_attention() const { return options_.cross_attention_dim == 0; }
+  bool is_self_attention() const { return options_.cross_attention_dim == 0 && options_.added_kv_proj_dim == 0; }
 
  private:
   torch::Tensor normed(const torch::Tensor& x);
   torch::Tensor heads(const torch::Tensor& y) const;
   torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);
+  torch::Tensor attend_added(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias);
+  torch::Tensor output(const torch::Tensor& mixed);
   torch::Tensor finished(const torch::Tensor& hidden, const torch::Tensor& residual) const;
 
   GroupNorm group_norm_{nullptr};
-  Linear to_q_{nullptr}, to_k_{nullptr}, to_v_{nullptr};
+  Linear to_q_{nullptr}, to_k_{nullptr}, to_v_{nullptr}, add_k_proj_{nullptr}, add_v_proj_{nullptr};
   torch::nn::ModuleList to_out_;
   AttentionOptions options_;
 };

@@ -12,6 +12,15 @@ void add_attention(torch::nn::ModuleList& attentions, const UNetBlockOptions& op
     const auto& layers = options.transformer_layers;
     transformer.num_layers = layers.size() == 1 ? layers.front() : layers.at(attentions->size());
     attentions->push_back(Transformer2DModel(channels, transformer));
+  } else if (options.attention == BlockAttention::kSimpleCross) {
+    attentions->push_back(Attention(AttentionOptions{.query_dim = channels,
+                                                     .added_kv_proj_dim = options.transformer.cross_attention_dim,
+                                                     .only_cross_attention = options.transformer.only_cross_attention,
+                                                     .heads = channels / options.attention_head_dim,
+                                                     .dim_head = options.attention_head_dim,
+                                                     .bias = true,
+                                                     .norm_num_groups = options.resnet.groups,
+                                                     .residual_connection = true}));
   } else if (options.attention == BlockAttention::kSelf) {
     attentions->push_back(Attention(AttentionOptions{.query_dim = channels,
                                                      .heads = channels / options.attention_head_dim,
@@ -29,7 +38,7 @@ torch::Tensor attend(torch::nn::ModuleList& attentions, std::size_t layer, const
   if (layer >= attentions->size()) return x;
   const auto module = attentions->ptr(layer);
   if (auto* transformer = module->as<Transformer2DModelImpl>()) return transformer->forward(x, cross);
-  return attentions->at<AttentionImpl>(layer).forward_image(x);
+  return attentions->at<AttentionImpl>(layer).forward_image(x, cross.encoder_hidden_states, cross.bias);
 }
 
 torch::Tensor resnet(torch::nn::ModuleList& resnets, std::size_t layer, const torch::Tensor& x,

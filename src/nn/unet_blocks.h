@@ -12,9 +12,9 @@
 
 namespace sfumato {
 
-/// What follows each ResnetBlock2D of a block: nothing (DownBlock2D), self-attention (AttnDownBlock2D), or a
-/// transformer that attends to the text (CrossAttnDownBlock2D).
-enum class BlockAttention { kNone, kSelf, kCross };
+/// What follows each ResnetBlock2D of a block: nothing (DownBlock2D), self-attention (AttnDownBlock2D), a transformer
+/// that attends to the text (CrossAttnDownBlock2D), or one attention to text and image (SimpleCrossAttnDownBlock2D).
+enum class BlockAttention { kNone, kSelf, kCross, kSimpleCross };
 
 /// How a block changes the size at its end: not at all, by a convolution, or by a ResnetBlock2D.
 enum class BlockResample { kNone, kConv, kResnet };
@@ -27,7 +27,7 @@ struct UNetBlockOptions {
   std::int64_t num_layers = 1;
   ResnetOptions resnet;
   BlockAttention attention = BlockAttention::kNone;
-  /// Channels of a head of self-attention.
+  /// Channels of a head of kSelf and kSimpleCross.
   std::int64_t attention_head_dim = 8;
   /// Groups of the norm before self-attention; 0 for no norm.
   std::int64_t attention_groups = 32;
@@ -45,7 +45,8 @@ struct BlockConditions {
   CrossAttention cross;
 };
 
-/// diffusers' DownBlock2D, AttnDownBlock2D and CrossAttnDownBlock2D.
+/// diffusers' DownBlock2D, AttnDownBlock2D, CrossAttnDownBlock2D, SimpleCrossAttnDownBlock2D and
+/// ResnetDownsampleBlock2D.
 class UNetDownBlockImpl : public torch::nn::Module {
  public:
   explicit UNetDownBlockImpl(const UNetBlockOptions& options);
@@ -58,8 +59,8 @@ class UNetDownBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(UNetDownBlock);
 
-/// diffusers' UNetMidBlock2D and UNetMidBlock2DCrossAttn: a ResnetBlock2D, then `num_layers` times attention and
-/// another one. Only in_channels count.
+/// diffusers' UNetMidBlock2D, UNetMidBlock2DCrossAttn and UNetMidBlock2DSimpleCrossAttn: a ResnetBlock2D, then
+/// `num_layers` times attention and another one. Only in_channels count.
 class UNetMidBlockImpl : public torch::nn::Module {
  public:
   explicit UNetMidBlockImpl(const UNetBlockOptions& options);
@@ -71,7 +72,7 @@ class UNetMidBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(UNetMidBlock);
 
-/// diffusers' UpBlock2D, AttnUpBlock2D and CrossAttnUpBlock2D.
+/// diffusers' UpBlock2D, AttnUpBlock2D, CrossAttnUpBlock2D, SimpleCrossAttnUpBlock2D and ResnetUpsampleBlock2D.
 class UNetUpBlockImpl : public torch::nn::Module {
  public:
   explicit UNetUpBlockImpl(const UNetBlockOptions& options);

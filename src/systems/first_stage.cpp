@@ -29,6 +29,10 @@ PlacedVae load_autoencoder(const ModelIndex& index, const std::string& part, con
 
 }  // namespace
 
+std::int64_t FirstStage::channels() const {
+  return is_pixels() ? channels_ : network_->config().latent_channels;
+}
+
 std::int64_t FirstStage::downscale_factor() const {
   return is_pixels() ? 1 : network_->config().downscale_factor();
 }
@@ -55,10 +59,10 @@ FirstStage load_first_stage(const ModelIndex& index, const Placement& placement,
   return {vae.network, vae.placement, placement.device};
 }
 
-Schedule load_schedule(const ModelIndex& index) {
+Schedule load_schedule(const ModelIndex& index, const std::string& part) {
   const auto& folder = index.folder();
-  if (!std::filesystem::is_directory(folder / "scheduler")) refuse_model(folder, "its folder scheduler is missing");
-  return load_part(folder, "scheduler", [](const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(folder / part)) refuse_model(folder, "its folder " + part + " is missing");
+  return load_part(folder, part, [](const std::filesystem::path& path) {
     return Schedule(ScheduleConfig::from_json(read_json(path / "scheduler_config.json")));
   });
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/placement.h"
 #include "diffusion/schedule.h"
@@ -22,6 +23,8 @@ class FirstStage {
       : network_(std::move(network)), placement_(placement), device_(device) {}
 
   bool is_pixels() const { return !network_; }
+  /// Channels of x.
+  std::int64_t channels() const;
   /// Pixels a side of one value of x.
   std::int64_t downscale_factor() const;
   /// Images [N, 3, H, W] in [-1, 1] to x [N, C, H/f, W/f], float32 on the model's device; the mean of an encoder with a
@@ -41,7 +44,8 @@ class FirstStage {
 /// the folder names neither. Throws std::runtime_error naming the folder.
 FirstStage load_first_stage(const ModelIndex& index, const Placement& placement, std::int64_t pixel_channels = 3);
 
-/// The noise schedule of a folder's scheduler. Throws std::runtime_error naming the folder.
-Schedule load_schedule(const ModelIndex& index);
+/// The noise schedule of a folder's scheduler, or of another part of that kind. Throws std::runtime_error naming the
+/// folder.
+Schedule load_schedule(const ModelIndex& index, const std::string& part = "scheduler");
 
 }  // namespace sfumato

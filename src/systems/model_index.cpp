@@ -18,6 +18,7 @@ std::string alternatives(const std::vector<std::string>& names) {
 /// What a model of the system takes, and the programs that run it.
 std::string programs_of(System system) {
   if (system == System::unconditional) return "which takes no prompt: use sample";
+  if (system == System::glide) return "a model of GLIDE: use txt2img or, if it is one for inpainting, inpaint";
   return "which takes a prompt: use txt2img, img2img or inpaint";
 }
 

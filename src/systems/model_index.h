@@ -33,6 +33,7 @@ class ModelIndex {
   /// The part's class. Throws std::runtime_error where the part is missing or its class is not one of `known`.
   std::string class_of(const std::string& part, const std::vector<std::string>& known) const;
   bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
+  std::int64_t number(const std::string& key, std::int64_t otherwise) const { return value_or(json_, key, otherwise); }
   /// A line about what the class adds to a plain pipeline, if it adds anything.
   std::vector<std::string> notes() const;
 

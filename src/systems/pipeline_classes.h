@@ -9,6 +9,7 @@ namespace sfumato {
 enum class System {
   stable_diffusion,  ///< Stable Diffusion 1, 2 or XL
   unconditional,     ///< DDPM and DDIM, in pixels or in latents (systems/unconditional/)
+  glide,             ///< GLIDE, in pixels or in latents (systems/glide/)
 };
 
 /// A pipeline class of diffusers whose folders are loaded.

@@ -11,7 +11,6 @@
 namespace sfumato {
 namespace {
 
-constexpr std::string_view kEndOfWord = "</w>";
 constexpr std::int32_t kDead = -2;
 
 /// GPT-2's printable character for each byte: printable Latin-1 stands for itself, the rest for U+0100 and on.
@@ -46,7 +45,9 @@ struct Candidate {
 
 }  // namespace
 
-BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown) {
+BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown,
+                                   std::string end_of_word)
+    : end_of_word_(std::move(end_of_word)) {
   read_files(folder);
   const auto unknown_id = id(unknown);
   if (!unknown_id) {
@@ -57,7 +58,7 @@ BytePairEncoding::BytePairEncoding(const std::filesystem::path& folder, const st
   for (std::size_t byte = 0; byte < characters.size(); ++byte) {
     const auto character = encode_character(characters[byte]);
     inner_[byte] = id_or_unknown(character);
-    last_[byte] = id_or_unknown(character + std::string(kEndOfWord));
+    last_[byte] = id_or_unknown(character + end_of_word_);
   }
 }
 
@@ -188,8 +189,8 @@ std::string BytePairEncoding::decode(const std::vector<std::int64_t>& ids) const
   for (const auto id : ids) {
     if (id < 0 || id >= size()) continue;
     std::string_view token = tokens_[static_cast<std::size_t>(id)];
-    const bool ends_word = token.ends_with(kEndOfWord);
-    if (ends_word) token.remove_suffix(kEndOfWord.size());
+    const bool ends_word = !end_of_word_.empty() && token.ends_with(end_of_word_);
+    if (ends_word) token.remove_suffix(end_of_word_.size());
     for (std::size_t i = 0; i < token.size();) {
       utf8proc_int32_t character = 0;
       const auto length = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(token.data()) + i,

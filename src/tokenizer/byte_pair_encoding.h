@@ -13,17 +13,23 @@
 
 namespace sfumato {
 
-/// Byte-level byte pair encoding with "</w>" at the end of a word (Sennrich et al. 2016, as CLIP uses it).
+/// GPT-2's words, which byte pairs are merged in. White space is Unicode's: PCRE2's \s counts U+180E in as well.
+inline constexpr const char* kByteLevelWords =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|)"
+    R"(\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+)";
+
+/// Byte-level byte pair encoding (Sennrich et al. 2016), with a mark at the end of a word ("</w>" of CLIP) or without
+/// one ("" of GPT-2).
 class BytePairEncoding {
  public:
   /// Reads vocab.json and merges.txt or, where these are missing, tokenizer.json, which transformers 5 writes in their
   /// place. Throws std::runtime_error naming the file and the fault. Bytes without a token become `unknown`.
-  BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown);
+  BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown, std::string end_of_word);
 
   /// Appends the ids of one word, in time n log n of its length.
   void encode(std::string_view word, std::vector<std::int64_t>& ids) const;
 
-  /// The bytes that ids stand for, a space after each word; ids above the vocabulary are left out.
+  /// The bytes that ids stand for, a space after each end-of-word mark; ids above the vocabulary are left out.
   std::string decode(const std::vector<std::int64_t>& ids) const;
 
   /// The id of a whole token, empty where there is none.
@@ -54,6 +60,7 @@ class BytePairEncoding {
   const Merge* find_merge(Id left, Id right) const;
   void merge_all(std::vector<Symbol>& symbols) const;
 
+  std::string end_of_word_;
   std::unordered_map<std::string, Id> ids_;
   std::vector<std::string> tokens_;
   std::unordered_map<std::uint64_t, Merge> merges_;  // by left id, right id

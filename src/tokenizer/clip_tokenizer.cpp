@@ -8,23 +8,20 @@
 namespace sfumato {
 namespace {
 
-// transformers' pattern for CLIP, and GPT-2's, which its ByteLevel pre-tokenizer applies to each match of the first.
-// White space is Unicode's: PCRE2's \s counts U+180E in as well.
+// transformers' pattern for CLIP; its ByteLevel pre-tokenizer applies GPT-2's to each match.
 constexpr const char* kWords =
     R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\p{White_Space}\p{L}\p{N}]+)";
-constexpr const char* kByteLevelWords = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|)"
-                                        R"(\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+)";
 
-const std::map<std::string, std::string> kRoles = {{"bos_token", "<|startoftext|>"},
-                                                   {"eos_token", "<|endoftext|>"},
-                                                   {"unk_token", "<|endoftext|>"},
-                                                   {"pad_token", "<|endoftext|>"}};
+const std::map<std::string, std::string> kClipRoles = {{"bos_token", "<|startoftext|>"},
+                                                       {"eos_token", "<|endoftext|>"},
+                                                       {"unk_token", "<|endoftext|>"},
+                                                       {"pad_token", "<|endoftext|>"}};
 
 }  // namespace
 
 CLIPTokenizer::CLIPTokenizer(const std::filesystem::path& folder)
-    : config_(read_tokenizer_config(folder, kRoles)),
-      encoding_(folder, config_.roles.at("unk_token").content),
+    : config_(read_tokenizer_config(folder, kClipRoles)),
+      encoding_(folder, config_.roles.at("unk_token").content, "</w>"),
       words_(kWords),
       byte_level_words_(kByteLevelWords) {
   special_tokens_ =
@@ -94,6 +91,7 @@ Tokens CLIPTokenizer::encode(const std::string& text) const {
   tokens.ids.push_back(role_id("bos_token"));
   tokens.ids.insert(tokens.ids.end(), all.begin(), kept);
   tokens.ids.push_back(role_id("eos_token"));
+  tokens.length = static_cast<std::int64_t>(tokens.ids.size());
   tokens.ids.resize(static_cast<std::size_t>(max_length()), role_id("pad_token"));
   tokens.cut = encoding_.decode({kept, all.end()});
   if (tokens.cut.ends_with(' ')) tokens.cut.pop_back();

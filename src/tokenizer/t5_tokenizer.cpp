@@ -177,6 +177,7 @@ Tokens T5Tokenizer::encode(const std::string& text) const {
   tokens.ids.reserve(static_cast<std::size_t>(max_length_));
   for (std::size_t i = 0; i < kept; ++i) tokens.ids.push_back(all[i].id);
   tokens.ids.push_back(eos_id_);
+  tokens.length = static_cast<std::int64_t>(tokens.ids.size());
   tokens.ids.resize(static_cast<std::size_t>(max_length_), pad_id_);
   if (kept < all.size()) tokens.cut = text.substr(all[kept].begin);
   return tokens;

@@ -16,6 +16,8 @@ struct Tokens {
   std::vector<std::int64_t> ids;
   /// The end of the text that did not fit, for a warning; empty where all did.
   std::string cut;
+  /// Ids before the padding (the ones of transformers' attention_mask).
+  std::int64_t length = 0;
 };
 
 /// Ids of a tokenizer that mean more than their text.
@@ -47,8 +49,8 @@ class Tokenizer {
   virtual void remove_word(const std::string& word) {}
 };
 
-/// The tokenizer of a diffusers folder: T5's where it holds spiece.model, CLIP's where vocab.json and merges.txt, or of
-/// the two the one whose model is in tokenizer.json.
+/// The tokenizer of a diffusers folder: T5's where it holds spiece.model; GPT-2's where tokenizer_config.json has that
+/// class; CLIP's where it holds vocab.json and merges.txt; else the one whose model is in tokenizer.json.
 /// Throws std::runtime_error naming the folder and what is missing.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 

@@ -59,6 +59,24 @@ TEST(Subsequences, OneSectionIsLinspaceSpacing) {
   EXPECT_EQ(respaced_timesteps(schedule, {5}), timesteps(schedule, 5));
 }
 
+TEST(Subsequences, RespacingsAreReadAsTheReleasedCodeReadsThem) {
+  const Schedule schedule;
+  EXPECT_EQ(parse_respacing(schedule, "25"), respaced_timesteps(schedule, {25}));
+  EXPECT_EQ(parse_respacing(schedule, "10,15,20"), respaced_timesteps(schedule, {10, 15, 20}));
+  const auto strided = parse_respacing(schedule, "ddim50");  // 0, 20, ..., 980
+  ASSERT_EQ(strided.size(), 50U);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(strided[i], 20 * (49 - static_cast<std::int64_t>(i)));
+  // Sections of 200: ten each of the first two, three of the next, two of the last two, whose 999 becomes 997.
+  const Timesteps fast27 = {997, 800, 799, 600, 599, 500, 400, 399, 377, 355, 333, 311, 288, 266,
+                            244, 222, 200, 199, 177, 155, 133, 111, 88,  66,  44,  22,  0};
+  EXPECT_EQ(parse_respacing(schedule, "fast27"), fast27);
+}
+
+TEST(Subsequences, RefuseRespacingsThatNoStrideKeeps) {
+  for (const auto* text : {"ddim", "ddim0", "ddim501", "ddim10,20", "fast28", "", "ten"})
+    EXPECT_THROW(parse_respacing(Schedule(), text), std::invalid_argument) << text;
+}
+
 TEST(Subsequences, RefuseCountsThatDoNotFit) {
   EXPECT_THROW(quadratic_timesteps(Schedule(), 0), std::invalid_argument);
   EXPECT_THROW(quadratic_timesteps(Schedule(), 1001), std::invalid_argument);

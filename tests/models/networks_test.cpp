@@ -110,6 +110,26 @@ TEST(UNet2DConditionModelConfig, RefusesCountsThatDoNotFit) {
             "UNet2DConditionModel: 'down_block_types' names 4 blocks, 'block_out_channels' 2");
 }
 
+TEST(UNet2DConditionModelConfig, RefusesHeadsThatDoNotDivideABlockOfTextAndImage) {
+  Json json = {{"block_out_channels", {32, 48}},
+               {"down_block_types", {"ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"}},
+               {"up_block_types", {"SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"}},
+               {"mid_block_type", "UNetMidBlock2DSimpleCrossAttn"},
+               {"attention_head_dim", 16}};
+  EXPECT_EQ(refusal(json), "");
+  json["attention_head_dim"] = 32;
+  EXPECT_NE(refusal(json).find("'attention_head_dim' is 32"), std::string::npos) << refusal(json);
+  EXPECT_NE(refusal(json).find("48 channels of a SimpleCrossAttn"), std::string::npos) << refusal(json);
+  json["attention_head_dim"] = 16;
+  for (const auto& [key, value] :
+       Json({{"cross_attention_norm", "group_norm"}, {"resnet_skip_time_act", true}, {"resnet_out_scale_factor", 1.5}})
+           .items()) {
+    auto changed = json;
+    changed[key] = value;
+    EXPECT_NE(refusal(changed).find("'" + key + "'"), std::string::npos) << key;
+  }
+}
+
 TEST(UNet2DConditionModelConfig, IgnoresUnknownKeys) {
   EXPECT_EQ(refusal({{"_diffusers_version", "9"}}), "");
 }

@@ -74,7 +74,7 @@ TEST_P(ConditionParity, WritesTheConfigThatItRead) {
 
 INSTANTIATE_TEST_SUITE_P(UNet2DConditionModel, ConditionParity,
                          testing::Values("sd1", "sd2", "sdxl", "odd", "projected", "ssd", "no_mid", "pooled",
-                                         "pooled_projected"),
+                                         "pooled_projected", "glide", "glide_cross", "glide_masked"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(ConditionParityMask, ATextMaskHidesStates) {

@@ -120,6 +120,33 @@ CONDITION = {
              added=dict(text_embeds=tensor(2, 12, seed=5),
                         time_ids=torch.tensor([[64.0, 48, 0, 8, 64, 64], [32, 32, 4, 0, 64, 64]]))),
     ),
+    # GLIDE: one attention to text and image, resnets that resize, scale and shift, the text's last state in the time
+    # embedding; a learned variance.
+    "glide": (
+        dict(block_out_channels=(16, 32, 48), norm_num_groups=8, cross_attention_dim=20, attention_head_dim=8,
+             down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"),
+             up_block_types=("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+             mid_block_type="UNetMidBlock2DSimpleCrossAttn", layers_per_block=2, resnet_time_scale_shift="scale_shift",
+             in_channels=3, out_channels=6, class_embed_type="simple_projection", projection_class_embeddings_input_dim=20),
+        dict(size=(16, 8), timestep=torch.tensor([997, 20]), class_labels=tensor(2, 20, seed=8)),
+    ),
+    # The same with blocks that attend to the text alone, and heads that differ from block to block.
+    "glide_cross": (
+        dict(block_out_channels=(16, 24), norm_num_groups=8, cross_attention_dim=12, attention_head_dim=(8, 4),
+             down_block_types=("SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"), layers_per_block=1,
+             up_block_types=("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D"),
+             mid_block_type="UNetMidBlock2DSimpleCrossAttn", mid_block_only_cross_attention=True, mid_block_scale_factor=1.4,
+             only_cross_attention=(True, False), norm_eps=1e-3),
+        dict(size=(8, 8), timestep=torch.tensor(300), states=12),
+    ),
+    # A text mask, which hides none of the image's own positions.
+    "glide_masked": (
+        dict(block_out_channels=(16, 16), norm_num_groups=4, cross_attention_dim=12, attention_head_dim=8, layers_per_block=1,
+             down_block_types=("SimpleCrossAttnDownBlock2D", "ResnetDownsampleBlock2D"),
+             up_block_types=("ResnetUpsampleBlock2D", "SimpleCrossAttnUpBlock2D"), mid_block_type="UNetMidBlock2DSimpleCrossAttn"),
+        dict(size=(8, 8), timestep=torch.tensor([300, 5]),
+             mask=torch.tensor([[1, 1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 0]])),
+    ),
     # The smaller distilled models: no middle block.
     "no_mid": (
         dict(block_out_channels=(16, 32), norm_num_groups=4, cross_attention_dim=8, attention_head_dim=2,

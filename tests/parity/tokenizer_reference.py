@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 import sentencepiece
-from transformers import CLIPTokenizer, T5Tokenizer
+from tokenizers import ByteLevelBPETokenizer
+from transformers import CLIPTokenizer, GPT2Tokenizer, T5Tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -298,6 +299,25 @@ def write_clip(out: Path, name: str, texts: list[str]) -> None:
     write_cases(out, name, texts, encode(CLIPTokenizer.from_pretrained(folder), texts))
 
 
+def write_gpt2(out: Path, texts: list[str]) -> None:
+    """GPT-2's kind of vocabulary, trained on the hard strings, in its two files and as transformers 5 saves it."""
+    folder, saved = out / "gpt2", out / "gpt2_json"
+    folder.mkdir(exist_ok=True)
+    trainer = ByteLevelBPETokenizer()
+    trainer.train_from_iterator([text for text in texts if len(text) < 200], vocab_size=900, min_frequency=2,
+                                show_progress=False)
+    trainer.save_model(str(folder))
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    vocabulary[EOS] = len(vocabulary)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    config = {"tokenizer_class": "GPT2Tokenizer", "model_max_length": 24, "pad_token": EOS}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = GPT2Tokenizer.from_pretrained(folder)
+    write_cases(out, "gpt2", texts, encode(tokenizer, texts))
+    tokenizer.save_pretrained(saved)
+    write_cases(out, "gpt2_json", texts, encode(GPT2Tokenizer.from_pretrained(saved), texts))
+
+
 def main() -> None:
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -320,6 +340,7 @@ def main() -> None:
     for name in CLIP_ADDED:
         write_clip_added(out, name)
     write_clip_json(out)
+    write_gpt2(out, texts)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ INSTANTIATE_TEST_SUITE_P(Folders, TokenizerParity,
                          testing::Values("t5_trained", "t5_json", "t5_long", "t5_shipped", "clip_plain", "clip_sd1",
                                          "clip_pad_exclamation", "clip_added_tokens", "t5_sentinels", "t5_words",
                                          "clip_words", "clip_words_special", "clip_words_map", "clip_words_map_extra",
-                                         "clip_words_config", "clip_words_decoder", "clip_words_json"),
+                                         "clip_words_config", "clip_words_decoder", "clip_words_json", "gpt2",
+                                         "gpt2_json"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(T5Tokenizer, CutIsTheTextThatDidNotFit) {

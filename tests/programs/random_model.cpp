@@ -9,15 +9,16 @@
 #include "models/autoencoder_kl.h"
 #include "models/clip_text_model.h"
 #include "models/controlnet_model.h"
+#include "models/glide_text_model.h"
 #include "models/unet_2d_condition_model.h"
 #include "models/unet_2d_model.h"
 #include "models/vq_model.h"
 #include "nn/init.h"
 
-// random_model FOLDER [xl | refiner | pixels | classes | latents]: writes the networks of a small diffusers
-// StableDiffusionPipeline folder, and ControlNets beside them, or those of Stable Diffusion XL, its refiner, or of an
-// unconditional or class-conditional model, untrained, for the tests that run the programs. These add tokenizers of 522
-// tokens, the scheduler and model_index.json.
+// random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint]: writes the networks of a
+// small diffusers StableDiffusionPipeline folder, and ControlNets beside them, or those of Stable Diffusion XL, its
+// refiner, of an unconditional or class-conditional model, or of GLIDE with its upsampler, untrained, for the tests
+// that run the programs. These add tokenizers of 522 tokens, the scheduler and model_index.json.
 
 namespace sfumato {
 namespace {
@@ -112,6 +113,28 @@ void write_unconditional_networks(const std::filesystem::path& folder, const std
                             "diffusion_pytorch_model");
 }
 
+/// A base model of 8x8 pixels, or for inpainting, and an upsampler to 16x16.
+void write_glide_networks(const std::filesystem::path& folder, bool inpaints) {
+  const auto write_stage = [&](const std::string& prefix, const std::string& text, int side, int channels) {
+    write_random<GLIDETextModelImpl>(folder / text, R"({"vocab_size": 265, "hidden_size": 16, "intermediate_size": 32,
+      "num_attention_heads": 2, "num_hidden_layers": 1, "max_position_embeddings": 16})",
+                                     "model");
+    write_random<UNet2DConditionModelImpl>(
+        folder / (prefix + "_unet"),
+        R"({"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+      "down_block_types": ["ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"],
+      "up_block_types": ["SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"],
+      "mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "attention_head_dim": 8, "cross_attention_dim": 16,
+      "class_embed_type": "simple_projection", "projection_class_embeddings_input_dim": 16,
+      "resnet_time_scale_shift": "scale_shift", "out_channels": 6, "sample_size": )" +
+            std::to_string(side) + ", \"in_channels\": " + std::to_string(channels) + "}",
+        "diffusion_pytorch_model");
+  };
+  const int known = inpaints ? 4 : 0;
+  write_stage("text", "text_encoder", 8, 3 + known);
+  write_stage("upscale", "upscale_text_encoder", 16, 6 + known);
+}
+
 }  // namespace
 }  // namespace sfumato
 
@@ -119,13 +142,16 @@ int main(int argc, char** argv) {
   using namespace sfumato;
   const std::string kind = argc == 3 ? argv[2] : "";
   const bool is_xl = kind == "xl" || kind == "refiner";
+  const bool is_glide = kind == "glide" || kind == "glide_inpaint";
   const bool is_unconditional = kind == "pixels" || kind == "classes" || kind == "latents";
-  if (argc < 2 || argc > 3 || (argc == 3 && !is_xl && !is_unconditional)) {
-    std::cerr << "random_model FOLDER [xl | refiner | pixels | classes | latents]\n";
+  if (argc < 2 || argc > 3 || (argc == 3 && !is_xl && !is_unconditional && !is_glide)) {
+    std::cerr << "random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint]\n";
     return 2;
   }
   if (is_xl)
     write_xl_networks(argv[1], kind == "refiner");
+  else if (is_glide)
+    write_glide_networks(argv[1], kind == "glide_inpaint");
   else if (is_unconditional)
     write_unconditional_networks(argv[1], kind);
   else

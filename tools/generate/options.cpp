@@ -81,6 +81,13 @@ void add_run_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
   app.add_flag("--quiet", options.quiet, "No progress, no warnings and no line for each picture; errors only");
 }
 
+void add_all_options(CLI::App& app, Arguments& arguments, const GenerateProgram& program) {
+  add_request_options(app, arguments.asked, program);
+  add_model_options(app, arguments.options);
+  add_run_options(app, arguments, program);
+  add_addition_options(app, arguments.additions);
+}
+
 std::vector<std::string> read_prompts(const std::string& path) {
   std::stringstream text;
   if (path == "-")
@@ -140,15 +147,24 @@ std::vector<Request> settled_requests(const Arguments& arguments, bool from_reco
 
 }  // namespace
 
+std::set<std::string> generate_option_names(const GenerateProgram& program) {
+  Arguments arguments;
+  CLI::App app;
+  add_all_options(app, arguments, program);
+  std::set<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.insert("--" + name);
+    for (const auto& name : option->get_snames()) names.insert("-" + name);
+  }
+  return names;
+}
+
 std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int argc, char** argv) {
   Arguments arguments;
   auto& request = arguments.asked.request;
   request.strength = program.strength;
   CLI::App app(program.description, program.name);
-  add_request_options(app, arguments.asked, program);
-  add_model_options(app, arguments.options);
-  add_run_options(app, arguments, program);
-  add_addition_options(app, arguments.additions);
+  add_all_options(app, arguments, program);
   if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
   if (!arguments.list.empty()) {
     print_list(arguments.list);

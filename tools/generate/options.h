@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,5 +64,8 @@ struct GenerateProgram {
 /// The options, or nothing where --help or --list was asked for and printed. Throws std::invalid_argument for a wrong
 /// argument and std::runtime_error for a file that cannot be read (--prompts-file, --from-image).
 std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int argc, char** argv);
+
+/// The names of all the options of parse_options, with their hyphens.
+std::set<std::string> generate_option_names(const GenerateProgram& program);
 
 }  // namespace sfumato

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "checkpoints/safetensors.h"
+#include "command_line/program.h"
 #include "core/cuda.h"
 #include "core/error_text.h"
 #include "core/interrupt.h"
@@ -29,7 +30,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kAutomatic = Progress::Style::kAutomatic;
-constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
 
 /// Pictures that go through the model together, and where each is written.
 struct Planned {

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <stdexcept>
 
 #include "checkpoints/key_faults.h"
@@ -10,6 +8,7 @@
 #include "models/original_layout.h"
 #include "systems/stable_diffusion/pipeline_files.h"
 #include "systems/stable_diffusion/single_file_check.h"
+#include "systems/whole_folder.h"
 
 namespace sfumato {
 namespace {
@@ -45,21 +44,8 @@ void write_network(const PipelineFiles::Network& network, const std::string& par
   write_json(folder / "config.json", network.config);
 }
 
-void copy_tokenizer_files(const fs::path& from, const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from))
-    if (const auto kind = entry.path().extension(); kind == ".json" || kind == ".txt" || kind == ".model")
-      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
-}
-
 bool is_stopped(const ConversionOptions& options) {
   return options.stop_requested && options.stop_requested();
-}
-
-/// Puts `written` in place of `folder`.
-void replace_folder(const fs::path& written, const fs::path& folder) {
-  fs::remove_all(folder);
-  fs::rename(written, folder);
 }
 
 bool is_with_projection(const PipelineFiles& files, const std::string& part) {
@@ -137,22 +123,17 @@ NamedWeights original_weights(const PipelineFiles& files) {
 }  // namespace
 
 bool write_pipeline_folder(const PipelineFiles& files, const fs::path& folder, const ConversionOptions& options) {
-  const auto written = fs::path(folder.string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
-  try {
+  return write_whole_folder(folder, [&](const fs::path& written) {
     for (const auto& [part, network] : files.networks) {
-      if (is_stopped(options)) return fs::remove_all(written), false;
+      if (is_stopped(options)) return false;
       write_network(network, part, written / part, options);
     }
-    if (is_stopped(options)) return fs::remove_all(written), false;
+    if (is_stopped(options)) return false;
     for (const auto& [part, from] : files.tokenizers) copy_tokenizer_files(from, written / part);
     write_json(written / "scheduler" / "scheduler_config.json", files.scheduler);
     write_json(written / "model_index.json", files.index);
-    replace_folder(written, folder);
     return true;
-  } catch (...) {
-    fs::remove_all(written);
-    throw;
-  }
+  });
 }
 
 bool write_single_file(const PipelineFiles& files, const fs::path& file, const ConversionOptions& options) {

@@ -1,97 +1,9 @@
 #include "systems/unconditional/chain.h"
 
-#include <algorithm>
-#include <stdexcept>
-
-#include "core/cuda.h"
-#include "core/number_text.h"
 #include "diffusion/prediction.h"
-#include "diffusion/subsequences.h"
 
 namespace sfumato {
 namespace {
-
-constexpr std::int64_t kUsualSteps = 50;
-
-[[noreturn]] void refuse_option(const std::string& option, const std::string& value, const std::string& expected) {
-  throw std::invalid_argument(option + " is '" + value + "', expected " + expected);
-}
-
-bool is_of_distilled_models(const Sampler& sampler) {
-  return sampler.name == "lcm" || sampler.name == "tcd";
-}
-
-/// "A, B or C".
-std::string listed_samplers() {
-  const auto names = chain_sampler_names();
-  std::string list;
-  for (const auto& name : names) list += (list.empty() ? "" : &name == &names.back() ? " or " : ", ") + name;
-  return list;
-}
-
-Sampler sampler_of(const Unconditional& model, const ChainOptions& options) {
-  const auto name = options.sampler.empty() ? model.default_sampler() : options.sampler;
-  const auto& rows = samplers();
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Sampler& row) { return row.name == name; });
-  // Stochastic sampling of flow matching steps as lcm does.
-  const bool renoises = options.sampler.empty() && model.schedule.config().flow.stochastic_sampling;
-  if (found == rows.end() || (is_of_distilled_models(*found) && !renoises)) refuse_option("sampler", name, listed_samplers());
-  return *found;
-}
-
-/// True for the samplers that go through the model's own timesteps, any of them.
-bool takes_any_timesteps(const Sampler& sampler) {
-  return sampler.name == "ddim" || sampler.name == "ddpm";
-}
-
-void check_options(const Sampler& sampler, const ChainOptions& options) {
-  const auto& name = sampler.name;
-  if (options.skip_type != "uniform" && options.skip_type != "quadratic")
-    refuse_option("skip type", options.skip_type, "uniform or quadratic");
-  if (options.skip_type == "quadratic" && !takes_any_timesteps(sampler))
-    refuse_option("skip type", "quadratic", "uniform with the sampler " + name + ": ddim and ddpm take any timesteps");
-  if (!options.respacing.empty() && !takes_any_timesteps(sampler))
-    refuse_option("respacing", options.respacing,
-                  "none with the sampler " + name + ": ddim and ddpm take any timesteps");
-  if (!options.respacing.empty() && options.steps > 0)
-    refuse_option("respacing", options.respacing, "none with steps, which it counts itself");
-  if (!options.respacing.empty() && options.skip_type == "quadratic")
-    refuse_option("respacing", options.respacing, "none with skip type quadratic");
-  if (options.eta && name != "ddim") refuse_option("eta", number_text(*options.eta), "none with the sampler " + name);
-  if (options.eta && !(*options.eta >= 0 && *options.eta <= 1))
-    refuse_option("eta", number_text(*options.eta), "0 to 1");
-  if (!options.variance.empty() && name != "ddpm")
-    refuse_option("variance", options.variance, "none with the sampler " + name + ": it is ddpm's");
-}
-
-std::int64_t steps_of(const Unconditional& model, const Sampler& sampler, std::int64_t requested) {
-  const auto all = model.schedule.num_train_timesteps();
-  if (requested < 0) refuse_option("steps", std::to_string(requested), "1 to " + std::to_string(all));
-  if (requested > 0) return requested;
-  return sampler.name == "ddpm" ? all : std::min(all, kUsualSteps);
-}
-
-std::vector<Step> make_chain_steps(const Unconditional& model, const Sampler& sampler, const ChainOptions& options) {
-  const auto& schedule = model.schedule;
-  const auto n = steps_of(model, sampler, options.steps);
-  if (options.respacing.empty() && options.skip_type == "uniform") return make_steps(schedule, n, sampler.grid);
-  const auto timesteps = options.respacing.empty()
-                             ? quadratic_timesteps(schedule, n)
-                             : respaced_timesteps(schedule, parse_counts("respacing", options.respacing));
-  const Level clean{.t = 0, .alpha = 1, .sigma = 0};
-  return steps_at(schedule, timesteps, sampler.name == "ddim" ? schedule.final_level() : clean);
-}
-
-std::string variance_of(const Unconditional& model, const ChainOptions& options) {
-  auto config = model.schedule.config();
-  if (!options.variance.empty()) config.variance_type = options.variance;
-  config.validate();
-  const auto& unet = model.unet->config();
-  if (config.variance_type.starts_with("learned") && unet.out_channels != 2 * unet.in_channels)
-    refuse_option("variance", config.variance_type,
-                  "fixed_small, fixed_small_log or fixed_large with this model, whose network predicts no variance");
-  return config.variance_type;
-}
 
 Denoiser denoiser_of(const Unconditional& model, const torch::Tensor& labels, const OnEvaluation& on_evaluation) {
   const Backbone backbone = [&model](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
@@ -109,56 +21,21 @@ Denoiser denoiser_of(const Unconditional& model, const torch::Tensor& labels, co
 
 }  // namespace
 
-std::vector<std::string> chain_sampler_names() {
-  std::vector<std::string> names;
-  for (const auto& sampler : samplers())
-    if (!is_of_distilled_models(sampler)) names.push_back(sampler.name);
-  return names;
-}
-
 Chain make_chain(const Unconditional& model, const ChainOptions& options) {
-  auto sampler = sampler_of(model, options);
-  check_options(sampler, options);
-  auto steps = make_chain_steps(model, sampler, options);
-  check_start(sampler, steps);
-  const auto& config = model.schedule.config();
-  SamplerOptions sampler_options{.eta = options.eta.value_or(0),
-                                 .prediction_type = config.prediction_type,
-                                 .solver = config.solver,
-                                 .timestep_scaling = config.timestep_scaling};
-  if (sampler.name == "ddpm") sampler_options.variance_type = variance_of(model, options);
-  if (sampler.noise.front() == "brownian") sampler_options.brownian = ratio_span(steps);
-  const double noise_scale = initial_noise_scale(model.schedule, steps, sampler.grid);
-  return {.sampler = std::move(sampler),
-          .steps = std::move(steps),
-          .options = std::move(sampler_options),
-          .noise_scale = noise_scale};
+  const auto& unet = model.unet->config();
+  return make_chain(ReverseProcess{.schedule = model.schedule,
+                                   .default_sampler = model.default_sampler(),
+                                   .predicts_variance = unet.out_channels == 2 * unet.in_channels},
+                    options);
 }
 
 torch::Tensor run_chain(const Unconditional& model, const Chain& chain, const ChainBatch& batch,
                         const ChainObserver& observer) {
   const torch::NoGradGuard no_gradients;
-  bool ended = false;
-  StepPacer pacer(model.placement.device);
-  const auto labels = batch.labels.defined() ? batch.labels.to(model.placement.device) : torch::Tensor();
-  const auto denoise = denoiser_of(model, labels, observer.on_evaluation);
-  const auto x = chain.sampler.sample({.denoise = denoise,
-                                       .x = to_device(batch.x, model.placement.device),
-                                       .steps = chain.steps,
-                                       .noise = batch.noise,
-                                       .options = chain.options,
-                                       .on_step = [&](int step, int count, const torch::Tensor& latents) {
-                                         pacer.step_queued();
-                                         ended = observer.on_step && !observer.on_step(step, count, latents);
-                                         return !ended;
-                                       }});
-  return ended ? torch::Tensor() : x;
-}
-
-Chain inverse_chain(Chain chain) {
-  TORCH_CHECK(chain.sampler.name == "ddim" && chain.options.eta == 0, "only DDIM at eta 0 is inverted");
-  chain.steps = inverse_steps(chain.steps);
-  return chain;
+  const auto device = model.placement.device;
+  const auto labels = batch.labels.defined() ? batch.labels.to(device) : torch::Tensor();
+  return run_chain(chain, denoiser_of(model, labels, observer.on_evaluation),
+                   {.x = batch.x, .noise = batch.noise, .device = device}, observer.on_step);
 }
 
 }  // namespace sfumato

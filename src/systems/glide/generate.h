@@ -1,0 +1,40 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "diffusion/denoiser.h"
+#include "systems/glide/model.h"
+#include "systems/glide/request.h"
+
+namespace sfumato {
+
+/// Images of both stages, [N, 3, H, W] float32 on the CPU, about in [-1, 1]; undefined where on_step ended the run.
+struct GLIDEImages {
+  torch::Tensor base = {};
+  torch::Tensor upsampled = {};  ///< undefined without an upsampler
+
+  /// The last stage's.
+  const torch::Tensor& result() const { return upsampled.defined() ? upsampled : base; }
+};
+
+/// Images from text (Nichol et al. 2021, section 2 and 4): the base model under classifier-free guidance, then the
+/// upsampler, which receives the text and the base model's images, rounded to 8 bits where they are pixels. Image k
+/// draws all its noise from one generator of seed + k: the base model's, then the upsampler's. `on_step` counts the
+/// steps of both.
+GLIDEImages generate(const GLIDE& model, const GLIDEJob& job, const OnStep& on_step = {});
+
+/// An image and the part of it that is made anew.
+struct GLIDEMaskedImage {
+  torch::Tensor image;  ///< [1, 3, H, W] in [-1, 1], of any size
+  torch::Tensor mask;   ///< [1, 1, H, W] in [0, 1], not 0 where it is made anew
+};
+
+/// The masked part of an image from text (section 2.4 and the released code): both stages receive the rest and keep it,
+/// at the model's own size. A pixel of the base model is made anew if any pixel under it is. Throws
+/// std::invalid_argument for a model without channels for it, and where the sizes of image and mask differ.
+GLIDEImages inpaint(const GLIDE& model, const GLIDEJob& job, const GLIDEMaskedImage& masked,
+                    const OnStep& on_step = {});
+
+}  // namespace sfumato

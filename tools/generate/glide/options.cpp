@@ -1,0 +1,151 @@
+#include "generate/glide/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <random>
+#include <set>
+#include <stdexcept>
+
+#include "command_line/command_line.h"
+#include "generate/other_names.h"
+#include "tokenizer/utf8.h"
+
+namespace sfumato {
+namespace {
+
+/// Texts that become numbers once all of the command line is there.
+struct GLIDETexts {
+  std::string seed;
+  double eta = -1, upsample_eta = -1;
+  bool no_upsample = false;
+};
+
+void add_stage_options(CLI::App& app, GLIDEStageRequest& stage, double& eta, const std::string& prefix,
+                       const std::string& respacing) {
+  const auto name = [&](const char* option) { return "--" + prefix + option; };
+  app.add_option(name("steps"), stage.chain.steps, "Steps from noise to image, evenly over the model's timesteps");
+  app.add_option(
+      name("respacing"), stage.chain.respacing,
+      "In place of steps: counts of timesteps kept of equal sections, ddimN or fast27; by default " + respacing);
+  app.add_option(name("sampler"), stage.chain.sampler, "How to integrate, by default what the model's folder says");
+  app.add_option(name("eta"), eta, "Of ddim: 0 is deterministic (default), 1 as random as ddpm");
+  app.add_option(name("cfg-scale"), stage.guidance_scale, "How closely to follow the prompt; 1 is without guidance")
+      ->capture_default_str();
+}
+
+void add_prompt_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
+  auto& request = options.request;
+  app.add_option("-p,--prompt,prompt", request.prompt, "What the image shows");
+  app.add_option("-n,--negative-prompt", request.negative_prompt,
+                 "What it shall not show; by default the empty caption");
+  app.add_option("-m,--model", options.model, "Folder of a GLIDEPipeline, or its name under models/");
+  app.add_option("-b,--batch-count", request.batch_count, "Images of the prompt; their seeds count up")
+      ->capture_default_str();
+  app.add_option("-s,--seed", texts.seed, "Of the first image; by default, and where it is negative, a random one");
+}
+
+void add_upsampler_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
+  add_stage_options(app, options.request.upsample, texts.upsample_eta, "upsample-", "fast27");
+  app.add_option("--upsample-temp", options.request.upsample_temp,
+                 "Standard deviation of its first noise: sharper at 1, at times with grains")
+      ->capture_default_str();
+  app.add_flag("--no-upsample", texts.no_upsample, "Write the base model's images alone");
+  app.add_option("--base-output", options.base_output, "Also write the base model's images; named as --output's");
+}
+
+void add_inpaint_options(CLI::App& app, GLIDEOptions& options) {
+  app.add_option("-i,--image", options.image, "The image of which a part is made anew, at the model's size");
+  app.add_option("--mask", options.mask, "An image of the same size that is white where the other is made anew");
+  app.add_flag("--invert-mask", options.invert_mask, "Make anew what is black instead");
+}
+
+void add_glide_run_options(CLI::App& app, GLIDEOptions& options) {
+  app.add_option("-o,--output", options.output,
+                 "PNG, JPEG or WebP to write; {seed} and {index} are replaced. By default a free name in out/");
+  app.add_option("--quality", options.quality, "Of a JPEG or WebP, 1 to 100")->capture_default_str();
+  app.add_option("--batch-size", options.batch_size, "Images that go through the model at once")->capture_default_str();
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
+  app.add_flag("--tf32,!--no-tf32", options.tf32, "With float32 on CUDA: round factors to TF32, which is faster");
+  app.add_flag("--force", options.force, "Overwrite existing files");
+  app.add_flag("--json", options.json, "Print the result as JSON");
+  app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
+}
+
+/// Names of options on a command line, without the values of --name=value.
+std::set<std::string> named_options(int argc, char** argv) {
+  std::set<std::string> names;
+  for (int i = 1; i < argc && std::string(argv[i]) != "--"; ++i)
+    if (const std::string word = argv[i]; word.size() > 1 && word[0] == '-')
+      names.insert(word.substr(0, word.find('=')));
+  return names;
+}
+
+/// An option of the program with Stable Diffusion's models has no effect here, and is not to be taken for a
+/// misspelling.
+void refuse_other_systems(const CLI::App& app, const GenerateProgram& program, int argc, char** argv) {
+  const auto others = generate_option_names(program);
+  for (const auto& name : named_options(argc, argv))
+    if (others.contains(name) && app.get_option_no_throw(name) == nullptr)
+      throw std::invalid_argument("option '" + name + "': not available with a model of GLIDE; see " + program.name +
+                                  " -m MODEL --help");
+}
+
+[[noreturn]] void refuse_glide(const std::string& what, const std::string& expected) {
+  throw std::invalid_argument(what + ": expected " + expected);
+}
+
+void check_stage(const CLI::App& app, const std::string& prefix) {
+  const auto given = [&](const char* option) { return app.get_option("--" + prefix + option)->count() > 0; };
+  if (given("steps") && given("respacing"))
+    refuse_glide("--" + prefix + "steps and --" + prefix + "respacing", "one of them");
+  if (given("steps") && app.get_option("--" + prefix + "steps")->as<std::int64_t>() < 1)
+    refuse_glide("--" + prefix + "steps " + app.get_option("--" + prefix + "steps")->as<std::string>(), "1 or more");
+}
+
+void check_upsampling(const CLI::App& app, const GLIDEOptions& options, const GLIDETexts& texts) {
+  if (!texts.no_upsample) return;
+  if (!options.base_output.empty()) refuse_glide("--base-output with --no-upsample", "-o, which names those images");
+  for (const auto* option : app.get_options())
+    if (option->get_name().starts_with("--upsample-") && option->count() > 0)
+      refuse_glide(option->get_name() + " with --no-upsample", "one of them");
+}
+
+void check_glide_options(const CLI::App& app, const GenerateProgram& program, const GLIDEOptions& options) {
+  if (app.get_option("--prompt")->count() == 0)
+    refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
+  for (const auto& text : {options.request.prompt, options.request.negative_prompt}) require_utf8(text);
+  if (program.takes_image && options.image.empty()) refuse_glide("no image", "one, as in -i photo.png");
+  if (program.takes_mask && options.mask.empty()) refuse_glide("no mask", "one, as in --mask mask.png");
+  if (options.batch_size < 1) refuse_glide("--batch-size " + std::to_string(options.batch_size), "1 or more");
+  if (options.quality < 1 || options.quality > 100)
+    refuse_glide("--quality " + std::to_string(options.quality), "1 to 100");
+  if (app.get_option("--quality")->count() > 0 && !has_quality(options.output))
+    refuse_glide("--quality with output '" + options.output + "'", "a name that ends in .jpg, .jpeg or .webp");
+  for (const auto* prefix : {"", "upsample-"}) check_stage(app, prefix);
+}
+
+}  // namespace
+
+std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, int argc, char** argv) {
+  GLIDEOptions options;
+  GLIDETexts texts;
+  auto& request = options.request;
+  CLI::App app(program.description + " With a model of GLIDE: a base model, then its upsampler.", program.name);
+  add_prompt_options(app, options, texts);
+  add_stage_options(app, request.base, texts.eta, "", "100");
+  add_upsampler_options(app, options, texts);
+  if (program.takes_mask) add_inpaint_options(app, options);
+  add_glide_run_options(app, options);
+  refuse_other_systems(app, program, argc, argv);
+  if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
+  check_glide_options(app, program, options);
+  check_upsampling(app, options, texts);
+  if (app.get_option("--eta")->count() > 0) request.base.chain.eta = texts.eta;
+  if (app.get_option("--upsample-eta")->count() > 0) request.upsample.chain.eta = texts.upsample_eta;
+  request.upsamples = !texts.no_upsample;
+  request.seed = texts.seed.empty() || texts.seed.starts_with('-') ? std::random_device()() : parse_seed(texts.seed);
+  return options;
+}
+
+}  // namespace sfumato
