@@ -43,8 +43,8 @@ TEST_F(LoraMerge, RemovingItRestoresTheSameBitsInTheSameMemory) {
   const auto linear = weights_.at("layer").clone();
   const auto* memory = weights_.at("layer").data_ptr();
   const auto path = fresh_folder() / "x.safetensors";
-  write_safetensors(path, {{"layer.lora_down.weight", torch::randn({2, 5})},
-                           {"layer.lora_up.weight", torch::randn({6, 2})}});
+  write_safetensors(path,
+                    {{"layer.lora_down.weight", torch::randn({2, 5})}, {"layer.lora_up.weight", torch::randn({6, 2})}});
   const auto merged = apply_loras({{path, 0.3}}, weights_);
   EXPECT_FALSE(torch::equal(weights_.at("layer"), linear));
   remove_loras(merged);
