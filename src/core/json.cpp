@@ -29,7 +29,7 @@ std::string shortened(const std::string& text, std::size_t longest) {
   return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
-/// Python's json writes numbers that JSON does not know, as diffusers' "lambda_min_clipped": -Infinity. They become
+/// Replaces numbers that Python's json writes and JSON lacks, such as diffusers' "lambda_min_clipped": -Infinity, by
 /// null.
 std::string with_nulls_for_infinities(std::string text) {
   bool quoted = false;
@@ -56,7 +56,7 @@ Json read_json(const std::filesystem::path& path) {
   try {
     return Json::parse(with_nulls_for_infinities(text));
   } catch (const Json::parse_error& error) {
-    // The parser quotes the token it failed at, however long.
+    // The parser quotes the token at which it failed, however long.
     throw std::runtime_error("'" + path.string() + "' is not valid JSON: " + shortened(error.what(), 200));
   }
 }
