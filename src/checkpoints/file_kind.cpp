@@ -36,7 +36,7 @@ constexpr std::array kKinds = {
              "is a program"},
 };
 
-/// The text without leading white space and a byte order mark, in lower case.
+/// Returns the text in lower case, without a byte order mark and leading white space.
 std::string plain_text(std::string_view begin) {
   if (begin.starts_with("\xef\xbb\xbf")) begin.remove_prefix(3);
   const auto first = begin.find_first_not_of(" \t\r\n");
@@ -45,7 +45,7 @@ std::string plain_text(std::string_view begin) {
   return text;
 }
 
-/// Safetensors begin with the length of their header, of at most 100 MB, in eight bytes.
+/// True for the length of a safetensors header in eight bytes (100 MB at most, so the upper four are 0), then its '{'.
 bool may_be_safetensors(std::string_view begin) {
   constexpr std::size_t kLength = 8;
   return begin.size() > kLength && begin[kLength] == '{' && begin.substr(4, 4) == std::string_view("\0\0\0\0", 4);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kStreamVersion = 1001;
 
-/// torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, as a pickle holds it.
+/// torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, as a pickle stores it.
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 
 void take_magic(std::string_view& bytes) {
@@ -41,7 +41,7 @@ void take_machine(std::string_view& bytes) {
   }
 }
 
-/// The storages that a pickle refers to, by their keys.
+/// Returns the storages that a pickle refers to, by their keys.
 std::unordered_map<std::string, PickleStorage> storages_in(const Pickle& pickle) {
   std::unordered_map<std::string, PickleStorage> storages;
   for (const auto& value : pickle.values)

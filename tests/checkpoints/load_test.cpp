@@ -174,7 +174,7 @@ TEST(LoadWeights, FillsAModuleRegisteredTwiceThroughEitherNameOrBoth) {
   EXPECT_TRUE(torch::equal(shared->bias, weights.at("bias")));
 }
 
-/// Does the file's map still live once `module` alone could keep it? Seen through /proc/self/maps.
+/// True if the file is still mapped when only a module could keep the map (read from /proc/self/maps).
 bool is_mapped(const fs::path& path) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);)

@@ -19,19 +19,19 @@ std::string floats(int count) {
   return bytes;
 }
 
-/// [2, 3] of the numbers 0 to 5 in storage 0.
+/// A tensor [2, 3] of the numbers 0 to 5 in storage 0.
 std::string six() {
   return tensor(storage("0", number(6)), number(0), tuple(number(2) + number(3)), tuple(number(3) + number(1)));
 }
 
-/// A file of this pickle with six numbers in storage 0.
+/// Writes a file of this pickle with six numbers in storage 0.
 fs::path file_with(const std::string& pickle) {
   const auto path = fresh_folder() / "x.pt";
   write_torch_save(path, pickle, {{"0", floats(6)}});
   return path;
 }
 
-/// Why such a file is refused, after the path.
+/// Error for such a file, after the path.
 std::string refusal_of(const std::string& pickle) {
   const auto path = file_with(pickle);
   const auto message = error_of([&] { PickleFile file(path); });
@@ -120,7 +120,7 @@ TEST(PickleFile, NamesEveryOtherFunctionThatAFileAsksFor) {
   // Protocol 4 takes the names from the stack.
   EXPECT_NE(refusal_of(program(text("x") + text("os") + text("system") + "\x93")).find("\"os.system\""),
             std::string::npos);
-  // A class that may be named is not one that may be called.
+  // A class that may be named may still not be called.
   EXPECT_NE(
       refusal_of(program(text("x") + global("torch", "FloatStorage") + ")R")).find("calls \"torch.FloatStorage\""),
       std::string::npos);
@@ -132,7 +132,7 @@ TEST(PickleFile, RefusesOpcodesThatMakeObjects) {
     EXPECT_NE(refusal_of("\x80\x02(" + code).find("is none that weights need"), std::string::npos) << code;
 }
 
-/// NEWOBJ, of two classes without a call; neither of a function nor of another class that may be named.
+/// NEWOBJ builds objects of two classes without a call, but not of a function or of another class that may be named.
 TEST(PickleFile, MakesObjectsOfKnownClassesAlone) {
   const PickleFile file(
       file_with(program(text("w") + six() + text("x") + global("collections", "OrderedDict") + ")\x81")));
@@ -146,7 +146,7 @@ TEST(PickleFile, MakesObjectsOfKnownClassesAlone) {
             std::string::npos);
 }
 
-/// Values that training tools keep beside the weights, as weights_only and AUTOMATIC1111's safe unpickler allow them.
+/// Values that training tools store beside the weights, as weights_only and AUTOMATIC1111's safe unpickler allow them.
 TEST(PickleFile, LeavesAsideWhatRunsNoCode) {
   const auto call = [](const std::string& module, const std::string& name, const std::string& arguments) {
     return global(module, name) + tuple(arguments) + "R";
@@ -170,7 +170,7 @@ TEST(PickleFile, LeavesAsideWhatRunsNoCode) {
   }
 }
 
-/// As the first trainers of textual inversion saved it.
+/// The first trainers of textual inversion saved such files.
 TEST(PickleFile, NamesTheParametersOfAParameterDict) {
   const auto parameter = global("torch._utils", "_rebuild_parameter") +
                          tuple(six() + "\x88" + global("collections", "OrderedDict") + ")R") + "R";
@@ -315,7 +315,7 @@ TEST(PickleFile, RefusesArchivesThatAreDamagedAtAnyPlace) {
     put(path, whole.substr(0, size));
     EXPECT_NE(error_of([&] { PickleFile file(path); }), "nothing was thrown") << "cut after " << size << " bytes";
   }
-  // Sizes and offsets in the central directory that lie: refused, or read within the file.
+  // False sizes and offsets in the central directory: refused, or read within the file.
   const auto directory = whole.find("PK\x01\x02");
   ASSERT_NE(directory, whole.npos);
   for (std::size_t at = directory; at < whole.size(); ++at) {
@@ -345,7 +345,7 @@ TEST(OpenTensors, TellsFormatsByHowTheyBegin) {
   EXPECT_EQ(open_tensors(other)->names(), std::vector<std::string>{"v"});
 }
 
-/// What lies under a name that should be a checkpoint's, and the words that an error has for it.
+/// Files of another kind under a checkpoint's name, and the words of the error for each.
 TEST(OpenTensors, NamesFilesOfAnotherKind) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "is empty"},

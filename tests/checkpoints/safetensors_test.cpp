@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What reading a file of these bytes says, after the path.
+/// Error for a file of these bytes, after the path.
 std::string fault(const std::string& bytes) {
   const auto path = fresh_folder() / "file.safetensors";
   put(path, bytes);
