@@ -55,7 +55,7 @@ void check_continues(const Json& recipe, const Json& begun, const std::string& w
   keys.insert(keys.end(), fixed.begin(), fixed.end());
   for (const auto& key : keys) {
     const auto own = recipe.value(key, Json()), first = begun.value(key, Json());
-    const bool moved = own.is_string() && first.is_string() && key == "vae";  // a folder: its place alone
+    const bool moved = own.is_string() && first.is_string() && key == "vae";  // only the folder's path differs
     if (own != first && !moved)
       throw std::invalid_argument("'" + key + "' is not what the run was begun with (" + where +
                                   "): expected the same, or a run of its own");

@@ -43,7 +43,7 @@ Series read_series(const RunFolder& run, const std::string& key) {
   return series;
 }
 
-/// Means of neighbours: at most kWindows points.
+/// Averages neighbouring points: at most kWindows remain.
 Series averaged(const Series& series) {
   const auto size = (series.size() + kWindows - 1) / kWindows;
   Series means;
@@ -59,7 +59,7 @@ Series averaged(const Series& series) {
   return means;
 }
 
-/// From the smallest value to the largest, widened to the ticks around them.
+/// Returns an axis from the smallest value to the largest, widened to the surrounding ticks.
 Axis axis_of(const std::vector<Series>& all, double Point::*member, double from, double to) {
   double low = all.front().front().*member, high = low;
   for (const auto& series : all) {
