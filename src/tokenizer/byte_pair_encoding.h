@@ -16,17 +16,17 @@ namespace sfumato {
 /// Byte-level byte pair encoding with "</w>" at the end of a word (Sennrich et al. 2016, as CLIP uses it).
 class BytePairEncoding {
  public:
-  /// Reads vocab.json and merges.txt or, where these are missing, tokenizer.json, which transformers 5 writes in their
-  /// place. Throws std::runtime_error naming the file and the fault. Bytes without a token become `unknown`.
+  /// Reads vocab.json and merges.txt or, if these are missing, tokenizer.json, which transformers 5 writes instead.
+  /// Throws std::runtime_error naming the file and the fault. Bytes without a token become `unknown`.
   BytePairEncoding(const std::filesystem::path& folder, const std::string& unknown);
 
   /// Appends the ids of one word, in time n log n of its length.
   void encode(std::string_view word, std::vector<std::int64_t>& ids) const;
 
-  /// The bytes that ids stand for, a space after each word; ids above the vocabulary are left out.
+  /// Returns the bytes of ids, with a space after each word; ids above the vocabulary are skipped.
   std::string decode(const std::vector<std::int64_t>& ids) const;
 
-  /// The id of a whole token, empty where there is none.
+  /// Returns the id of a whole token; empty if there is none.
   std::optional<std::int64_t> id(const std::string& token) const;
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
