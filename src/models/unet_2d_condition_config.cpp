@@ -20,7 +20,7 @@ void require_supported_condition_values(const Json& json) {
                     kUNet2DConditionModel);
 }
 
-/// A bool, or a list of bools, as 0 and 1.
+/// Reads a bool, or a list of bools, as 0 and 1.
 OneOrMany one_or_many_bools(const Json& json, const std::string& key, const OneOrMany& fallback) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return fallback;
@@ -78,7 +78,7 @@ nlohmann::ordered_json bools(const OneOrMany& values) {
   return std::vector<bool>(values.begin(), values.end());
 }
 
-/// One number for a block, or one for each of its layers.
+/// Checks for one number for a block, or one for each of its layers.
 void validate_transformer_layers(const UNet2DConditionModelConfig& config) {
   const auto blocks = config.block_out_channels.size();
   const auto check = [&](const LayersOfBlocks& values, const std::string& key, bool up) {
@@ -98,7 +98,7 @@ void validate_transformer_layers(const UNet2DConditionModelConfig& config) {
   };
   check(config.transformer_layers_per_block, "transformer_layers_per_block", false);
   check(config.reverse_transformer_layers_per_block, "reverse_transformer_layers_per_block", true);
-  // As diffusers: lists for the layers of the way down do not tell those of the way up.
+  // As in diffusers: lists for the layers of the down blocks do not determine those of the up blocks.
   for (const auto& layers : config.transformer_layers_per_block)
     if (layers.size() > 1 && config.reverse_transformer_layers_per_block.empty())
       refuse_value(kUNet2DConditionModel, "reverse_transformer_layers_per_block", "null",

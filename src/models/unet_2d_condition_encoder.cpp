@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-constexpr double kHidden = -10000;  // what diffusers adds to the score of a state that the mask hides
+constexpr double kHidden = -10000;  // diffusers adds this to the scores of masked states
 
 }  // namespace
 
@@ -110,7 +110,7 @@ void UNet2DConditionEncoder::add_mid_block() {
   options.num_layers = cross ? 1 : 0;
   options.attention = cross ? BlockAttention::kCross : BlockAttention::kNone;
   options.resnet.output_scale_factor = config_.mid_block_scale_factor;
-  options.transformer.only_cross_attention = false;  // diffusers does not pass it on
+  options.transformer.only_cross_attention = false;  // not passed on by diffusers
   blocks_.mid_block = register_module("mid_block", UNetMidBlock(options));
 }
 

@@ -45,7 +45,7 @@ void UNet2DConditionModelImpl::add_up_blocks() {
 
 torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& input) {
   auto x = conv_input(input.sample);
-  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // what its kernels answer in
+  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
   const auto conditions = this->conditions(input, x.scalar_type());
   auto features = blocks_.encode(conv_in(x), conditions);
   add_residuals(features, input);
