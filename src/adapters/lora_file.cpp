@@ -48,9 +48,8 @@ LoraAlphas alphas_of(const TensorFile& file, const std::filesystem::path& path) 
   const auto& names = file.names();
   if (std::any_of(names.begin(), names.end(), [](const std::string& key) { return key.ends_with(".alpha"); }))
     return LoraAlphas(file.metadata(), path);
-  throw std::runtime_error(
-      "'" + path.string() +
-      "' is an adapter of peft, whose scale stands in adapter_config.json: " + "expected that beside it");
+  throw std::runtime_error("'" + path.string() +
+                           "' is a peft adapter, whose scale is in adapter_config.json: " + "expected that beside it");
 }
 
 /// Finds the network of a layer. peft's names lack it: a text encoder is recognised by the names of its modules, and

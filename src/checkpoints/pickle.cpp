@@ -90,7 +90,7 @@ class Unpickler {
   template <class T>
   T& top_as(const char* what) {
     auto* value = std::get_if<T>(&top()->value);
-    if (value == nullptr) throw std::runtime_error(std::string("the pickle takes something else for ") + what);
+    if (value == nullptr) throw std::runtime_error(std::string("the pickle has another value where it needs ") + what);
     return *value;
   }
 
@@ -119,7 +119,7 @@ void Unpickler::push_float() {  // big-endian, unlike all other numbers
 
 void Unpickler::push_global(const std::string& name) {
   if (!is_known_global(name))
-    throw std::runtime_error("it asks for " + in_quotes(name) + ", which no weights need and which may do anything");
+    throw std::runtime_error("it names " + in_quotes(name) + ", which no weights need and which may run any code");
   push({PickleGlobal{name}});
 }
 
@@ -154,7 +154,7 @@ void Unpickler::tuple(std::size_t size) {
 
 void Unpickler::recall(std::uint64_t index) {
   const auto found = memo_.find(index);
-  if (found == memo_.end()) throw std::runtime_error("the pickle recalls what it has not kept");
+  if (found == memo_.end()) throw std::runtime_error("the pickle reads a memo entry that it has not stored");
   stack_.push_back(found->second);
 }
 
@@ -304,7 +304,7 @@ Pickle Unpickler::run() {
   constexpr std::uint8_t kStop = '.';
   for (auto code = bytes_.number<std::uint8_t>(); code != kStop; code = bytes_.number<std::uint8_t>()) {
     if (steps[code] == nullptr)
-      throw std::runtime_error("the pickle's opcode " + opcode_name(code) + " is none that weights need");
+      throw std::runtime_error("the pickle's opcode " + opcode_name(code) + " is not one that weights need");
     steps[code](*this);
   }
   pickle_.root = pop();

@@ -188,7 +188,7 @@ void check_ranges(const SafetensorsHeader& header, std::uint64_t data_size, cons
     if (entry.end > data_size) fault(of + " run past the end of the data (" + std::to_string(data_size) + " bytes)");
     const auto expected = byte_size(name, entry, fault);
     if (entry.end - entry.begin != expected)
-      fault(of + " disagree with shape and dtype, which ask for " + std::to_string(expected) + " bytes");
+      fault(of + " disagree with shape and dtype, which require " + std::to_string(expected) + " bytes");
   }
 }
 

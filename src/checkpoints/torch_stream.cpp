@@ -32,7 +32,7 @@ void take_version(std::string_view& bytes) {
 void take_machine(std::string_view& bytes) {
   const auto pickle = take_pickle(bytes);
   const auto* dict = std::get_if<PickleDict>(&pickle.root->value);
-  if (dict == nullptr) throw std::runtime_error("it lacks what it should hold of the machine's integers");
+  if (dict == nullptr) throw std::runtime_error("it lacks the sizes of the machine's integers");
   for (const auto& [key, value] : *dict) {
     const auto* name = std::get_if<std::string>(&key->value);
     const auto* flag = std::get_if<bool>(&value->value);

@@ -81,7 +81,7 @@ void WeightFiles::add_shards(const std::filesystem::path& index) {
   for (const auto& [name, shard] : weight_map) {
     const auto found = file_of_.find(name);
     if (found == file_of_.end() || found->second != position[shard])
-      throw std::runtime_error("'" + index.string() + "' says that " + in_quotes(name) + " is in " + in_quotes(shard) +
+      throw std::runtime_error("'" + index.string() + "' lists " + in_quotes(name) + " in " + in_quotes(shard) +
                                ", which does not hold it");
   }
 }

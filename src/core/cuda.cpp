@@ -29,7 +29,7 @@ bool load_cuda_half() {
   // before loading, it reports no CUDA from then on.
   TORCH_CHECK(at::detail::getCUDAHooks().hasCUDART(),
               "LibTorch has looked for CUDA before it was loaded, as a convolution or torch::manual_seed makes it do: "
-              "ask cuda_is_available() (parse_device) before the first of these");
+              "call cuda_is_available() (parse_device) before the first of these");
   return true;
 }
 

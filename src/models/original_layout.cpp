@@ -89,7 +89,7 @@ std::vector<OriginalTextEncoder> read_text_encoders(const TensorFile& file, bool
              file.contains(place + "transformer.embeddings.token_embedding.weight"))
       encoders.push_back(clip_encoder(file, place + "transformer."));
   }
-  if (encoders.empty()) throw std::runtime_error("no text encoder in it that is known");
+  if (encoders.empty()) throw std::runtime_error("no known text encoder in it");
   return encoders;
 }
 
@@ -103,9 +103,8 @@ void refuse_others(const TensorFile& file) {
                              ": expected a Stable Diffusion 1, 2 or XL checkpoint");
   for (const auto* key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"})
     if (file.contains(key))
-      throw std::runtime_error(
-          std::string("has the key ") + key +
-          ", as models in EDM's terms (Playground 2.5) have it: expected one that predicts eps or v");
+      throw std::runtime_error(std::string("has the key ") + key +
+                               ", as models of EDM's form (Playground 2.5) do: expected one that predicts eps or v");
 }
 
 }  // namespace

@@ -24,8 +24,7 @@ void add_layer(const FilePart& part, const std::string& place, OriginalBlock& bl
   block.channels = part.size(place + ".0.out_layers.3.weight", 0);
   block.depths.push_back(depths_at(part, place).front());
   if ((block.depths.back() > 0) != block.attends())
-    throw std::runtime_error("a block of its UNet has transformers behind some of its layers alone (\"" + place +
-                             "\")");
+    throw std::runtime_error("a block of its UNet has transformers after only some of its layers (\"" + place + "\")");
 }
 
 /// Reads the down blocks: layers, with a downsampling at the end of each block but the last.
@@ -78,7 +77,7 @@ void read_transformer_depths(const FilePart& part, const std::vector<OriginalBlo
   LayersOfBlocks depths;
   for (const auto& block : blocks) depths.push_back(configured(block));
   if (middle > 0 && blocks.back().attends() && depths.back().front() != middle)
-    throw std::runtime_error("its UNet's middle has " + std::to_string(middle) + " transformer layers, expected " +
+    throw std::runtime_error("its UNet's mid block has " + std::to_string(middle) + " transformer layers, expected " +
                              std::to_string(depths.back().front()) + " as its last block");
   if (middle > 0 && !blocks.back().attends()) depths.back() = {middle};
   Depths common = {middle};

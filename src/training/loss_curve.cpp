@@ -118,7 +118,7 @@ std::vector<double> axis_ticks(double low, double high, int count) {
 
 std::string loss_curve_svg(const RunFolder& run) {
   const auto loss = averaged(read_series(run, "loss"));
-  if (loss.empty()) throw std::runtime_error("the log of '" + run.path().string() + "' tells of no loss yet");
+  if (loss.empty()) throw std::runtime_error("the log of '" + run.path().string() + "' has no loss yet");
   const auto held_out_loss = read_series(run, "held_out_loss"), psnr = read_series(run, "held_out_psnr");
   const auto x = axis_of({loss, held_out_loss, psnr}, &Point::step, kLeft, kRight);
   const auto y = axis_of({loss, held_out_loss}, &Point::value, kBottom, kTop);

@@ -59,7 +59,7 @@ class TrainingState {
     for (auto& [name, value] : tensors_.checkpointed) {
       const auto found = model.find(name);
       if (found == model.end() || found->second.sizes() != value.sizes()) {
-        throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape the recipe asks for");
+        throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape that the recipe requires");
       }
       value.copy_(found->second);
     }

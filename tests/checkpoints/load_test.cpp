@@ -79,7 +79,7 @@ TEST(LoadWeights, RefusesAnIndexThatLies) {
   const auto index = folder / "model.safetensors.index.json";
   write_safetensors(folder / "one", linear_weights());
   write_json(index, {{"weight_map", {{"weight", "one"}, {"gone", "one"}}}});
-  EXPECT_EQ(load_error(folder), "'" + index.string() + R"(' says that "gone" is in "one", which does not hold it)");
+  EXPECT_EQ(load_error(folder), "'" + index.string() + R"(' lists "gone" in "one", which does not hold it)");
   write_json(index, {{"weight_map", {{"weight", "none"}}}});
   EXPECT_NE(load_error(folder).find("No such file"), std::string::npos);
   write_json(index, {{"weight_map", {{"weight", 1}}}});

@@ -15,7 +15,7 @@ class TextToImageJob : public TrainingJob {
   /// Warns at the start of a run, since its export may come days later.
   std::vector<std::string> warnings() const override {
     if (std::filesystem::exists(std::filesystem::path(recipe_.tokenizer) / "spiece.model")) return {};
-    return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export will ask for"};
+    return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export needs"};
   }
   void check() const override { check_text_to_image_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
