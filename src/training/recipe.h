@@ -14,7 +14,7 @@ struct Recipe {
   std::string kind;
   std::uint64_t seed = 0;
   std::int64_t steps = 1000;
-  /// Rows of a batch, and number of batches whose gradients are summed for one update.
+  /// Rows of a batch, and number of batches whose gradients are averaged for one update.
   std::int64_t batch_size = 16, gradient_accumulation_steps = 1;
   AdamWOptions optimizer;
   std::int64_t warmup_steps = 100;
