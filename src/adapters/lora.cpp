@@ -13,7 +13,7 @@
 namespace sfumato {
 namespace {
 
-/// W + factor (W' - W) of the layer's W', in place, in float32.
+/// Computes W + factor (W' - W) with the layer's W', in place, in float32.
 void change(torch::Tensor& weight, const LoraLayer& layer, double factor) {
   const auto delta = layer.delta.compute(weight.device()).view(weight.sizes());
   if (!layer.magnitude.defined()) {
@@ -23,7 +23,7 @@ void change(torch::Tensor& weight, const LoraLayer& layer, double factor) {
   weight.lerp_(with_magnitude(weight.add(delta, layer.scale), layer.magnitude), factor);
 }
 
-/// What changes each weight, in the order of the files; the weights in the order in which they are first met.
+/// Changes of each weight, in the order of the files; weights are in the order of their first change.
 class LoraChanges {
  public:
   void add(const torch::Tensor& weight, const LoraLayer& layer, double factor) {
@@ -32,7 +32,7 @@ class LoraChanges {
     weights_[found->second].changes.emplace_back(layer, factor);
   }
 
-  /// Returns the weights with their values of before.
+  /// Merges all changes and returns the weights with their previous values.
   std::vector<std::pair<torch::Tensor, torch::Tensor>> merge() const {
     const torch::NoGradGuard no_gradients;
     std::vector<std::pair<torch::Tensor, torch::Tensor>> before;
@@ -72,7 +72,7 @@ double weight_of(const Lora& lora, const std::string& layer) {
   return lora.weight;
 }
 
-/// What of a file fits the model, and what does not.
+/// Layers of a file that fit the model, and those that do not.
 struct LoraFit {
   std::size_t layers = 0;
   std::vector<std::string> unexpected, misfits;

@@ -14,7 +14,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-/// As peft has it (get_pattern_key): a pattern is a regular expression for a layer's name or its end behind a dot.
+/// True if a layer's name, or its end after a dot, matches the regular expression `pattern` (peft's get_pattern_key).
 bool matches(const std::string& pattern, const std::string& name) {
   constexpr std::size_t kLongest = 256;
   if (std::max(pattern.size(), name.size()) > kLongest)
@@ -26,7 +26,7 @@ bool matches(const std::string& pattern, const std::string& name) {
   }
 }
 
-/// The number of the first pattern that `name` matches.
+/// Returns the number of the first pattern that `name` matches.
 double by_pattern(const OrderedJson& config, const std::string& key, const std::string& name, double otherwise) {
   const auto patterns = config.find(key);
   if (patterns == config.end() || !patterns->is_object()) return otherwise;
@@ -45,7 +45,7 @@ bool is_true(const OrderedJson& config, const std::string& key) {
   return found != config.end() && *found == true;
 }
 
-/// Throws std::runtime_error for what would change a layer in a way that no key of the weights shows.
+/// Throws std::runtime_error for a setting that would change a layer without any key in the weights.
 void check_adapter(const OrderedJson& config) {
   if (!config.is_object()) throw std::runtime_error("it holds no JSON object");
   const auto type = config.value("peft_type", OrderedJson());

@@ -18,7 +18,7 @@
 namespace sfumato {
 namespace {
 
-/// What else is trained in LoRA's place, by what its keys hold.
+/// Unsupported methods by a part of their keys.
 constexpr std::array<std::pair<const char*, const char*>, 8> kOtherMethods{{
     {".oft_", "OFT"},
     {".boft_", "BOFT"},
@@ -30,7 +30,7 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kOtherMethods{{
     {".bias_indices", "sparse biases"},
 }};
 
-/// Before every layer's name in the files that peft itself writes.
+/// Prefix of every layer's name in the files that peft itself writes.
 constexpr std::string_view kPeftPrefix = "base_model.model.";
 
 bool is_adapter(const TensorFile& file, const std::filesystem::path& path) {
@@ -40,7 +40,7 @@ bool is_adapter(const TensorFile& file, const std::filesystem::path& path) {
                      [](const std::string& key) { return key.find(kPeftPrefix) != std::string::npos; });
 }
 
-/// The scales of the file's layers that have no alpha of their own.
+/// Scales of the file's layers that have no alpha key.
 LoraAlphas alphas_of(const TensorFile& file, const std::filesystem::path& path) {
   if (!is_adapter(file, path)) return LoraAlphas(file.metadata(), path);
   const auto config = path.parent_path() / "adapter_config.json";
@@ -48,13 +48,12 @@ LoraAlphas alphas_of(const TensorFile& file, const std::filesystem::path& path) 
   const auto& names = file.names();
   if (std::any_of(names.begin(), names.end(), [](const std::string& key) { return key.ends_with(".alpha"); }))
     return LoraAlphas(file.metadata(), path);
-  throw std::runtime_error(
-      "'" + path.string() +
-      "' is an adapter of peft, whose scale stands in adapter_config.json: " + "expected that beside it");
+  throw std::runtime_error("'" + path.string() +
+                           "' is a peft adapter, whose scale is in adapter_config.json: " + "expected that beside it");
 }
 
-/// peft names a network's modules without the network, which is then told by the names of a text encoder's modules and,
-/// of the two, by the folder.
+/// Finds the network of a layer. peft's names lack it: a text encoder is recognised by the names of its modules, and
+/// the first or second one by the folder.
 std::string network_of_adapter(const std::string& layer, const std::filesystem::path& path) {
   const auto starts = [&](const char* start) { return layer.starts_with(start); };
   if (!starts("text_model.") && !starts("encoder.layers.")) return "";
@@ -74,7 +73,7 @@ void refuse_other_methods(const TensorFile& file, const std::filesystem::path& p
                                  "), which is not supported: expected a LoRA, LoHa, LoKr or differences of weights");
 }
 
-/// The parts that any method's layer may have.
+/// Parts that a layer of any method may have.
 const std::vector<LoraEnding>& common_endings() {
   static const std::vector<LoraEnding> endings = {{".alpha", "alpha"},
                                                   {".dora_scale", "dora_scale"},
@@ -83,13 +82,13 @@ const std::vector<LoraEnding>& common_endings() {
   return endings;
 }
 
-/// A layer's parts, and the method that they are of; nullptr while only common ones are there.
+/// A layer's parts and their method; nullptr while it has only common parts.
 struct LoraFileLayer {
   const LoraMethod* method = nullptr;
   LoraParts parts;
 };
 
-/// A file's layers by their names, and the keys that are no part of one.
+/// Layers of a file by their names, and the keys that belong to none.
 class LoraFileLayers {
  public:
   explicit LoraFileLayers(const TensorFile& file) {
@@ -110,7 +109,7 @@ class LoraFileLayers {
     return false;
   }
 
-  /// False for a part that is there already, and for one of another method than the others.
+  /// Returns false for a repeated part, and for a part of another method than the others.
   bool add(const std::string& key, const LoraEnding& ending, const LoraMethod* method, const TensorFile& file) {
     auto& layer = layers_[without_peft_prefix(key.substr(0, key.size() - ending.text.size())) + ending.of];
     if (method != nullptr && layer.method != nullptr && layer.method != method) return false;
@@ -122,7 +121,7 @@ class LoraFileLayers {
   std::vector<std::string> unexpected_;
 };
 
-/// "down [2, 3], mid [2, 2, 3, 3] and up [4, 2]".
+/// Formats parts as "down [2, 3], mid [2, 2, 3, 3] and up [4, 2]".
 std::string parts_text(const LoraParts& parts) {
   std::ostringstream out;
   std::size_t rest = parts.size() - parts.count("alpha");
@@ -143,7 +142,7 @@ void check_numbers(const LoraParts& parts) {
     throw std::invalid_argument("an alpha that is no number");
 }
 
-/// A low-rank layer's delta of its first `rank` ranks. Throws std::invalid_argument for another layer's.
+/// Delta of a low-rank layer's first `rank` ranks. Throws std::invalid_argument for a layer of another method.
 LoraMatrix first_ranks(LoraParts parts, std::int64_t rank) {
   if (!parts.contains("up") || !parts.contains("down") || parts.contains("mid"))
     throw std::invalid_argument("dyn " + std::to_string(rank) + " expects a LoRA of up and down");
@@ -154,7 +153,7 @@ LoraMatrix first_ranks(LoraParts parts, std::int64_t rank) {
   return low_rank_method().delta(parts);
 }
 
-/// Throws std::invalid_argument that says why the parts are no layer.
+/// Builds a layer. Throws std::invalid_argument with the reason why the parts do not form one.
 LoraLayer layer_of(const std::string& name, const LoraFileLayer& layer, const LoraAlphas& alphas,
                    std::optional<std::int64_t> dyn) {
   if (layer.method == nullptr) throw std::invalid_argument("nothing beside " + layer.parts.begin()->first);

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// A factor of the Kronecker product: `name` itself, or in factors of its own and perhaps a core.
+/// A factor of the Kronecker product: `name` itself, or a product of two factors, possibly with a core.
 LoraMatrix kronecker_factor(const LoraParts& parts, const std::string& name, const std::string& core) {
   const bool is_in_factors = parts.contains(name + "_a") || parts.contains(name + "_b") || parts.contains(core);
   if (!is_in_factors) return whole_matrix(matrix_part(parts, name));
@@ -19,7 +19,7 @@ LoraMatrix lokr_delta(const LoraParts& parts) {
   auto sizes = second.sizes;
   sizes[0] *= first.sizes[0];
   sizes[1] *= first.sizes[1];
-  // With k k as the last digits of a column's number, the product of matrices is that of convolutions.
+  // With k k as the last digits of a column's index, the product of matrices equals that of convolutions.
   return {.sizes = sizes, .rank = second.rank != 0 ? second.rank : first.rank, .compute = [=](torch::Device device) {
             return torch::kron(first.compute(device), second.compute(device));
           }};

@@ -8,7 +8,7 @@ LoraMatrix low_rank_delta(const LoraParts& parts) {
   const bool has_mid = parts.contains("mid");
   const auto mid = has_mid ? matrix_part(parts, "mid") : torch::Tensor();
   auto delta = low_rank_matrix(has_mid ? up.flatten(1).t() : up, down, mid);
-  delta.sizes = four_sizes(delta.sizes);  // `down` of a k x k convolution says so
+  delta.sizes = four_sizes(delta.sizes);  // `down` of a k x k convolution has all four
   return delta;
 }
 

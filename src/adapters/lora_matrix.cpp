@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// On a device in float32, [first size, the rest].
+/// Moves a part to a device in float32, as [first size, the rest].
 torch::Tensor placed(const torch::Tensor& part, torch::Device device) {
   return part.to(device, torch::kFloat32).reshape({part.size(0), -1});
 }

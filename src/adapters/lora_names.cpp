@@ -20,7 +20,7 @@ std::string kohya_name(std::string name) {
   return name;
 }
 
-/// Ends of layers as diffusers' attention processors had them, before peft.
+/// Ends of layers' names in diffusers' attention processors, before peft.
 constexpr std::array<std::pair<const char*, const char*>, 8> kProcessorEnds{{
     {".to_q", ".processor.to_q"},
     {".to_k", ".processor.to_k"},
@@ -32,7 +32,7 @@ constexpr std::array<std::pair<const char*, const char*>, 8> kProcessorEnds{{
     {".out_proj", ".to_out"},
 }};
 
-/// `name`, and as an attention processor's where it is one.
+/// Returns `name` and, for a layer of an attention processor, its name there.
 std::vector<std::string> diffusers_names(const std::string& name) {
   std::vector<std::string> names{name};
   for (const auto& [end, processor] : kProcessorEnds)
@@ -40,7 +40,7 @@ std::vector<std::string> diffusers_names(const std::string& name) {
   return names;
 }
 
-/// A layer with a weight: its name, the weight, and the bias, which may be undefined.
+/// A layer with a weight and a bias, which may be undefined.
 struct WeightedLayer {
   std::string name;
   torch::Tensor weight, bias;

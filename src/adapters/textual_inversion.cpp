@@ -14,7 +14,7 @@ using Tensors = std::map<std::string, torch::Tensor>;
 constexpr const char* kWebUi = "string_to_param.";
 constexpr const char* kBundled = "bundle_emb.";
 
-/// The names of the tensors that are the embeddings, or nothing.
+/// Returns the names of the tensors that are embeddings, or nothing.
 std::vector<std::string> embedding_names(const Tensors& tensors) {
   if (tensors.contains("clip_l") && tensors.contains("clip_g")) return {"clip_l", "clip_g"};
   if (tensors.contains("emb_params")) return {"emb_params"};
@@ -25,7 +25,7 @@ std::vector<std::string> embedding_names(const Tensors& tensors) {
   return tensors.size() == 1 ? std::vector<std::string>{tensors.begin()->first} : std::vector<std::string>();
 }
 
-/// The word that `tensor`'s name or the file itself gives, or "".
+/// Returns the word from `tensor`'s name or from the file, or "".
 std::string own_word(const std::string& tensor, const std::string& own_name) {
   if (tensor.starts_with(kWebUi)) return own_name;
   return tensor == "clip_l" || tensor == "emb_params" ? "" : tensor;

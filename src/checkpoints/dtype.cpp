@@ -11,7 +11,7 @@ struct NamedDtype {
   torch::Dtype dtype;
 };
 
-// In the order of the reference's `enum Dtype` (safetensors/src/tensor.rs), which is its writer's sort key.
+// In the order of the reference's `enum Dtype` (safetensors/src/tensor.rs), the sort key of its writer.
 constexpr std::array<NamedDtype, 16> kDtypes{{
     {"BOOL", torch::kBool},
     {"U8", torch::kUInt8},

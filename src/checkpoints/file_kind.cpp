@@ -28,15 +28,15 @@ constexpr std::array kKinds = {
     FileKind{"version https://git-lfs"sv, "is a Git LFS pointer in place of the file ('git lfs pull' gets it)"},
     FileKind{"\x89HDF\r\n\x1a\n"sv, "is an HDF5 file, whose weights are not supported"},
     FileKind{"%PDF"sv, "is a PDF file"},
-    FileKind{"\x1f\x8b\x08"sv, "is a gzip archive: expected what it holds"},
-    FileKind{"7z\xbc\xaf\x27\x1c"sv, "is a 7z archive: expected what it holds"},
-    FileKind{"Rar!"sv, "is a RAR archive: expected what it holds"},
+    FileKind{"\x1f\x8b\x08"sv, "is a gzip archive: expected its contents"},
+    FileKind{"7z\xbc\xaf\x27\x1c"sv, "is a 7z archive: expected its contents"},
+    FileKind{"Rar!"sv, "is a RAR archive: expected its contents"},
     FileKind{"\x7f"
              "ELF"sv,
              "is a program"},
 };
 
-/// The text without leading white space and a byte order mark, in lower case.
+/// Returns the text in lower case, without a byte order mark and leading white space.
 std::string plain_text(std::string_view begin) {
   if (begin.starts_with("\xef\xbb\xbf")) begin.remove_prefix(3);
   const auto first = begin.find_first_not_of(" \t\r\n");
@@ -45,7 +45,7 @@ std::string plain_text(std::string_view begin) {
   return text;
 }
 
-/// Safetensors begin with the length of their header, of at most 100 MB, in eight bytes.
+/// True for the length of a safetensors header in eight bytes (100 MB at most, so the upper four are 0), then its '{'.
 bool may_be_safetensors(std::string_view begin) {
   constexpr std::size_t kLength = 8;
   return begin.size() > kLength && begin[kLength] == '{' && begin.substr(4, 4) == std::string_view("\0\0\0\0", 4);
@@ -60,7 +60,7 @@ std::string file_kind(std::string_view begin) {
     if (begin.starts_with(start)) return text;
   const auto text = plain_text(begin.substr(0, kFileKindBytes));
   if (text.starts_with("<!doctype html") || text.starts_with("<html") || text.starts_with("<head"))
-    return "is an HTML page, as a download leaves it that was answered with one";
+    return "is an HTML page, probably from a failed download";
   if (text.starts_with("<?xml")) return "is an XML text";
   if (text.starts_with('{') || text.starts_with("[")) return "is a JSON text";
   return "";

@@ -5,11 +5,11 @@
 
 namespace sfumato {
 
-/// Bytes of a file that file_kind looks at.
+/// Number of bytes that file_kind reads.
 inline constexpr std::size_t kFileKindBytes = 512;
 
-/// What a file is that holds no tensors as safetensors or torch.save write them, by its first kFileKindBytes: "is a PNG
-/// picture". "" for a file that may be one of those, or is of no known kind.
+/// Describes a file that is neither safetensors nor torch.save's, from its first kFileKindBytes: "is a PNG picture".
+/// Returns "" for a file that may be one of those, or whose kind is unknown.
 std::string file_kind(std::string_view begin);
 
 }  // namespace sfumato

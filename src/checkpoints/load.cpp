@@ -15,7 +15,7 @@ namespace {
 
 using TensorsByName = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// What a module wants and what a checkpoint has, brought together by name.
+/// Tensors of a module matched by name with those of a checkpoint.
 struct Plan {
   struct Fill {
     std::string key;  // as the checkpoint writes it
@@ -40,15 +40,15 @@ std::string shape_string(at::IntArrayRef shape) {
   return out.str();
 }
 
-/// Of one of the `parts` tensors that are stacked in one of `shape`, as a linear layer has a 1 x 1 convolution's.
+/// Shape of one of the `parts` tensors stacked in one of `shape`; a linear `target` takes a 1 x 1 convolution as 2-D.
 std::vector<std::int64_t> part_shape(std::vector<std::int64_t> shape, std::int64_t parts, const torch::Tensor& target) {
   if (!shape.empty() && parts > 1) shape[0] = shape[0] % parts == 0 ? shape[0] / parts : -1;
   if (target.dim() == 2 && shape.size() == 4 && shape[2] == 1 && shape[3] == 1) shape.resize(2);
   return shape;
 }
 
-/// Why the checkpoint's tensor cannot fill `target`, or "". Integers in place of floating-point weights are a
-/// quantised checkpoint's, which means nothing without its scales.
+/// Returns why the checkpoint's tensor cannot fill `target`, or "". Integers in place of floating-point weights come
+/// from a quantised checkpoint and are meaningless without its scales.
 std::string misfit(const TensorFile& file, const Plan::Fill& fill) {
   const auto& [key, target, part, parts] = fill;
   const auto shape = file.shape(key);
@@ -62,7 +62,7 @@ std::string misfit(const TensorFile& file, const Plan::Fill& fill) {
   return "";
 }
 
-/// What of a checkpoint goes where; each of a module's tensors is filled once.
+/// Assigns a checkpoint's tensors to a module's; each of the module's is filled once.
 class Planner {
  public:
   explicit Planner(const torch::nn::Module& module) : tensors_(tensors_of(module)) {
@@ -102,7 +102,7 @@ class Planner {
 
   TensorsByName tensors_;
   std::unordered_map<std::string, torch::Tensor> wanted_;
-  // By tensor, not by name: what is registered under two names is filled through either.
+  // By tensor, not by name: a tensor registered under two names is filled through either.
   std::unordered_set<const void*> filled_;
   std::unordered_set<std::string> named_;
   Plan plan_;
@@ -131,7 +131,7 @@ void check(const Plan& plan, const torch::nn::Module& module, const std::filesys
     throw std::runtime_error("'" + path.string() + "' does not fit " + class_name(module) + ": " + faults.text());
 }
 
-/// The checkpoint's tensor as `fill.target` is to hold it. Copies go to the device first: fewer bytes travel.
+/// Converts the checkpoint's tensor for `fill.target`. It goes to the device before conversion: fewer bytes travel.
 torch::Tensor placed(const torch::Tensor& mapped, const Plan::Fill& fill, const Placement& placement,
                      const LoadOptions& options) {
   const auto dtype = fill.target.is_floating_point() ? placement.dtype : fill.target.scalar_type();

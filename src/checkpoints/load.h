@@ -13,26 +13,26 @@
 
 namespace sfumato {
 
-/// Maps a key as an older checkpoint writes it to the module's own name; "" for a key to ignore.
+/// Maps a key of an older checkpoint to the module's own name; "" for a key to ignore.
 using KeyRename = std::function<std::string(const std::string&)>;
 
-/// The same with several names for a tensor that holds as many, stacked along its first dimension (as OpenCLIP's
-/// in_proj_weight holds three), and none for a key to ignore.
+/// Maps a key to several names if its tensor stacks as many along its first dimension (OpenCLIP's in_proj_weight
+/// stacks three); none for a key to ignore.
 using KeyNames = std::function<std::vector<std::string>(const std::string&)>;
 
 struct LoadOptions {
-  /// Gives every parameter memory of its own, as training and in-place changes need it. Otherwise a parameter that
-  /// needs no conversion on the CPU views the mapped file, whose memory is read-only: writing to it stops the program.
+  /// Gives every parameter its own memory, which training and in-place changes need. Otherwise a parameter that needs
+  /// no conversion on the CPU views the mapped file, which is read-only: writing to it stops the program.
   bool private_memory = false;
 };
 
-/// Fills `module`'s parameters and buffers, by name, from a diffusers/transformers folder (the basenames
+/// Fills `module`'s parameters and buffers, by name and with set_data, from a diffusers/transformers folder (basenames
 /// diffusion_pytorch_model or model, plain, `.fp16`, or sharded with an index.json; older: pytorch_model.bin) or from
-/// one file, safetensors or torch.save's, by set_data. A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's
-/// [out, in]. Floating-point ones get `placement`'s dtype, others keep their own; all get its device. Of a module that
-/// is registered under two names, one name suffices. Throws std::runtime_error where the file cannot be read or does
-/// not fit: one line that lists every missing, unexpected and misshapen key (20 of each kind, and their number). The
-/// module is then unchanged.
+/// one file (safetensors or torch.save's). A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's [out, in].
+/// Floating-point tensors get `placement`'s dtype, others keep their own; all get its device. A module registered under
+/// two names needs only one of them in the file. Throws std::runtime_error if the file cannot be read or does not fit:
+/// one line that lists all missing, unexpected and misshapen keys (20 of each kind, and their number). The module is
+/// then unchanged.
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
                   const KeyRename& rename = {}, const LoadOptions& options = {});
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,

@@ -17,7 +17,7 @@ namespace {
   throw std::runtime_error("cannot read '" + path.string() + "': " + reason);
 }
 
-/// A file descriptor that is closed when it goes out of scope; the mapping outlives it.
+/// Closes a file descriptor at the end of its scope; the mapping outlives it.
 struct Descriptor {
   int value;
   ~Descriptor() {
@@ -50,7 +50,7 @@ void MappedFile::release(std::size_t begin, std::size_t size) const {
   if (size == 0) return;
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t first = begin / page * page;
-  // Advice only: where it is refused the pages merely stay.
+  // Advice only: if it is refused, the pages simply stay.
   ::madvise(const_cast<char*>(data_) + first, begin + size - first, MADV_DONTNEED);
 }
 

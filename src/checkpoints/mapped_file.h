@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// A regular file mapped read-only: its bytes are read when they are first touched.
+/// A regular file mapped read-only; its bytes are read when they are first accessed.
 class MappedFile {
  public:
   /// Throws std::runtime_error naming the path and the reason.
@@ -17,7 +17,7 @@ class MappedFile {
 
   std::string_view bytes() const { return {data_, size_}; }
 
-  /// Gives the memory that holds bytes [begin, begin + size) back; a later access reads them from the file again.
+  /// Returns the memory of bytes [begin, begin + size) to the system; a later access reads them from the file again.
   void release(std::size_t begin, std::size_t size) const;
 
  private:

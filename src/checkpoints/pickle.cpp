@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// Takes a pickle's bytes from the front.
+/// Reads a pickle's bytes from the front.
 class PickleBytes {
  public:
   explicit PickleBytes(std::string_view bytes) : rest_(bytes) {}
@@ -42,7 +42,7 @@ class PickleBytes {
   std::string_view rest_;
 };
 
-/// The machine that a pickle is a program for: a stack, marks in it, and a memo.
+/// The machine that executes a pickle: a stack with marks, and a memo.
 class Unpickler {
  public:
   explicit Unpickler(std::string_view bytes) : bytes_(bytes) {}
@@ -90,7 +90,7 @@ class Unpickler {
   template <class T>
   T& top_as(const char* what) {
     auto* value = std::get_if<T>(&top()->value);
-    if (value == nullptr) throw std::runtime_error(std::string("the pickle takes something else for ") + what);
+    if (value == nullptr) throw std::runtime_error(std::string("the pickle has another value where it needs ") + what);
     return *value;
   }
 
@@ -101,7 +101,7 @@ class Unpickler {
   std::unordered_map<std::uint64_t, PickleValue*> memo_;
 };
 
-/// Two's complement, lowest byte first; more than 64 bits are nobody's shape.
+/// Pushes an integer in two's complement, lowest byte first; no shape has more than 64 bits.
 void Unpickler::push_long(std::string_view bytes) {
   if (bytes.size() > sizeof(std::uint64_t)) return push({PickleOpaque{}});
   std::uint64_t value = !bytes.empty() && (bytes.back() & 0x80) != 0 ? ~std::uint64_t{0} : 0;
@@ -109,7 +109,7 @@ void Unpickler::push_long(std::string_view bytes) {
   push({static_cast<std::int64_t>(value)});
 }
 
-void Unpickler::push_float() {  // big-endian, alone among the numbers
+void Unpickler::push_float() {  // big-endian, unlike all other numbers
   auto text = std::string(bytes_.take(sizeof(double)));
   std::reverse(text.begin(), text.end());
   double value = 0;
@@ -119,11 +119,11 @@ void Unpickler::push_float() {  // big-endian, alone among the numbers
 
 void Unpickler::push_global(const std::string& name) {
   if (!is_known_global(name))
-    throw std::runtime_error("it asks for " + in_quotes(name) + ", which no weights need and which may do anything");
+    throw std::runtime_error("it names " + in_quotes(name) + ", which no weights need and which may run any code");
   push({PickleGlobal{name}});
 }
 
-/// The name lies on the stack, as protocol 4 has it.
+/// Takes the name from the stack, as protocol 4 does.
 void Unpickler::push_named_global() {
   const auto name = top_as<std::string>("a name");
   pop();
@@ -154,7 +154,7 @@ void Unpickler::tuple(std::size_t size) {
 
 void Unpickler::recall(std::uint64_t index) {
   const auto found = memo_.find(index);
-  if (found == memo_.end()) throw std::runtime_error("the pickle recalls what it has not kept");
+  if (found == memo_.end()) throw std::runtime_error("the pickle reads a memo entry that it has not stored");
   stack_.push_back(found->second);
 }
 
@@ -187,13 +187,13 @@ void Unpickler::make_object() {
   push(make_known_object(type, arguments));
 }
 
-/// Replaces a set, which no tensor is in, and what is added to it.
+/// Replaces a set and the items added to it: a set holds no tensor.
 void Unpickler::opaque_to_mark() {
   pop_to_mark();
   top_as<PickleOpaque>("a set");
 }
 
-/// The parameters among the attributes of a module, or nullptr.
+/// Returns the parameters among the attributes of a module, or nullptr.
 const PickleDict* parameters_in(const PickleValue& attributes) {
   const auto* dict = std::get_if<PickleDict>(&attributes.value);
   if (dict == nullptr) return nullptr;
@@ -203,8 +203,8 @@ const PickleDict* parameters_in(const PickleValue& attributes) {
   return nullptr;
 }
 
-/// Attributes of an object: a state_dict's _metadata, which holds versions of modules, a numpy type's, or a
-/// ParameterDict's, whose parameters are taken as what it holds.
+/// Sets the attributes of an object: a state_dict's _metadata (versions of modules), those of a numpy type, or those
+/// of a ParameterDict, whose parameters become its items.
 void Unpickler::build() {
   const auto* attributes = pop();
   auto& object = top()->value;
@@ -219,7 +219,7 @@ void Unpickler::build() {
   *dict = *parameters;
 }
 
-/// ("module", class, file, source), as PyTorch before 1.6 named the classes of modules: that class, or nullptr.
+/// Returns the class of ("module", class, file, source), as PyTorch before 1.6 stored module classes, or nullptr.
 const PickleGlobal* module_class_of(const PickleValue& persistent_id) {
   const auto* id = std::get_if<PickleList>(&persistent_id.value);
   if (id == nullptr || id->size() != 4) return nullptr;
@@ -235,7 +235,7 @@ void Unpickler::load_persistent() {
 
 using Step = void (*)(Unpickler& machine);
 
-/// The opcodes that are followed, by their bytes.
+/// Returns the supported opcodes, indexed by their bytes.
 std::array<Step, 256> make_steps() {
   std::array<Step, 256> steps{};
   const auto set = [&](unsigned char code, Step step) { steps[code] = step; };
@@ -304,7 +304,7 @@ Pickle Unpickler::run() {
   constexpr std::uint8_t kStop = '.';
   for (auto code = bytes_.number<std::uint8_t>(); code != kStop; code = bytes_.number<std::uint8_t>()) {
     if (steps[code] == nullptr)
-      throw std::runtime_error("the pickle's opcode " + opcode_name(code) + " is none that weights need");
+      throw std::runtime_error("the pickle's opcode " + opcode_name(code) + " is not one that weights need");
     steps[code](*this);
   }
   pickle_.root = pop();

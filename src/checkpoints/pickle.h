@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
-/// Python's pickle format (Lib/pickletools.py says what each opcode means), as far as torch.save needs it for tensors.
-/// A pickle is a program that may call any function; here it may name a dozen that build tensors and containers, which
-/// are built by the code below, and nothing of Python is ever run.
+/// Python's pickle format (opcodes: Lib/pickletools.py), as far as torch.save needs it for tensors. A pickle is a
+/// program that may call any function. Here it may name only about a dozen, which build tensors and containers; the
+/// code below builds these, and no Python is ever run.
 namespace sfumato {
 
 struct PickleValue;
@@ -20,25 +20,25 @@ struct PickleValue;
 struct PickleNone {};
 /// A list or a tuple.
 using PickleList = std::vector<const PickleValue*>;
-/// In the order in which the items were set.
+/// Items of a dictionary in the order in which they were set.
 using PickleDict = std::vector<std::pair<const PickleValue*, const PickleValue*>>;
-/// A function or class by its name, as "collections.OrderedDict".
+/// A function or class by its name, such as "collections.OrderedDict".
 struct PickleGlobal {
   std::string name;
 };
-/// A record of the archive that holds tensors' numbers.
+/// A record of the archive that holds elements of tensors.
 struct PickleStorage {
   torch::Dtype dtype = torch::kFloat32;
   std::string key;
-  std::int64_t size = 0;  ///< in numbers
+  std::int64_t size = 0;  ///< in elements
 };
-/// As the pickle says it: offset, shape and strides are not checked against the storage.
+/// A tensor as the pickle declares it: offset, shape and strides are not checked against the storage.
 struct PickleTensor {
   PickleStorage storage;
   std::int64_t offset = 0;
   std::vector<std::int64_t> shape, strides;
 };
-/// What training tools keep beside the weights: not looked into.
+/// A value that training tools store beside the weights; its contents are ignored.
 struct PickleOpaque {};
 
 struct PickleValue {
@@ -47,28 +47,28 @@ struct PickleValue {
       value;
 };
 
-/// A value and all that it refers to, which may refer to itself.
+/// A value and everything that it refers to, possibly in cycles.
 struct Pickle {
   std::deque<PickleValue> values;
   const PickleValue* root = nullptr;
 };
 
-/// Reads the pickle that `bytes` begin with, and removes it from them. Throws std::runtime_error that says what is
-/// wrong with it, and names every function or class that a file of weights has no need of.
+/// Reads the pickle at the start of `bytes` and removes it from them. Throws std::runtime_error with the fault, which
+/// names every function or class that a file of weights does not need.
 Pickle take_pickle(std::string_view& bytes);
 
-/// Is this a function or class that a file of weights may name?
+/// True for a function or class that a file of weights may name.
 bool is_known_global(const std::string& name);
 
-/// What the function `name` makes of its arguments. Throws std::runtime_error naming it where it is none of the known,
-/// or the arguments are not its own.
+/// Returns the result of the function `name`. Throws std::runtime_error naming it if it is unknown or the arguments
+/// do not fit.
 PickleValue call_known_global(const std::string& name, const PickleList& arguments);
 
-/// What a new object of class `name` is. Throws std::runtime_error as call_known_global does.
+/// Returns a new object of class `name`. Throws std::runtime_error as call_known_global does.
 PickleValue make_known_object(const std::string& name, const PickleList& arguments);
 
-/// The storage that a persistent id of torch.save names: ("storage", type, key, location, size), before PyTorch 1.6
-/// with a view of it, which must be none.
+/// Returns the storage of a persistent id of torch.save: ("storage", type, key, location, size), before PyTorch 1.6
+/// followed by a view, which must be None.
 PickleStorage storage_of(const PickleValue& persistent_id);
 
 }  // namespace sfumato

@@ -13,14 +13,14 @@
 namespace sfumato {
 namespace {
 
-/// What a pickle's dictionaries hold, under one name each.
+/// Contents of a pickle's dictionaries, each under one name.
 struct PickledTensors {
   std::vector<std::string> names;
   std::unordered_map<std::string, PickleTensor> tensors;
   std::map<std::string, std::string> strings;
 };
 
-/// Walks through dictionaries in dictionaries, each once: one may hold itself.
+/// Visits nested dictionaries, each once: a dictionary may contain itself.
 class PickleWalk {
  public:
   void visit(const PickleDict& dict, const std::string& prefix) {
@@ -35,7 +35,7 @@ class PickleWalk {
     constexpr std::size_t kLongestName = 512;
     if (name.size() > kLongestName) throw std::runtime_error("a name is longer than 512 bytes: " + in_quotes(name));
     if (const auto* tensor = std::get_if<PickleTensor>(&item.value)) {
-      // As in Python, where a key that is set again has the later value.
+      // As in Python, a key that is set again has the later value.
       if (found.tensors.insert_or_assign(name, *tensor).second) found.names.push_back(name);
     } else if (const auto* text = std::get_if<std::string>(&item.value)) {
       found.strings[name] = *text;
@@ -58,8 +58,8 @@ const PickleDict& dictionary_of(const Pickle& pickle) {
   return *root;
 }
 
-/// One past the last number that the tensor reaches in its storage, or -1 where a size or stride is negative or the sum
-/// overflows.
+/// Returns one past the last element that the tensor reaches in its storage, or -1 if a size or stride is negative or
+/// the sum overflows.
 std::int64_t reach(const PickleTensor& tensor) {
   auto last = tensor.offset;
   bool empty = false;
@@ -76,7 +76,7 @@ std::int64_t reach(const PickleTensor& tensor) {
   return __builtin_add_overflow(last, 1, &last) ? -1 : last;
 }
 
-/// The product of the sizes, or -1 where it overflows. (A stride of 0 makes many numbers of one.)
+/// Returns the product of the sizes, or -1 if it overflows. (A stride of 0 repeats one element many times.)
 std::int64_t count_of(const std::vector<std::int64_t>& shape) {
   std::int64_t count = 1;
   for (const auto size : shape)
@@ -152,7 +152,7 @@ torch::Tensor PickleFile::tensor(const std::string& name) const {
   const auto& [storage, offset, shape, strides] = impl_->tensor(name);
   const auto bytes = impl_->records->storage(storage.key);
   const auto keep_mapped = [impl = impl_](void*) {};
-  // from_blob takes memory that may be written; the map is PROT_READ, so a write to the view stops the program.
+  // from_blob takes writable memory; the map is PROT_READ, so a write to the view stops the program.
   auto* data = const_cast<char*>(bytes.data());
   const bool is_bool = storage.dtype == torch::kBool;
   torch::Tensor all;

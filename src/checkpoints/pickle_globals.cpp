@@ -25,7 +25,7 @@ const T& argument(const PickleList& arguments, std::size_t index) {
   return *value;
 }
 
-/// A shape or strides. (Lists are shared by reference: a long one, copied often, would be a bomb.)
+/// Returns a shape or strides. (Lists are shared by reference: copying a long one many times would exhaust memory.)
 std::vector<std::int64_t> numbers(const PickleList& list) {
   constexpr std::size_t kMostDimensions = 64;
   if (list.size() > kMostDimensions) throw std::runtime_error(std::to_string(list.size()) + " dimensions");
@@ -47,14 +47,14 @@ PickleValue rebuild_parameter(const PickleList& arguments) {
   return {argument<PickleTensor>(arguments, 0)};
 }
 
-/// (function, type, arguments, attributes): a tensor with attributes of its own.
+/// (function, type, arguments, attributes): a tensor with extra attributes.
 PickleValue rebuild_with_attributes(const PickleList& arguments) {
   const auto& function = argument<PickleGlobal>(arguments, 0).name;
   if (!function.starts_with("torch._utils._rebuild_")) throw std::runtime_error(in_quotes(function));
   return call_known_global(function, argument<PickleList>(arguments, 2));
 }
 
-/// (): what it holds is set afterwards.
+/// (): its items are set afterwards.
 PickleValue ordered_dict(const PickleList& arguments) {
   if (!arguments.empty()) throw std::runtime_error("arguments");
   return {PickleDict{}};
@@ -73,8 +73,8 @@ PickleValue opaque(const PickleList&) {
 
 using Function = PickleValue (*)(const PickleList&);
 
-/// What torch's weights_only and AUTOMATIC1111's safe unpickler allow, as far as it may stand in a file of weights. A
-/// value that is not looked into is opaque.
+/// Functions that torch's weights_only and AUTOMATIC1111's safe unpickler allow, as far as files of weights use them.
+/// A value whose contents are ignored is opaque.
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table = {
       {"collections.OrderedDict", ordered_dict},
@@ -105,7 +105,7 @@ const std::map<std::string, Function>& functions() {
   return table;
 }
 
-/// Classes of which an object is made without a call, its attributes being set afterwards.
+/// Classes whose objects are made without a call; their attributes are set afterwards.
 const std::map<std::string, Function>& classes() {
   static const std::map<std::string, Function> table = {
       {"collections.OrderedDict", ordered_dict},
@@ -114,8 +114,8 @@ const std::map<std::string, Function>& classes() {
   return table;
 }
 
-/// Names that stand as values among what training tools keep: dtypes, types, and what Stable Diffusion 1's own files
-/// have among the keys of their callbacks' states.
+/// True for a name that training tools store as a value: dtypes, types, and the keys of callback states in Stable
+/// Diffusion 1's own files.
 bool is_known_value(const std::string& name) {
   static const std::set<std::string> names = {"torch.float16",
                                               "torch.bfloat16",
@@ -134,7 +134,7 @@ bool is_known_value(const std::string& name) {
   return names.contains(name);
 }
 
-/// Throws std::runtime_error that begins with `deed` where the table lacks the name or the arguments are wrong.
+/// Throws std::runtime_error that begins with `deed` if the table lacks the name or the arguments are wrong.
 PickleValue apply_known(const std::map<std::string, Function>& table, const std::string& name,
                         const PickleList& arguments, const std::string& deed) {
   const auto found = table.find(name);

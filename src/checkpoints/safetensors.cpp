@@ -48,7 +48,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
 
 torch::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto& entry = impl_->entry(name);
-  // from_blob takes memory that may be written; the map is PROT_READ, so a write to the view stops the program.
+  // from_blob takes writable memory; the map is PROT_READ, so a write to the view stops the program.
   auto* data = const_cast<char*>(impl_->map.bytes().data()) + impl_->header.data_begin + entry.begin;
   const auto keep_mapped = [impl = impl_](void*) {};
   if (entry.dtype == torch::kBool) return torch::from_blob(data, entry.shape, keep_mapped, torch::kUInt8).ne(0);

@@ -12,8 +12,8 @@
 
 namespace sfumato {
 
-/// A memory-mapped safetensors file (format: https://github.com/huggingface/safetensors). Everything in the header is
-/// validated before a tensor is made: throws std::runtime_error naming the path and the fault.
+/// A memory-mapped safetensors file (format: https://github.com/huggingface/safetensors). The whole header is validated
+/// before any tensor is made: throws std::runtime_error naming the path and the fault.
 class SafetensorsFile final : public TensorFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -25,8 +25,8 @@ class SafetensorsFile final : public TensorFile {
   bool contains(const std::string& name) const override;
   std::vector<std::int64_t> shape(const std::string& name) const override;
   torch::Dtype dtype(const std::string& name) const override;
-  /// A view; a copy where the bytes are not aligned for the dtype, and of booleans, of which a file may hold more than
-  /// two.
+  /// Returns a view, or a copy if the bytes are not aligned for the dtype or are booleans, whose bytes in a file may be
+  /// neither 0 nor 1.
   torch::Tensor tensor(const std::string& name) const override;
   void release(const std::string& name) const override;
   /// The header's __metadata__.
@@ -37,9 +37,9 @@ class SafetensorsFile final : public TensorFile {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Writes tensors (any device, made contiguous) atomically (core/files.h), the same bytes as the reference's
+/// Writes tensors (any device, made contiguous) atomically (core/files.h), byte for byte as the reference's
 /// `save_file`: wider dtypes first, names sorted within a dtype. Throws std::invalid_argument for a dtype that the
-/// format lacks, an undefined tensor or the name "__metadata__", std::runtime_error where the file cannot be written.
+/// format lacks, an undefined tensor or the name "__metadata__"; std::runtime_error if the file cannot be written.
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, torch::Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -17,10 +17,10 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 constexpr std::uint64_t kLengthSize = 8;
 constexpr std::uint64_t kMaxHeaderSize = 100'000'000;  // the reference's MAX_HEADER_SIZE
-constexpr std::size_t kMaxDimensions = 64;             // of an ATen tensor that operators accept
+constexpr std::size_t kMaxDimensions = 64;             // the most that ATen's operators accept
 constexpr const char* kMetadata = "__metadata__";
 
-/// Where a fault lies: every message starts with the path.
+/// Reports faults of a file: every message starts with the path.
 class Fault {
  public:
   explicit Fault(const std::filesystem::path& path) : path_(path.string()) {}
@@ -32,8 +32,8 @@ class Fault {
   std::string path_;
 };
 
-/// Builds the header from the parser's events. A DOM would swallow duplicate keys, and a hostile header would be
-/// built whole before it is refused.
+/// Builds the header from the parser's events. A DOM would drop duplicate keys, and would build the whole of a hostile
+/// header before it is refused.
 class HeaderBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
   HeaderBuilder(SafetensorsHeader& header, const Fault& fault) : header_(header), fault_(fault) {}
@@ -167,8 +167,8 @@ std::string range(const SafetensorsEntry& entry) {
   return "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + ")";
 }
 
-/// The bytes that shape and dtype ask for. Sizes of 0 count as 1 until the end, as they do in a tensor's strides, so
-/// that those cannot overflow either.
+/// Returns the bytes that shape and dtype require. Sizes of 0 count as 1 until the end, as they do in a tensor's
+/// strides, so that those cannot overflow either.
 std::uint64_t byte_size(const std::string& name, const SafetensorsEntry& entry, const Fault& fault) {
   std::int64_t bytes = static_cast<std::int64_t>(c10::elementSize(entry.dtype));
   bool empty = false;
@@ -188,7 +188,7 @@ void check_ranges(const SafetensorsHeader& header, std::uint64_t data_size, cons
     if (entry.end > data_size) fault(of + " run past the end of the data (" + std::to_string(data_size) + " bytes)");
     const auto expected = byte_size(name, entry, fault);
     if (entry.end - entry.begin != expected)
-      fault(of + " disagree with shape and dtype, which ask for " + std::to_string(expected) + " bytes");
+      fault(of + " disagree with shape and dtype, which require " + std::to_string(expected) + " bytes");
   }
 }
 

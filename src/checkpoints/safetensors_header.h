@@ -24,15 +24,15 @@ struct SafetensorsHeader {
   std::vector<std::string> names;  ///< In the order of the file.
   std::unordered_map<std::string, SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;
-  std::uint64_t data_begin = 0;  ///< Where the tensors' bytes start in the file.
+  std::uint64_t data_begin = 0;  ///< Offset of the tensors' bytes in the file.
 };
 
-/// Reads and checks the header of a safetensors file, given all of its bytes: lengths, JSON (a key that comes twice
-/// is refused), dtypes, shapes, and that the tensors' ranges cover the rest of the file without overlap or gap.
+/// Reads and checks the header of a safetensors file, given all of its bytes: lengths, JSON (duplicate keys are
+/// refused), dtypes, shapes, and that the tensors' ranges cover the rest of the file without overlap or gap.
 /// Throws std::runtime_error, one line naming the path, the tensor and the values.
 SafetensorsHeader parse_safetensors_header(std::string_view file, const std::filesystem::path& path);
 
-/// A name from a file as an error message shows it: in quotes, control characters escaped, cut when very long.
+/// Formats a name from a file for an error message: in quotes, control characters escaped, truncated when very long.
 std::string in_quotes(const std::string& name);
 
 }  // namespace sfumato

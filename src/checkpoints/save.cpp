@@ -21,7 +21,7 @@ Tensors converted(const Tensors& tensors, const std::optional<torch::Dtype>& dty
   return result;
 }
 
-/// Cuts in the order of the names; a tensor that alone exceeds the size gets a shard of its own.
+/// Cuts tensors into shards in the order of their names; one that alone exceeds the size gets its own shard.
 std::vector<Tensors> cut(const Tensors& tensors, std::int64_t max_size) {
   std::vector<Tensors> shards(1);
   std::int64_t size = 0;
@@ -55,12 +55,12 @@ void write_shards(const std::vector<Tensors>& shards, const std::filesystem::pat
     }
     write_safetensors(folder / name, shards[i], kWeightsMetadata);
   }
-  // Last, so that an index never names a shard that is not there.
+  // Last, so that an index never names a shard that does not exist.
   write_json(folder / (basename + ".safetensors.index.json"),
              {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}});
 }
 
-/// Is `name` BASENAME.safetensors, its index, or one of its shards?
+/// True if `name` is BASENAME.safetensors, its index, or one of its shards.
 bool is_weights(const std::string& name, const std::string& basename) {
   if (name == basename + ".safetensors" || name == basename + ".safetensors.index.json") return true;
   const std::string pattern = "-00000-of-00000.safetensors";
@@ -69,7 +69,7 @@ bool is_weights(const std::string& name, const std::string& basename) {
                     [](char p, char c) { return p == '0' ? c >= '0' && c <= '9' : p == c; });
 }
 
-/// Removes what an earlier save with another number of shards left: a reader would take it first.
+/// Removes files that an earlier save with another number of shards left: a reader would prefer them.
 void remove_stale(const std::filesystem::path& folder, const std::string& basename, std::size_t count) {
   std::vector<std::string> written{basename + ".safetensors"};
   if (count > 1) {

@@ -11,7 +11,7 @@
 namespace sfumato {
 
 struct SaveOptions {
-  /// Of floating-point tensors; without one each keeps its own.
+  /// Dtype of floating-point tensors; without one each keeps its own.
   std::optional<torch::Dtype> dtype = torch::kFloat32;
   /// Shards are cut before they exceed this many bytes; 0 writes one file.
   std::int64_t max_shard_size = 0;

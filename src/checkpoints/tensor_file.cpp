@@ -15,7 +15,7 @@ std::unique_ptr<TensorFile> open_tensors(const std::filesystem::path& path) {
   if (const auto kind = file_kind(begin); !kind.empty())
     throw std::runtime_error("'" + path.string() + "' " + kind +
                              ": expected a safetensors file or one of torch.save (.ckpt, .pt, .bin)");
-  constexpr std::size_t kHeader = 8;  // of safetensors: a length, which may look like anything
+  constexpr std::size_t kHeader = 8;  // safetensors begin with a length, which can be any bytes
   const bool is_safetensors = begin.size() > kHeader && begin[kHeader] == '{';
   if (!is_safetensors && (is_torch_archive(begin) || is_torch_stream(begin))) return std::make_unique<PickleFile>(path);
   return std::make_unique<SafetensorsFile>(path);

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// Is the record behind this local file header (PKWARE's APPNOTE, 4.3.7) stored as it is?
+/// True if the record after this local file header (PKWARE's APPNOTE, 4.3.7) is stored uncompressed.
 bool is_stored(std::string_view file, std::uint64_t header) {
   constexpr std::uint64_t kHeaderSize = 30, kMethod = 8;
   if (header > file.size() || file.size() - header < kHeaderSize) return false;

@@ -14,8 +14,8 @@ namespace sfumato {
 /// The zip archive that torch.save writes: records by name, uncompressed, memory-mapped.
 class TorchArchive final : public TorchRecords {
  public:
-  /// Throws std::runtime_error naming the path where it is no such archive, a record is compressed or lies outside the
-  /// file, the numbers in it are big-endian, or its pickle asks for what weights do not need.
+  /// Throws std::runtime_error naming the path if it is no such archive, a record is compressed or lies outside the
+  /// file, its numbers are big-endian, or its pickle names functions or classes that weights do not need.
   explicit TorchArchive(const std::filesystem::path& path);
 
   const Pickle& pickle() const override { return pickle_; }

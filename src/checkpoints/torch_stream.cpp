@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kStreamVersion = 1001;
 
-/// torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, as a pickle holds it.
+/// torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, as a pickle stores it.
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 
 void take_magic(std::string_view& bytes) {
@@ -32,7 +32,7 @@ void take_version(std::string_view& bytes) {
 void take_machine(std::string_view& bytes) {
   const auto pickle = take_pickle(bytes);
   const auto* dict = std::get_if<PickleDict>(&pickle.root->value);
-  if (dict == nullptr) throw std::runtime_error("it lacks what it should hold of the machine's integers");
+  if (dict == nullptr) throw std::runtime_error("it lacks the sizes of the machine's integers");
   for (const auto& [key, value] : *dict) {
     const auto* name = std::get_if<std::string>(&key->value);
     const auto* flag = std::get_if<bool>(&value->value);
@@ -41,7 +41,7 @@ void take_machine(std::string_view& bytes) {
   }
 }
 
-/// The storages that a pickle refers to, by their keys.
+/// Returns the storages that a pickle refers to, by their keys.
 std::unordered_map<std::string, PickleStorage> storages_in(const Pickle& pickle) {
   std::unordered_map<std::string, PickleStorage> storages;
   for (const auto& value : pickle.values)

@@ -7,12 +7,12 @@
 
 namespace sfumato {
 
-/// torch.save's format before PyTorch 1.6, memory-mapped: pickles of a magic number, of the format's version, of the
-/// machine's integers, of the object and of the list of storages, and then each storage's size and numbers.
+/// torch.save's format before PyTorch 1.6, memory-mapped: pickles of a magic number, the format's version, the
+/// machine's integers, the object and the list of storages, followed by each storage's size and elements.
 class TorchStream final : public TorchRecords {
  public:
-  /// Throws std::runtime_error naming the path where it is no such file, its pickle asks for what weights do not need,
-  /// or a storage runs past the end of the file.
+  /// Throws std::runtime_error naming the path if it is no such file, its pickle names functions or classes that
+  /// weights do not need, or a storage runs past the end of the file.
   explicit TorchStream(const std::filesystem::path& path);
 
   const Pickle& pickle() const override { return pickle_; }

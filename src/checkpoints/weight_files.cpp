@@ -9,8 +9,8 @@
 namespace sfumato {
 namespace {
 
-/// What a folder's weights may be called, the preferred name first. diffusers writes `.index.fp16.json`, older
-/// folders have `.fp16.safetensors.index.json`, and the oldest pickles.
+/// Possible names of a folder's weights, the preferred one first. diffusers writes `.index.fp16.json`, older folders
+/// have `.fp16.safetensors.index.json`, and the oldest have pickles.
 std::vector<std::string> candidates() {
   std::vector<std::string> names;
   for (const std::string base : {"diffusion_pytorch_model", "model"})
@@ -31,7 +31,7 @@ std::filesystem::path find_weights(const std::filesystem::path& folder) {
       "diffusion_pytorch_model.bin or pytorch_model.bin), plain, with .fp16, or sharded with " + ".index.json");
 }
 
-/// The index's weight_map, tensor name to shard, each shard a plain file name.
+/// Reads the index's weight_map: tensor name to shard, each shard a plain file name.
 std::map<std::string, std::string> read_index(const std::filesystem::path& index) {
   const auto json = read_json(index);
   const auto where = "'" + index.string() + "': ";
@@ -41,7 +41,7 @@ std::map<std::string, std::string> read_index(const std::filesystem::path& index
   for (const auto& [name, value] : json["weight_map"].items()) {
     if (!value.is_string()) throw std::runtime_error(where + "the shard of " + in_quotes(name) + " is not a string");
     const auto shard = value.get<std::string>();
-    // A bare name cannot leave the folder. (A symbolic link may: that is how the hub's cache is laid out.)
+    // A plain name cannot leave the folder. (A symbolic link may: the hub's cache is laid out so.)
     if (shard.empty() || shard == "." || shard == ".." || shard.find_first_of(std::string("/\0", 2)) != shard.npos)
       throw std::runtime_error(where + "shard " + in_quotes(shard) + " is not a file name within the folder");
     shards[name] = shard;
@@ -81,7 +81,7 @@ void WeightFiles::add_shards(const std::filesystem::path& index) {
   for (const auto& [name, shard] : weight_map) {
     const auto found = file_of_.find(name);
     if (found == file_of_.end() || found->second != position[shard])
-      throw std::runtime_error("'" + index.string() + "' says that " + in_quotes(name) + " is in " + in_quotes(shard) +
+      throw std::runtime_error("'" + index.string() + "' lists " + in_quotes(name) + " in " + in_quotes(shard) +
                                ", which does not hold it");
   }
 }

@@ -11,18 +11,18 @@
 
 namespace sfumato {
 
-/// The tensors of a checkpoint, whether it is one file or shards.
+/// Tensors of a checkpoint, in one file or in shards.
 class WeightFiles {
  public:
-  /// `path` is a file that open_tensors takes, or a folder as load_weights takes it: of plain weights, shards with an
-  /// index.json, the fp16 variant and pickles (.bin) the first that is there. Throws std::runtime_error where there is
-  /// none, a file is not valid, a shard is missing or lies outside the folder, or index and shards disagree.
+  /// Opens a file that open_tensors accepts, or a folder for load_weights: the first that exists of plain weights,
+  /// shards with an index.json, the fp16 variant and pickles (.bin). Throws std::runtime_error if there is none, a file
+  /// is invalid, a shard is missing or lies outside the folder, or index and shards disagree.
   explicit WeightFiles(const std::filesystem::path& path);
 
-  /// In the order of the shards and, within one, of its header.
+  /// Names in the order of the shards and, within one, of its header.
   const std::vector<std::string>& names() const { return names_; }
   bool contains(const std::string& name) const { return file_of_.contains(name); }
-  /// The file that holds `name`. Throws std::out_of_range.
+  /// Returns the file that holds `name`. Throws std::out_of_range.
   const TensorFile& file_of(const std::string& name) const { return *files_[file_of_.at(name)]; }
 
  private:

@@ -25,11 +25,11 @@ std::filesystem::path cuda_library() {
 bool load_cuda_half() {
   // Global and never closed, as if linked: its initialisers register the CUDA kernels with the dispatcher.
   if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) return false;
-  // What the CUDA half registers of itself LibTorch looks for once, at its first convolution even of the CPU, and where
-  // that was before, it says for good that there is no CUDA.
+  // LibTorch looks for the CUDA half's registrations once, at its first convolution (also on the CPU). If that came
+  // before loading, it reports no CUDA from then on.
   TORCH_CHECK(at::detail::getCUDAHooks().hasCUDART(),
               "LibTorch has looked for CUDA before it was loaded, as a convolution or torch::manual_seed makes it do: "
-              "ask cuda_is_available() (parse_device) before the first of these");
+              "call cuda_is_available() (parse_device) before the first of these");
   return true;
 }
 
@@ -42,7 +42,7 @@ bool cuda_is_available() {
 }
 
 void allow_tf32(bool allowed) {
-  cuda_is_available();  // which turns it off the first time
+  cuda_is_available();  // turns it off at the first call
   set_tf32(allowed);
 }
 

@@ -8,36 +8,36 @@
 
 namespace sfumato {
 
-/// Whether this machine has a CUDA device that LibTorch can compute on. The programs are linked with the CPU half of
-/// LibTorch alone: the CUDA half holds 250 MB and 0.2 s of every start, so that it is loaded by the first call of this,
-/// and only where there is a driver. TF32 is off from then on. To be asked before anything is computed: throws as
+/// True if this machine has a CUDA device that LibTorch can compute on. The programs are linked with the CPU half of
+/// LibTorch only. The CUDA half costs 250 MB and 0.2 s at every start, so the first call of this function loads it, and
+/// only if there is a driver. TF32 is off from then on. Must be called before anything is computed: throws as
 /// load_cuda_half does.
 bool cuda_is_available();
 
-/// The CUDA half, libtorch_cuda, beside the CPU half in use; without a CUDA build of LibTorch there is no such file.
+/// Path of the CUDA half, libtorch_cuda, beside the CPU half in use. A CPU build of LibTorch has no such file.
 std::filesystem::path cuda_library();
 
-/// Loads the CUDA half, driver or not; false where there is none. Throws c10::Error where LibTorch has convolved, or
-/// seeded all generators, before: it then takes no notice of what is loaded.
+/// Loads the CUDA half, with or without a driver; returns false if there is no CUDA half. Throws c10::Error if LibTorch
+/// has already run a convolution or seeded all generators: it then ignores the CUDA half.
 bool load_cuda_half();
 
-/// Whether matrix products and convolutions of float32 on CUDA may round their factors to the 10 bits of TF32, which is
-/// several times as fast. LibTorch by itself rounds those of convolutions.
+/// Allows float32 matrix products and convolutions on CUDA to round their factors to the 10 bits of TF32, which is
+/// several times as fast. LibTorch's default rounds those of convolutions.
 void allow_tf32(bool allowed);
 
-/// A tensor on `device`. To CUDA it goes through pinned memory, so that the host does not wait until the device has
-/// done all that is queued, as it does for a plain copy.
+/// Copies a tensor to `device`. A copy to CUDA goes through pinned memory, so that the host does not wait for the
+/// device's queued work, as it does for a plain copy.
 torch::Tensor to_device(const torch::Tensor& tensor, torch::Device device);
 
-/// Keeps the host no more than a step ahead of a device: work is queued, not waited for, so that a loop left to itself
-/// would tell of its last step while the device computes the first. On the CPU, and on `meta`, which computes nothing,
-/// it does nothing.
+/// Keeps the host at most a step ahead of a device. Work on a device is only queued: without a pacer, a loop would
+/// report its last step while the device computes the first. Has no effect on the CPU and on `meta`, which computes
+/// nothing.
 class StepPacer {
  public:
   explicit StepPacer(torch::Device device) : device_(device) {}
 
-  /// After a step has been queued on the device's current stream: waits for the step before it, never for this one. The
-  /// device so always has work, and whoever is told of a step then, or ends the loop, is at most two steps late.
+  /// Waits for the step before the one just queued on the device's current stream, never for that one. So the device
+  /// always has work, and reports of a step, or a stop of the loop, are at most two steps late.
   void step_queued();
 
  private:

@@ -8,13 +8,13 @@
 namespace sfumato {
 namespace {
 
-/// curand's middle of the `n`-th of 2^32 parts of (0, 1), in float32 as there: near 1 the rounding matters.
+/// Middle of the `n`-th of 2^32 parts of (0, 1), as curand computes it in float32: near 1 the rounding matters.
 float unit(std::uint32_t n) {
   constexpr float kPart = 0x1p-32F;
   return static_cast<float>(n) * kPart + kPart / 2;
 }
 
-/// The same of (0, 2 pi).
+/// The same for (0, 2 pi).
 float angle(std::uint32_t n) {
   constexpr float kPart = 0x1p-32F * 2 * std::numbers::pi_v<float>;
   return static_cast<float>(n) * kPart + kPart / 2;

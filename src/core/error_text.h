@@ -5,7 +5,7 @@
 
 namespace sfumato {
 
-/// What went wrong, on one line; of LibTorch's errors without its stack frames.
+/// Returns an error's message on one line, without the stack frames of LibTorch's errors.
 std::string error_text(const std::exception& error);
 
 }  // namespace sfumato

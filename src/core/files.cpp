@@ -14,7 +14,7 @@
 namespace sfumato {
 namespace {
 
-/// What is read as a whole is a picture, a text or a config; beyond this it is something like /dev/zero.
+/// Files that are read whole are images, texts and configs; a larger one is something like /dev/zero.
 constexpr std::size_t kLargestRead = std::size_t{1} << 30;
 
 [[noreturn]] void fail_to_read(const std::filesystem::path& path, int error) {
@@ -25,7 +25,7 @@ constexpr std::size_t kLargestRead = std::size_t{1} << 30;
   throw std::system_error(error, std::generic_category(), what + " '" + path.string() + "'");
 }
 
-/// `path` is what messages name.
+/// Messages name `path`.
 void flush_to_disk(const std::filesystem::path& temporary, const std::filesystem::path& path) {
   const int file = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) fail("cannot write", path, errno);
@@ -35,7 +35,7 @@ void flush_to_disk(const std::filesystem::path& temporary, const std::filesystem
   if (result != 0) fail("cannot write", path, error);
 }
 
-/// A stream that fails stops at once, while errno still says why. `path` is what messages name.
+/// Stops at the first failure of the stream, while errno still holds the reason. Messages name `path`.
 void write_file(const std::filesystem::path& temporary, const std::filesystem::path& path,
                 const std::function<void(std::ostream&)>& write) {
   errno = 0;

@@ -8,18 +8,18 @@
 
 namespace sfumato {
 
-/// The whole file as bytes, at most 1 GiB. Throws std::runtime_error naming the path and the reason.
+/// Reads a whole file of at most 1 GiB as bytes. Throws std::runtime_error naming the path and the reason.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes a file that is whole or not there: `write` fills a temporary file beside `path`, which is then flushed to
-/// the disk (fsync) and renamed. Missing parent folders are made. Where writing fails (std::system_error naming the
-/// path and the reason) or `write` throws, the temporary file is removed and a file already under the name stays.
+/// Writes a file completely or not at all: `write` fills a temporary file beside `path`, which is then flushed to the
+/// disk (fsync) and renamed. Missing parent folders are created. If writing fails (std::system_error naming the path
+/// and the reason) or `write` throws, the temporary file is removed and an existing file of that name stays.
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 
-/// "16MiB", "40MB", "1000" or "0" in bytes. Throws std::invalid_argument that names the option.
+/// Parses "16MiB", "40MB", "1000" or "0" to bytes. Throws std::invalid_argument that names the option.
 std::int64_t parse_byte_size(const std::string& option, const std::string& text);
 
-/// What the temporary file carries after its name (and the process id) until it is renamed.
+/// Suffix of the temporary file, after its name and the process id, until it is renamed.
 inline constexpr const char* kTemporarySuffix = ".part";
 
 }  // namespace sfumato

@@ -6,7 +6,7 @@
 namespace sfumato {
 namespace {
 
-// A signal handler can reach nothing but what is global.
+// Global, because a signal handler can access nothing else.
 std::atomic<bool> signal_arrived{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a handler may touch lock-free atomics only");
 

@@ -27,7 +27,7 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
-/// Python's json writes numbers that JSON does not know, as diffusers' "lambda_min_clipped": -Infinity. They become
+/// Replaces numbers that Python's json writes and JSON lacks, such as diffusers' "lambda_min_clipped": -Infinity, by
 /// null.
 std::string with_nulls_for_infinities(std::string text) {
   bool quoted = false;

@@ -16,7 +16,7 @@ namespace sfumato {
 using Json = nlohmann::json;
 
 /// Parses a JSON file; Python's Infinity, -Infinity and NaN are read as null. Throws std::runtime_error naming the path
-/// and what is wrong with it.
+/// and the fault.
 Json read_json(const std::filesystem::path& path);
 
 /// Writes two-space indented JSON atomically.
@@ -29,7 +29,7 @@ inline constexpr bool kIsVector = false;
 template <class T>
 inline constexpr bool kIsVector<std::vector<T>> = true;
 
-/// An integer that T can hold; 2.0 is 2, since Python writes either.
+/// Converts an integer within the range of T; 2.0 is accepted as 2, since Python writes either.
 template <class T>
 T integer(const Json& value) {
   if (value.is_number_unsigned()) {
@@ -48,8 +48,8 @@ T integer(const Json& value) {
                               std::to_string(std::numeric_limits<T>::max()));
 }
 
-/// `value` as T, where nlohmann's own conversion would take true for 1, 3.7 for 3 and 2^40 for 0. Throws
-/// Json::exception or std::invalid_argument with what was expected.
+/// Converts `value` to T strictly: nlohmann's own conversion accepts true as 1, 3.7 as 3 and 2^40 as 0. Throws
+/// Json::exception, or std::invalid_argument with the expected type.
 template <class T>
 T strictly(const Json& value) {
   if constexpr (kIsVector<T>) {
@@ -67,13 +67,13 @@ T strictly(const Json& value) {
   }
 }
 
-/// "'key' is VALUE: WHAT", the value cut when it is long.
+/// Throws std::invalid_argument "'key' is VALUE: WHAT", with a long value truncated.
 [[noreturn]] void refuse_value(const std::string& key, const Json& value, const std::string& what);
 
 }  // namespace detail
 
-/// `object[key]` as T; `fallback` where the key is missing or null. Nothing is rounded, wrapped or taken for something
-/// else on the way. Throws std::invalid_argument that names the key, its value and the type expected.
+/// Returns `object[key]` as T, or `fallback` if the key is missing or null. Nothing is rounded, wrapped or converted to
+/// another type. Throws std::invalid_argument that names the key, its value and the type expected.
 template <class T>
 T value_or(const Json& object, const std::string& key, T fallback) {
   const auto found = object.find(key);
@@ -87,11 +87,11 @@ T value_or(const Json& object, const std::string& key, T fallback) {
   }
 }
 
-/// The nearest of `candidates` by edit distance, or "" where none is near (more than a third of the word differs).
+/// Returns the nearest of `candidates` by edit distance, or "" if more than a third of the word differs from each.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
 
-/// Throws std::invalid_argument for a key of `object` outside `known`, suggesting the nearest; `where` says which
-/// part of which file it stands in.
+/// Throws std::invalid_argument for a key of `object` that is not in `known`, suggesting the nearest; `where` names the
+/// file and the part of it.
 void refuse_unknown_keys(const Json& object, const std::vector<std::string>& known, const std::string& where);
 
 }  // namespace sfumato

@@ -14,24 +14,24 @@
 namespace sfumato {
 namespace {
 
-// Large tensors are taken in whole pages.
+// Large tensors are allocated in whole pages.
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kLarge = std::size_t{1} << 20;
-// What is asked of the system at once: address space, of which only touched pages cost memory.
+// Size of one request to the system: address space, of which only pages in use cost memory.
 constexpr std::size_t kArena = std::size_t{256} << 20;
-// In front of the data, and as long as their alignment.
+// Precedes the data and is as long as their alignment.
 constexpr std::size_t kHeader = 64;
 
 std::size_t rounded_up(std::size_t size, std::size_t unit) {
   return (size + unit - 1) / unit * unit;
 }
 
-/// Memory of this process that is free, by address. Neighbours are one hole.
+/// Free memory of this process by address. Adjacent blocks form one hole.
 class Holes {
  public:
   explicit Holes(std::size_t keep) : keep_(keep) {}
 
-  /// Address of `size` bytes: the start of the smallest hole that holds them.
+  /// Returns the address of `size` bytes: the start of the smallest hole that holds them.
   std::byte* take(std::size_t size) {
     const std::lock_guard lock(mutex_);
     auto best = holes_.end();
@@ -85,7 +85,7 @@ class Holes {
 
 class MemoryPool final : public c10::Allocator {
  public:
-  /// The one of this process, which outlives every tensor: LibTorch's deleters are plain functions.
+  /// The only instance of this process, which outlives every tensor: LibTorch's deleters are plain functions.
   static MemoryPool& instance(std::size_t keep = 0) {
     static auto& pool = *std::make_unique<MemoryPool>(keep).release();
     return pool;

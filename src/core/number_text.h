@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// A number as messages say it: the fewest digits that give it back, 2 rather than 2.0, nan and inf by name.
+/// Formats a number for messages: the fewest digits that restore it, 2 rather than 2.0, nan and inf by name.
 std::string number_text(double value);
 
 }  // namespace sfumato

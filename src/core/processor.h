@@ -6,12 +6,12 @@
 
 namespace sfumato {
 
-/// Whether this processor has instructions for bfloat16 (AVX512-BF16, which those with AMX have too). Without, LibTorch
-/// takes three times as long in it as in float32.
+/// True if this processor has bfloat16 instructions (AVX512-BF16, which those with AMX have too). Without them LibTorch
+/// takes three times as long in bfloat16 as in float32.
 bool has_fast_bfloat16();
 
-/// One line for the user where a placement on the CPU asks for bfloat16 and the processor has no instructions for it;
-/// else "". `fast_bfloat16` is the processor's answer.
+/// Returns one line for the user if a placement on the CPU uses bfloat16 and the processor has no instructions for it,
+/// else "". `fast_bfloat16` is has_fast_bfloat16() but for tests.
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16 = has_fast_bfloat16());
 
 }  // namespace sfumato

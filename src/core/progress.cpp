@@ -35,7 +35,7 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
-/// Cut to fewer than `width` bytes, never within a UTF-8 sequence: a line that wraps cannot be drawn over.
+/// Cuts a line to fewer than `width` bytes, never within a UTF-8 sequence: a wrapped line cannot be redrawn.
 std::string cut(std::string line, std::size_t width) {
   if (line.size() < width) return line;
   std::size_t size = width - 1;

@@ -3,7 +3,7 @@
 namespace sfumato {
 namespace {
 
-/// Hashes one word after another, each with a constant of its own.
+/// Hashes one word after another, each with its own constant.
 class WordHash {
  public:
   WordHash(std::uint32_t first, std::uint32_t factor) : constant_(first), factor_(factor) {}
@@ -24,13 +24,13 @@ std::uint32_t mixed(std::uint32_t x, std::uint32_t y) {
   return difference ^ (difference >> 16);
 }
 
-/// The low word first; the high one only where there is one.
+/// Appends the low word, then the high one unless it is 0.
 void append(std::vector<std::uint32_t>& words, std::uint64_t number) {
   words.push_back(static_cast<std::uint32_t>(number));
   if (number >> 32 != 0) words.push_back(static_cast<std::uint32_t>(number >> 32));
 }
 
-/// The entropy, filled up to the pool so that the spawn key behind it always begins at the same place.
+/// Returns the entropy, padded to the pool's size so that the spawn key after it always begins at the same place.
 std::vector<std::uint32_t> words_of(const SeedSequence& sequence) {
   std::vector<std::uint32_t> words;
   append(words, sequence.entropy);

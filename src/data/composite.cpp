@@ -9,7 +9,7 @@ namespace {
 namespace F = torch::nn::functional;
 
 constexpr std::int64_t kLevels = 3;
-/// How far the sky pales towards the horizon, and how much darker the ground is at the bottom.
+/// Share by which the sky pales towards the horizon, and by which the ground darkens towards the bottom.
 constexpr double kHaze = 0.45;
 constexpr double kGroundShade = 0.12;
 
@@ -26,7 +26,7 @@ torch::Tensor inverse_placements(const torch::Tensor& items) {
   return torch::stack({u, v}, 1);
 }
 
-/// Rows of the batch whose item is there, by the pyramid level that fits it.
+/// Rows of the batch that have an item, by the pyramid level that fits it.
 std::map<std::int64_t, std::vector<std::int64_t>> rows_by_level(const CutoutPyramid& cutouts,
                                                                 const torch::Tensor& items, std::int64_t size) {
   std::map<std::int64_t, std::vector<std::int64_t>> rows;
@@ -60,7 +60,7 @@ void paint(torch::Tensor& canvas, const CutoutPyramid& cutouts, const torch::Ten
 CutoutPyramid::CutoutPyramid(const torch::Tensor& cutouts, torch::Device device) {
   TORCH_CHECK(cutouts.dim() == 4 && cutouts.size(1) == 4 && cutouts.scalar_type() == torch::kUInt8,
               "cut-outs must be uint8 [K, 4, S, S]");
-  const std::int64_t chunk = 256;  // the float copies of all at once would take gigabytes
+  const std::int64_t chunk = 256;  // float copies of all at once would take gigabytes
   std::vector<std::vector<torch::Tensor>> parts(kLevels);
   for (std::int64_t start = 0; start < cutouts.size(0); start += chunk) {
     auto rgba = cutouts.narrow(0, start, std::min(chunk, cutouts.size(0) - start)).to(torch::kFloat32) / 255;

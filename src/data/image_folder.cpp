@@ -38,13 +38,13 @@ std::vector<fs::path> list_image_files(const fs::path& folder) {
   return files;
 }
 
-/// The name of the subfolder of `folder` that `file` lies in; "" where it lies in the folder itself.
+/// Name of the subfolder of `folder` that contains `file`; "" if it lies in the folder itself.
 std::string subfolder_of(const fs::path& file, const fs::path& folder) {
   const auto relative = file.lexically_relative(folder);
   return relative.has_parent_path() ? relative.begin()->string() : "";
 }
 
-/// Sets the labels where every file lies in a subfolder.
+/// Sets the labels if every file lies in a subfolder.
 void label_by_subfolders(const std::vector<fs::path>& files, const fs::path& folder, LabelledImages& content) {
   std::set<std::string> names;
   for (const auto& file : files) names.insert(subfolder_of(file, folder));

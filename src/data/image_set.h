@@ -11,7 +11,7 @@
 
 namespace sfumato {
 
-/// Images of one size with, in some sets, a class each. The last held_out() are never trained on.
+/// Images of one size, in some sets with a class each. The last held_out() are never trained on.
 class ImageSet {
  public:
   virtual ~ImageSet() = default;
@@ -32,18 +32,18 @@ class ImageSet {
 /// Reads an image file as float32 [1, 3, H, W] in [-1, 1].
 using ReadImage = std::function<torch::Tensor(const std::filesystem::path& path)>;
 
-/// Receives how many of `total` files are read, after each.
+/// Called after each file with the number of files read, of `total`.
 using OnRead = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// Options of opening an image set.
 struct ImageSetOptions {
   std::filesystem::path path;
-  /// Side in pixels, and 1 (grey) or 3 (RGB) channels, of the images that the set gives.
+  /// Side in pixels, and 1 (grey) or 3 (RGB) channels, of the images that the set returns.
   std::int64_t image_size = 32;
   std::int64_t channels = 3;
-  /// How an image of another size is made to fit (image_fit.h).
+  /// Way of fitting an image of another size (image_fit.h).
   std::string resize = "center_crop";
-  /// Images held out of a set without a split of its own, chosen at random; 0 otherwise.
+  /// Number of images held out at random, for a set without its own split; 0 otherwise.
   std::int64_t held_out = 0;
   /// Needed for image files; empty in a build without image libraries.
   ReadImage read_image = {};
@@ -56,15 +56,15 @@ struct ImageSetFormat {
   std::string name;
   /// One line.
   std::string description;
-  /// True if the format has a split of its own, so that ImageSetOptions::held_out must be 0.
+  /// True if the format has its own split, so that ImageSetOptions::held_out must be 0.
   bool has_split;
-  /// Throws std::runtime_error naming the path and what is wrong with it.
+  /// Throws std::runtime_error naming the path and the fault.
   std::unique_ptr<ImageSet> (*open)(const ImageSetOptions& options);
 };
 
 const std::vector<ImageSetFormat>& image_set_formats();
 
-/// Throws std::invalid_argument naming the formats that there are.
+/// Returns the format of a name. Throws std::invalid_argument listing all formats.
 const ImageSetFormat& find_image_set_format(const std::string& name);
 
 }  // namespace sfumato

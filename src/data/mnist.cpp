@@ -29,7 +29,7 @@ torch::Tensor read_idx_of(const fs::path& path, std::int64_t dimensions) {
   return tensor;
 }
 
-/// The images and labels of a split, "train" or "t10k".
+/// Reads the images and labels of a split, "train" or "t10k".
 LabelledImages read_split(const fs::path& folder, const std::string& split) {
   const auto images = read_idx_of(folder / (split + "-images-idx3-ubyte"), 3);  // [M, H, W]
   const auto labels = read_idx_of(folder / (split + "-labels-idx1-ubyte"), 1).to(torch::kInt64);

@@ -16,7 +16,7 @@ std::string text_of(const Shape& shape) {
   return text + "]";
 }
 
-/// Texts stored as one run of bytes and the offsets between them.
+/// Texts stored as one run of bytes and their offsets.
 struct Texts {
   torch::Tensor bytes;    // uint8 [B]
   torch::Tensor offsets;  // int64 [M + 1]
@@ -29,7 +29,7 @@ struct Texts {
   }
 };
 
-/// Reads tensors of one file and complains in its name.
+/// Reads tensors of one file, whose path is in every error.
 struct Reader {
   std::filesystem::path path;
   SafetensorsFile file;
@@ -90,7 +90,7 @@ void check_scenes(const Reader& reader, const SceneBatch& scenes, std::int64_t c
 struct Pack::Impl {
   std::int64_t size = 0;    // of a composed image, in pixels
   torch::Tensor pictures;   // uint8 [K, 3, H, W], or undefined
-  torch::Tensor indices;    // int64 [M], the picture of each caption; undefined where M = K, in order
+  torch::Tensor indices;    // int64 [M], the image of each caption; undefined where M = K, in order
   torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
   torch::Tensor thing_of;   // int32 [K], the number of each cut-out's thing, or undefined
   SceneBatch scenes;        // of cutouts
@@ -228,7 +228,7 @@ torch::Tensor Pack::thing_labels(const torch::Tensor& indices) const {
   const auto items = impl_->scenes.items.index_select(0, indices).select(2, 0).to(torch::kInt64);  // [N, 3]
   const auto things = impl_->thing_of.to(torch::kInt64).index_select(0, items.clamp_min(0).flatten()).view_as(items);
   const auto count = static_cast<std::int64_t>(impl_->things.size());
-  auto labels = torch::zeros({items.size(0), count + 1});  // the last column takes what is not there
+  auto labels = torch::zeros({items.size(0), count + 1});  // the last column takes absent items
   labels.scatter_(1, torch::where(items >= 0, things, torch::full_like(things, count)), 1);
   return labels.narrow(1, 0, count).contiguous();
 }

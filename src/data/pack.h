@@ -13,26 +13,26 @@
 
 namespace sfumato {
 
-/// A packed training file: captioned pictures, or cut-outs and the layouts to compose them by, with the captions'
-/// token ids. One safetensors file with metadata {"format": "sfumato-pack", "version": "1"}; docs/data.md lists its
-/// tensors. M scenes (or pictures), L the tokenizer's max length. Reading it needs no image or tokenizer library.
+/// A packed training file: captioned images, or cut-outs and the layouts to compose them by, with the captions' token
+/// ids. One safetensors file with metadata {"format": "sfumato-pack", "version": "1"}; docs/data.md lists its tensors.
+/// M is the number of scenes (or images), L the tokenizer's max length. Reading needs no image or tokenizer library.
 class Pack {
  public:
-  /// `size` is the side of composed images in pixels; packed pictures keep their own size. Throws
-  /// std::runtime_error naming the path and what is missing, misshapen or out of range.
+  /// `size` is the side of composed images in pixels; packed images keep their own size. Throws std::runtime_error
+  /// naming the path and anything missing, misshapen or out of range.
   explicit Pack(const std::filesystem::path& path, std::int64_t size = 128);
   ~Pack();
   Pack(Pack&&) noexcept;
 
   /// M, the held-out scenes included.
   std::int64_t size() const;
-  /// The last that many scenes are never trained on.
+  /// Number of scenes at the end that are never trained on.
   std::int64_t held_out() const;
-  /// {H, W} of what images() returns.
+  /// {H, W} of the result of images().
   std::vector<std::int64_t> image_size() const;
 
-  /// Pictures as training takes them, float32 [N, 3, H, W] in [-1, 1] on `device`, of `indices` (int64 [N], on the
-  /// CPU, each in [0, M)). Composed on `device`; cut-outs are uploaded at the first call for it. Not thread-safe.
+  /// Returns the training images of `indices` (int64 [N] on the CPU, each in [0, M)), float32 [N, 3, H, W] in [-1, 1]
+  /// on `device`. They are composed there; cut-outs are uploaded at the first call for a device. Not thread-safe.
   torch::Tensor images(const torch::Tensor& indices, torch::Device device = torch::kCPU);
   /// Token ids int64 [N, L] on the CPU.
   torch::Tensor ids(const torch::Tensor& indices) const;
@@ -44,13 +44,13 @@ class Pack {
   torch::Tensor probe_ids() const;
   std::vector<std::string> probes() const;
 
-  /// The names of the things in composed scenes, each with its synonyms and plurals; empty for pictures and for packs
-  /// that do not tell.
+  /// Names of the things in composed scenes, each with its synonyms and plurals; empty for packs of images and for
+  /// packs without these names.
   std::map<std::string, std::vector<std::string>> things() const;
   /// The keys of things(), in order.
   std::vector<std::string> thing_names() const;
-  /// Which of thing_names() are in these scenes: float32 [N, T] of 0 and 1 on the CPU. Throws std::runtime_error where
-  /// the pack does not name the things of its cut-outs.
+  /// Marks those of thing_names() that occur in these scenes: float32 [N, T] of 0 and 1 on the CPU. Throws
+  /// std::runtime_error if the pack does not name the things of its cut-outs.
   torch::Tensor thing_labels(const torch::Tensor& indices) const;
 
  private:

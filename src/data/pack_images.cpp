@@ -10,7 +10,7 @@ class PackImages : public ImageSet {
  public:
   explicit PackImages(const ImageSetOptions& options) : options_(options), pack_(options.path, options.image_size) {
     const auto size = pack_.image_size();
-    fit_to(options_, torch::zeros({3, size[0], size[1]}), options_.path);  // refuses the size at once
+    fit_to(options_, torch::zeros({3, size[0], size[1]}), options_.path);  // refuses a wrong size early
   }
 
   std::int64_t size() const override { return pack_.size(); }

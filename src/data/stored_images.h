@@ -11,10 +11,10 @@ struct LabelledImages {
   std::int64_t classes = 0;  ///< 0 without labels
 };
 
-/// An image set that lies in memory.
+/// An image set in memory.
 class StoredImages : public ImageSet {
  public:
-  /// The last `held_out` of `content` are held out. Throws std::invalid_argument unless some are left.
+  /// Holds out the last `held_out` of `content`. Throws std::invalid_argument if none are left.
   StoredImages(LabelledImages content, std::int64_t held_out);
 
   std::int64_t size() const override { return content_.images.size(0); }
@@ -29,14 +29,14 @@ class StoredImages : public ImageSet {
   std::int64_t held_out_;
 };
 
-/// `content` in an order that is random and always the same, so that its last images are of all classes.
+/// Shuffles `content`, always in the same way, so that its last images are of all classes.
 LabelledImages shuffled(const LabelledImages& content);
 
-/// `image` (floats [C, H, W] in [-1, 1]) in the size and channels of `options`. Throws std::runtime_error, naming
-/// `where`, for an image that the options do not take.
+/// Fits `image` (floats [C, H, W] in [-1, 1]) to the size and channels of `options`. Throws std::runtime_error naming
+/// `where` for an image that the options do not accept.
 torch::Tensor fit_to(const ImageSetOptions& options, const torch::Tensor& image, const std::filesystem::path& where);
 
-/// Images as bytes (uint8 [M, C, H, W]) in the size and channels of `options`, likewise.
+/// Fits images as bytes (uint8 [M, C, H, W]) to the size and channels of `options`, likewise.
 torch::Tensor fit_levels(const torch::Tensor& levels, const ImageSetOptions& options);
 
 }  // namespace sfumato

@@ -280,8 +280,9 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
 
 std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n) {
   if (!schedule.config().skip_prk_steps)
-    throw std::invalid_argument("multistep start is 'diffusers', expected fresh with this model's scheduler, whose "
-                                "skip_prk_steps is false");
+    throw std::invalid_argument(
+        "multistep start is 'diffusers', expected fresh with this model's scheduler, whose "
+        "skip_prk_steps is false");
   const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
   std::vector<Step> counted;
   for (const auto& step : steps) {

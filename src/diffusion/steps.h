@@ -70,8 +70,8 @@ std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t ski
 /// 0. Throws std::invalid_argument for a strength outside [0, 1].
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength);
 
-/// The last steps of StepGrid::pndm as PNDMScheduler makes them in image to image, where it counts from their first: the
-/// second repeats the first, whatever its timestep is. Throws std::invalid_argument with Runge-Kutta steps.
+/// The last steps of StepGrid::pndm as PNDMScheduler makes them in image to image, where it counts from their first:
+/// the second repeats the first, whatever its timestep is. Throws std::invalid_argument with Runge-Kutta steps.
 std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n);
 
 /// Standard deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps

@@ -19,7 +19,7 @@ void check_widths(const torch::Tensor& a, const torch::Tensor& b) {
                                 std::to_string(b.size(1)) + ", expected the same");
 }
 
-/// The symmetric square root of a covariance; what rounding made negative counts as 0.
+/// Symmetric square root of a covariance; eigenvalues made negative by rounding count as 0.
 torch::Tensor matrix_root(const torch::Tensor& covariance) {
   const auto [values, vectors] = torch::linalg_eigh(covariance);
   return vectors.mul(values.clamp_min(0).sqrt()).matmul(vectors.t());
@@ -34,12 +34,12 @@ double mean_off_diagonal(const torch::Tensor& kernel) {
   return (kernel.sum() - kernel.trace()).item<double>() / (n * (n - 1));
 }
 
-/// The distance of each row to its k-th nearest other row.
+/// Distance of each row to its k-th nearest other row.
 torch::Tensor neighbour_radii(const torch::Tensor& features, std::int64_t k) {
-  return std::get<0>(torch::cdist(features, features).kthvalue(k + 1, 1));  // itself is the first
+  return std::get<0>(torch::cdist(features, features).kthvalue(k + 1, 1));  // the row itself is the first
 }
 
-/// The share of `queries` that lie in a ball around one of `centres`.
+/// Share of `queries` that lie in a ball around one of `centres`.
 double share_inside(const torch::Tensor& queries, const torch::Tensor& centres, std::int64_t k) {
   const auto inside = torch::cdist(queries, centres) <= neighbour_radii(centres, k).unsqueeze(0);
   return inside.any(1).to(torch::kFloat64).mean().item<double>();

@@ -24,7 +24,7 @@ torch::Tensor Judge::features(const torch::Tensor& images) {
 
 void NamingCounts::add(const torch::Tensor& scores, const torch::Tensor& labels) {
   const auto things = labels.sum(1);                       // [N]
-  const auto worst = (ranks_of(scores) * labels).amax(1);  // the rank of the least likely thing that is there
+  const auto worst = (ranks_of(scores) * labels).amax(1);  // rank of the least likely thing in the image
   const auto count = [](const torch::Tensor& rows) { return rows.sum().item<std::int64_t>(); };
   const auto single = things == 1, pair = things == 2;
   singles += count(single);

@@ -19,7 +19,7 @@ std::string animation_format(const std::filesystem::path& path) {
   return extension;
 }
 
-/// An MP4's writer takes a name in place of a stream: it writes beside `path`, and what it wrote is copied.
+/// Encodes an MP4. Its writer takes a file name in place of a stream: it writes beside `path`, and the file is copied.
 std::string encode_mp4(const std::filesystem::path& path, const std::vector<torch::Tensor>& frames,
                        const AnimationTiming& timing) {
   const auto temporary = path.string() + "." + std::to_string(::getpid()) + kTemporarySuffix + ".mp4";

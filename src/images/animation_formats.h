@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// Frames as the bytes of a GIF89a or of a WebP. Throws std::runtime_error.
+/// Encode frames as the bytes of a GIF89a or of a WebP. Throw std::runtime_error.
 std::string encode_animated_gif(const std::vector<torch::Tensor>& frames, const AnimationTiming& timing);
 std::string encode_animated_webp(const std::vector<torch::Tensor>& frames, const AnimationTiming& timing);
 

@@ -27,7 +27,7 @@ struct FreeColors {
 };
 using Colors = std::unique_ptr<ColorMapObject, FreeColors>;
 
-/// A frame in colours of its own.
+/// A frame with its own palette.
 struct Indexed {
   Colors colors;
   std::vector<GifByteType> pixels;
@@ -47,7 +47,7 @@ Indexed quantized(const torch::Tensor& frame) {
   return result;
 }
 
-/// A GIF that is written into a string.
+/// Writes a GIF into a string.
 class GifWriter {
  public:
   GifWriter(std::int64_t height, std::int64_t width)

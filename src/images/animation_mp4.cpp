@@ -13,7 +13,7 @@ void write_mp4(const std::filesystem::path& path, const std::vector<torch::Tenso
   if (height == 0 || width == 0) throw std::runtime_error("MP4: a side is shorter than 2 pixels");
   const cv::Size size(static_cast<int>(width), static_cast<int>(height));
   cv::VideoWriter writer;
-  // Frames have one length: the last is repeated.
+  // All frames have one duration: a longer last frame is repeated.
   const auto repeats = std::max<std::int64_t>(1, timing.last_frame_ms / timing.frame_ms);
   if (!writer.open(path.string(), cv::CAP_FFMPEG, cv::VideoWriter::fourcc('a', 'v', 'c', '1'),
                    1000.0 / static_cast<double>(timing.frame_ms), size))

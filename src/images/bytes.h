@@ -9,7 +9,7 @@ namespace sfumato {
 
 enum class ByteOrder { little, big };
 
-/// A whole number of `count` bytes (at most 4) at `at`; 0 beyond the end.
+/// Reads an integer of `count` bytes (at most 4) at `at`; 0 beyond the end.
 inline std::uint32_t read_number(std::string_view bytes, std::size_t at, std::size_t count, ByteOrder order) {
   if (at > bytes.size() || bytes.size() - at < count) return 0;
   std::uint32_t value = 0;
@@ -18,7 +18,7 @@ inline std::uint32_t read_number(std::string_view bytes, std::size_t at, std::si
   return value;
 }
 
-/// The inverse: `value` in `count` bytes.
+/// The inverse of read_number: `value` in `count` bytes.
 inline std::string number_bytes(std::uint32_t value, std::size_t count, ByteOrder order) {
   std::string bytes;
   for (std::size_t i = 0; i < count; ++i)

@@ -19,13 +19,13 @@ using namespace std::string_view_literals;
 constexpr std::uint32_t kOrientation = 0x112, kSamplesPerPixel = 0x115;
 constexpr auto kXmpHeader = "http://ns.adobe.com/xap/1.0/\0"sv;
 
-/// What a file stores beside its pixels.
+/// Metadata that a file stores beside its pixels.
 struct Metadata {
   std::string exif{};
   std::string xmp{};
 };
 
-/// Content of the chunk `kind` of a PNG (length, kind, data, checksum); empty where there is none.
+/// Content of the chunk `kind` of a PNG (length, kind, data, checksum); empty if there is none.
 std::string_view png_chunk(std::string_view bytes, std::string_view kind) {
   for (std::size_t at = 8; at + 12 <= bytes.size();) {
     const std::size_t size = read_number(bytes, at, 4, ByteOrder::big);
@@ -56,7 +56,7 @@ std::string raw_profile(std::string_view text) {
   return bytes;
 }
 
-/// EXIF or XMP, as JPEG's segment APP1 holds either.
+/// Adds the content of JPEG's segment APP1, which is EXIF or XMP.
 void add_app1(std::string_view content, Metadata& metadata) {
   if (content.starts_with("Exif\0\0"sv) && metadata.exif.empty()) metadata.exif = content;
   if (content.starts_with(kXmpHeader) && metadata.xmp.empty()) metadata.xmp = content.substr(kXmpHeader.size());
@@ -86,7 +86,7 @@ Metadata metadata_of(std::string_view bytes) {
   return metadata;
 }
 
-/// A short number in the first directory of EXIF data, which is a TIFF file. 0 where it has none.
+/// Returns a short integer in the first directory of EXIF data, which is a TIFF file; 0 if it has none.
 std::uint32_t tiff_number(std::string_view exif, std::uint32_t tag) {
   if (exif.starts_with("Exif\0\0"sv)) exif.remove_prefix(6);
   if (!exif.starts_with("MM") && !exif.starts_with("II")) return 0;
@@ -100,7 +100,7 @@ std::uint32_t tiff_number(std::string_view exif, std::uint32_t tag) {
   return 0;
 }
 
-/// An attribute, tiff:Orientation="6", or an element, <tiff:Orientation>6<. 0 where there is none.
+/// Returns the value of an attribute, tiff:Orientation="6", or an element, <tiff:Orientation>6<; 0 if there is none.
 std::uint32_t orientation_in_xmp(std::string_view xmp) {
   constexpr auto kName = "tiff:Orientation"sv;
   for (auto at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at + 1)) {

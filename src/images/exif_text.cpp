@@ -16,7 +16,7 @@ constexpr std::uint32_t kLong = 4, kUndefined = 7;
 constexpr auto kUnicode = "UNICODE\0"sv, kAscii = "ASCII\0\0\0"sv;
 constexpr std::string_view kParameters = "parameters";
 
-/// Code points of UTF-8; U+FFFD for what is none.
+/// Returns the code points of UTF-8, with U+FFFD for invalid bytes.
 std::vector<std::uint32_t> code_points(std::string_view utf8) {
   std::vector<std::uint32_t> points;
   for (std::size_t at = 0; at < utf8.size();) {
@@ -67,7 +67,7 @@ std::string utf16_from_utf8(std::string_view utf8) {
   return bytes;
 }
 
-/// By a byte order mark or, without one, by which byte of Latin letters is 0: writers differ.
+/// Finds the byte order by a mark or, without one, by the position of the zero bytes of Latin letters: writers differ.
 ByteOrder utf16_order(std::string_view bytes) {
   if (bytes.starts_with("\xFF\xFE")) return ByteOrder::little;
   if (bytes.starts_with("\xFE\xFF")) return ByteOrder::big;
@@ -94,7 +94,7 @@ std::string utf8_from_utf16(std::string_view bytes) {
   return text;
 }
 
-/// An entry of a TIFF directory: tag, type, count, value or offset.
+/// Returns an entry of a TIFF directory: tag, type, count, value or offset.
 std::string entry(std::uint32_t tag, std::uint32_t type, std::size_t count, std::size_t value) {
   return number_bytes(tag, 2, kOrder) + number_bytes(type, 2, kOrder) +
          number_bytes(static_cast<std::uint32_t>(count), 4, kOrder) +
@@ -106,14 +106,14 @@ struct Tiff {
   ByteOrder order;
 
   std::uint32_t number(std::size_t at, std::size_t count) const { return read_number(bytes, at, count, order); }
-  /// Where the entry of a directory lies; 0 for none.
+  /// Returns the offset of an entry of a directory; 0 for none.
   std::size_t find(std::size_t directory, std::uint32_t tag) const {
     const auto entries = number(directory, 2);
     for (std::size_t i = 0; i < entries; ++i)
       if (const auto at = directory + 2 + 12 * i; number(at, 2) == tag) return at;
     return 0;
   }
-  /// Bytes of an entry of more than 4 of them.
+  /// Returns the bytes of an entry that has more than 4.
   std::string_view data(std::size_t directory, std::uint32_t tag) const {
     const auto at = find(directory, tag);
     const std::size_t count = number(at + 4, 4), offset = number(at + 8, 4);

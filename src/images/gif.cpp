@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint8_t kExtension = 0x21, kImage = 0x2C, kGraphicControl = 0xF9;
 constexpr int kMostCodes = 4096, kNone = -1;
 
-/// Reads a GIF from its start; running over its end throws.
+/// Reads a GIF from its start; throws at its end.
 class GifBytes {
  public:
   explicit GifBytes(std::string_view bytes) : bytes_(bytes) {}
@@ -27,13 +27,13 @@ class GifBytes {
   }
   int byte() { return static_cast<std::uint8_t>(take(1)[0]); }
   int word() { return static_cast<int>(read_number(take(2), 0, 2, ByteOrder::little)); }
-  /// Data of the sub-blocks up to the empty one.
+  /// Reads the data of the sub-blocks up to the empty one.
   std::string sub_blocks() {
     std::string data;
     for (int size = byte(); size > 0; size = byte()) data += take(static_cast<std::size_t>(size));
     return data;
   }
-  /// A palette of 2^(n + 1) colours where the flags of a screen or an image announce one.
+  /// Reads a palette of 2^(n + 1) colours if the flags of a screen or an image announce one.
   std::string_view palette(int flags) {
     return (flags & 0x80) != 0 ? take(3 * (std::size_t{2} << (flags & 7))) : std::string_view();
   }
@@ -43,7 +43,7 @@ class GifBytes {
   std::size_t at_ = 0;
 };
 
-/// Codes of growing width, lowest bit first; kNone at the end.
+/// Reads codes of growing width, lowest bit first; kNone at the end.
 class GifCodes {
  public:
   explicit GifCodes(std::string_view data) : data_(data) {}
@@ -67,7 +67,7 @@ class GifCodes {
   int bits_ = 0;
 };
 
-/// Strings of the LZW dictionary as a last letter after another string.
+/// Strings of the LZW dictionary, each stored as another string and a last letter.
 struct GifDictionary {
   explicit GifDictionary(int letters) : size(letters + 2) {
     for (int i = 0; i < letters; ++i) last[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i);
@@ -98,7 +98,7 @@ struct GifDictionary {
   }
 };
 
-/// `count` palette indices of data compressed with LZW, whose letters have `letter_bits` bits.
+/// Decompresses `count` palette indices of LZW data, whose letters have `letter_bits` bits.
 std::vector<std::uint8_t> decompress(std::string_view data, int letter_bits, std::size_t count) {
   if (letter_bits < 1 || letter_bits > 8) throw std::runtime_error("damaged GIF");
   const int clear = 1 << letter_bits, end = clear + 1;
@@ -117,7 +117,7 @@ std::vector<std::uint8_t> decompress(std::string_view data, int letter_bits, std
     }
     if (code > dictionary.size || (code == dictionary.size && previous == kNone) || (previous == kNone && code > end))
       throw std::runtime_error("damaged GIF");
-    // A code that is not in the dictionary yet stands for the previous string and its own first letter.
+    // A code not yet in the dictionary means the previous string followed by its own first letter.
     const bool is_next = code == dictionary.size;
     const auto first = dictionary.append(is_next ? previous : code, indices);
     if (is_next) indices.push_back(first);
@@ -129,7 +129,7 @@ std::vector<std::uint8_t> decompress(std::string_view data, int letter_bits, std
   return indices;
 }
 
-/// A frame's place on the screen and its pixels as palette indices.
+/// A frame's position on the screen and its pixels as palette indices.
 struct GifFrame {
   int left = 0, top = 0, width = 0, height = 0;
   bool interlaced = false;
@@ -137,7 +137,7 @@ struct GifFrame {
   std::vector<std::uint8_t> indices{};
 };
 
-/// Rows in the order in which an interlaced frame stores them: every 8th, those between, and so on.
+/// Returns the rows in the order in which an interlaced frame stores them: every 8th, those between, and so on.
 std::vector<int> row_order(const GifFrame& frame) {
   std::vector<int> rows;
   const auto pass = [&](int first, int step) {
@@ -167,7 +167,7 @@ void paint(const GifFrame& frame, int transparent, torch::Tensor& screen) {
   }
 }
 
-/// The image descriptor after its separator, with what follows.
+/// Reads an image descriptor after its separator, its palette and its pixels.
 GifFrame read_frame(GifBytes& bytes, std::string_view global_palette) {
   GifFrame frame{.left = bytes.word(), .top = bytes.word(), .width = bytes.word(), .height = bytes.word()};
   const int flags = bytes.byte();

@@ -6,11 +6,11 @@
 
 namespace sfumato {
 
-/// Whether the bytes begin as a GIF file does.
+/// True if the bytes begin as a GIF file does.
 bool is_gif(std::string_view bytes);
 
-/// First frame of a GIF (GIF89a specification) on its whole screen as float32 RGBA [H, W, 4] in [0, 1]; transparent
-/// where the frame is transparent or leaves the screen open. Throws std::runtime_error where the file is damaged.
+/// Decodes the first frame of a GIF (GIF89a specification) on its whole screen to float32 RGBA [H, W, 4] in [0, 1].
+/// Parts that the frame does not cover are transparent. Throws std::runtime_error for a damaged file.
 torch::Tensor decode_gif(std::string_view bytes);
 
 }  // namespace sfumato

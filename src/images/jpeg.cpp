@@ -11,12 +11,12 @@ std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
   return static_cast<std::uint8_t>(bytes[i]);
 }
 
-/// Markers without a length: TEM, RST0 to RST7, start of image.
+/// True for markers without a length: TEM, RST0 to RST7, start of image.
 bool stands_alone(std::uint8_t marker) {
   return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8);
 }
 
-/// The next 0xFF that starts a marker other than a restart, from `at` on; inside a scan 0xFF 0x00 is data.
+/// Finds the next 0xFF from `at` on that starts a marker other than a restart; inside a scan 0xFF 0x00 is data.
 std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
   for (; at + 1 < bytes.size(); ++at) {
     const auto next = byte_at(bytes, at + 1);
@@ -25,7 +25,7 @@ std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
   return bytes.size();
 }
 
-/// Calls `on_segment` with each segment's marker and content. True where the end-of-image marker is reached.
+/// Calls `on_segment` with each segment's marker and content. Returns true if the end-of-image marker is reached.
 template <class OnSegment>
 bool walk_segments(std::string_view bytes, const OnSegment& on_segment) {
   std::size_t at = 2;

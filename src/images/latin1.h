@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// UTF-8 as Latin-1, or nothing where a character lies outside it (or `utf8` is not UTF-8).
+/// Converts UTF-8 to Latin-1; returns nothing if a character lies outside it or `utf8` is not UTF-8.
 std::optional<std::string> latin1_from_utf8(std::string_view utf8);
 
 std::string utf8_from_latin1(std::string_view latin1);

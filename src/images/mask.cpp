@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kPasses = 3;
 
-/// The radius of the box whose passes add up to a Gaussian of this deviation (Gwosdek et al. 2011, eq. 7, 11 and 14),
-/// in single precision as Pillow computes it.
+/// Radius of the box whose passes add up to a Gaussian of this standard deviation (Gwosdek et al. 2011, eq. 7, 11 and
+/// 14), in single precision as Pillow computes it.
 float box_radius(float deviation) {
   const float variance = deviation * deviation / kPasses;
   const auto length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
@@ -21,13 +21,13 @@ float box_radius(float deviation) {
   return whole + part / (6 * (variance - (whole + 1) * (whole + 1)));
 }
 
-/// One pass along the last side of `bytes`, whole numbers in float64 (so that all sums are exact), with Pillow's 24
-/// bits of fixed point.
+/// One pass along the last side of `bytes`, which are integers in float64 (so that all sums are exact), with Pillow's
+/// 24 bits of fixed point.
 torch::Tensor box_blurred(const torch::Tensor& bytes, float radius) {
   constexpr std::int64_t kOne = 1 << 24;
   const auto whole = static_cast<std::int64_t>(radius);
   const auto inner = static_cast<std::int64_t>(static_cast<float>(kOne) / (radius * 2 + 1));
-  const auto outer = (kOne - (whole * 2 + 1) * inner) / 2;  // of the two pixels that the box covers in part
+  const auto outer = (kOne - (whole * 2 + 1) * inner) / 2;  // weight of the two pixels that the box covers in part
   const auto size = bytes.size(-1);
   const auto place = torch::arange(-whole - 1, size + whole + 1).clamp(0, size - 1);
   const auto padded = bytes.index_select(-1, place);
@@ -38,7 +38,7 @@ torch::Tensor box_blurred(const torch::Tensor& bytes, float radius) {
   return ((sum + static_cast<double>(kOne / 2)) / static_cast<double>(kOne)).floor();
 }
 
-/// [first, last) of a side with `size` pixels made `wanted` long, evenly but for the border.
+/// Widens [first, last) of a side with `size` pixels to `wanted` pixels, evenly unless it meets the border.
 void widen(std::int64_t& first, std::int64_t& last, std::int64_t wanted, std::int64_t size) {
   const auto missing = wanted - (last - first);
   first -= missing / 2;
@@ -50,7 +50,7 @@ void widen(std::int64_t& first, std::int64_t& last, std::int64_t wanted, std::in
   first = std::max<std::int64_t>(0, first);
 }
 
-/// The size in the image's own ratio that lies within height x width or, with `covering`, around it.
+/// Size in the image's own aspect ratio that fits into height x width or, with `covering`, covers it.
 std::pair<std::int64_t, std::int64_t> scaled_size(const torch::Tensor& image, std::int64_t height, std::int64_t width,
                                                   bool covering) {
   const auto own_height = image.size(2), own_width = image.size(3);
@@ -59,8 +59,8 @@ std::pair<std::int64_t, std::int64_t> scaled_size(const torch::Tensor& image, st
   return {own_height * width / own_width, width};
 }
 
-/// `count` times what Pillow's bicubic makes of a border that it resizes from no pixel at all: the curve through the
-/// outermost two, half a pixel on. `side` is 2 or 3.
+/// Repeats `count` times Pillow's bicubic result for a border that is resized from no pixel at all: the curve through
+/// the outermost two, half a pixel further out. `side` is 2 or 3.
 torch::Tensor border(const torch::Tensor& image, std::int64_t side, bool at_end, std::int64_t count) {
   const auto size = image.size(side);
   const auto outermost = image.narrow(side, at_end ? size - 1 : 0, 1);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint8_t kLowBits = 0x0f;
 
-/// Without the rows and columns at the borders in which each pixel has a channel of 0; empty where all have.
+/// Removes the rows and columns at the borders in which every pixel has a channel of 0; empty if all have.
 torch::Tensor without_black_border(const torch::Tensor& pixels) {
   const auto lit = pixels.gt(0).all(2);  // [H, W]
   if (!lit.any().item<bool>()) return pixels.slice(0, 0, 0);
@@ -21,7 +21,7 @@ torch::Tensor without_black_border(const torch::Tensor& pixels) {
   return pixels.slice(0, top, bottom).slice(1, left, right);
 }
 
-/// A block's bits [H, w, 3] in their order, with the generator's taken off.
+/// Returns a block's bits [H, w, 3] in their order, without those of the generator.
 std::string plain_bits(const torch::Tensor& block) {
   const auto bits = block.contiguous();
   std::string result(static_cast<std::size_t>(bits.numel()), '\0');

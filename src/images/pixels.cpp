@@ -16,7 +16,7 @@ double lanczos(double x) {
   return kLobes * std::sin(pi_x) * std::sin(pi_x / kLobes) / (pi_x * pi_x);
 }
 
-/// The weights [to, from] of one pass: Pillow's precompute_coeffs, rounded to its 22 bits of fixed point.
+/// Returns the weights [to, from] of one pass: Pillow's precompute_coeffs, rounded to its 22 bits of fixed point.
 torch::Tensor resampling_matrix(std::int64_t from, std::int64_t to) {
   auto matrix = torch::zeros({to, from}, torch::kFloat64);
   auto weights = matrix.accessor<double, 2>();
@@ -39,19 +39,19 @@ torch::Tensor rounded_to_8_bits(const torch::Tensor& values) {
   return (values + 0.5).floor().clamp(0, 255);
 }
 
-/// Floats in [-1, 1] as whole numbers from 0 to 255, in float32.
+/// Converts floats in [-1, 1] to integers from 0 to 255, in float32.
 torch::Tensor byte_values(const torch::Tensor& image) {
   const auto unit = (image.detach().cpu().to(torch::kFloat32) * 0.5 + 0.5).clamp(0, 1);
   return (unit * 255).round();
 }
 
-/// Pillow's choice, found by trying it: what is rounded in between depends on it.
+/// True if Pillow resizes the height first (found by experiment): the rounding between the passes depends on it.
 bool shrinks_height_first(const torch::Tensor& image, std::int64_t height, std::int64_t width) {
   const auto lower = image.size(2) - height, narrower = image.size(3) - width;
   return lower > 0 && lower > 2 * narrower;
 }
 
-/// Pillow's passes over `image` [N, C, H, W]; each matrix is [to, from], and an undefined one leaves its side alone.
+/// Pillow's passes over `image` [N, C, H, W]; each matrix is [to, from], and an undefined one keeps its side unchanged.
 torch::Tensor resampled(const torch::Tensor& image, const torch::Tensor& rows, const torch::Tensor& columns,
                         bool height_first) {
   auto pixels = byte_values(image).to(torch::kFloat64);

@@ -16,11 +16,11 @@ namespace {
 
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
 
-// libpng reports by longjmp: the functions that call it hold no C++ object whose destructor a jump would skip, and
-// leave the message in `Stream::error`.
+// libpng reports errors by longjmp: functions that call it hold no C++ object whose destructor a jump would skip, and
+// store the message in `Stream::error`.
 struct Stream {
-  std::string bytes{};        ///< what was written
-  std::string_view source{};  ///< what is read
+  std::string bytes{};        ///< output
+  std::string_view source{};  ///< input
   std::size_t position = 0;
   char error[128] = "";
 };
@@ -46,7 +46,7 @@ void consume(png_structp png, png_bytep data, png_size_t size) {
   stream->position += size;
 }
 
-/// A text as a chunk that points into the strings given.
+/// Returns a text chunk that points into the given strings.
 png_text text_chunk(std::string& keyword, std::string& text, bool latin1) {
   png_text chunk = {};
   chunk.compression = latin1 ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
@@ -105,7 +105,7 @@ bool read_header(Stream& stream, png_structp png, png_infop info) {
   return true;
 }
 
-/// Every kind of pixel becomes RGBA of 8 or 16 bits, in the order of this machine's bytes.
+/// Converts every kind of pixel to RGBA of 8 or 16 bits, in this machine's byte order.
 bool expand(png_structp png, png_infop info) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_set_expand(png);

@@ -20,8 +20,8 @@
 namespace sfumato {
 namespace {
 
-/// While it lives, file descriptor 2 leads nowhere: OpenCV's codecs (libpng, libjpeg, libtiff) print their warnings
-/// there and offer no other way; what matters of them is thrown. One at a time, since the descriptor is the process's.
+/// Discards all output to file descriptor 2 during its lifetime: OpenCV's codecs (libpng, libjpeg, libtiff) print their
+/// warnings there without an alternative; errors are thrown. One at a time: the descriptor belongs to the process.
 class SilencedStderr {
  public:
   SilencedStderr() : lock_(mutex()), saved_(::dup(STDERR_FILENO)) {
@@ -46,7 +46,7 @@ class SilencedStderr {
   int saved_;
 };
 
-/// A picture [H, W, C] turned by EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both
+/// Turns an image [H, W, C] by EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both
 /// ways or upside down.
 torch::Tensor turned(torch::Tensor picture, int orientation) {
   if (orientation > 4) picture = picture.transpose(0, 1);
@@ -56,7 +56,7 @@ torch::Tensor turned(torch::Tensor picture, int orientation) {
   return kind == 3 ? picture.flip(0) : picture;
 }
 
-/// Decoded by OpenCV, as it is stored; empty where it cannot be. A TIFF is turned by its own orientation.
+/// Decodes an image with OpenCV as it is stored; empty on failure. A TIFF is turned by its own orientation.
 cv::Mat decode_mat(std::string_view bytes) {
   const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
   const SilencedStderr silenced;
@@ -68,7 +68,7 @@ cv::Mat decode_mat(std::string_view bytes) {
   }
 }
 
-/// [H, W, C] with OpenCV's order of channels, in [0, 1].
+/// Returns [H, W, C] in [0, 1] with OpenCV's order of channels.
 torch::Tensor unit_range(const cv::Mat& mat) {
   const std::vector<std::int64_t> shape = {mat.rows, mat.cols, mat.channels()};
   void* data = mat.data;
@@ -88,8 +88,8 @@ bool is_tiff(std::string_view bytes) {
   return bytes.starts_with("II*") || bytes.starts_with("MM");
 }
 
-/// The largest value of a binary PGM or PPM ("P5 WIDTH HEIGHT MAXIMUM", with comments), by which OpenCV does not scale;
-/// 0 of other files.
+/// Returns the largest value of a binary PGM or PPM ("P5 WIDTH HEIGHT MAXIMUM", with comments), by which OpenCV does
+/// not scale; 0 for other files.
 int netpbm_maximum(std::string_view bytes) {
   if (!bytes.starts_with("P5") && !bytes.starts_with("P6")) return 0;
   std::size_t at = 2;
@@ -105,7 +105,7 @@ int netpbm_maximum(std::string_view bytes) {
   return value;
 }
 
-/// What OpenCV reads, as [H, W, 3 or 4] RGB or RGBA in [0, 1].
+/// Decodes an image with OpenCV as [H, W, 3 or 4] RGB or RGBA in [0, 1].
 torch::Tensor decode_by_opencv(std::string_view bytes) {
   const auto mat = decode_mat(bytes);
   if (mat.empty()) throw std::runtime_error("not a picture in a known format, or damaged");
@@ -114,7 +114,7 @@ torch::Tensor decode_by_opencv(std::string_view bytes) {
     unit = (unit * ((mat.depth() == CV_8U ? 255.0 : 65535.0) / most)).clamp(0, 1);
   const auto channels = unit.size(2);
   if (channels <= 2) {
-    if (is_tiff(bytes) && tiff_samples(bytes) == 2)  // OpenCV leaves its alpha out
+    if (is_tiff(bytes) && tiff_samples(bytes) == 2)  // OpenCV drops its alpha
       throw std::runtime_error("a TIFF of grey with alpha is not supported; save it as a PNG");
     return unit.slice(2, 0, 1).repeat({1, 1, 3});
   }
@@ -133,7 +133,7 @@ torch::Tensor decode_webp_frame(const WebpFrame& frame) {
   return canvas;
 }
 
-/// The picture as it is stored: [H, W, 3 or 4] in [0, 1].
+/// Decodes an image as it is stored: [H, W, 3 or 4] in [0, 1].
 torch::Tensor decode(std::string_view bytes) {
   if (bytes.empty()) throw std::runtime_error("the file is empty");
   if (is_png(bytes)) return decode_png(bytes);
@@ -144,8 +144,8 @@ torch::Tensor decode(std::string_view bytes) {
   return decode_by_opencv(bytes);
 }
 
-/// [H, W, 3] RGB of RGB or RGBA [H, W, C] in [0, 1] on a ground from black, 0, to white, 1. libtiff multiplies alpha
-/// into the colors unless the file leaves open what its alpha is; none is then above its alpha.
+/// Composites RGB or RGBA [H, W, C] in [0, 1] onto a ground from black, 0, to white, 1: [H, W, 3] RGB. libtiff
+/// multiplies colours by alpha unless the file leaves its alpha's kind unspecified; then no colour exceeds its alpha.
 torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) {
   const auto colors = picture.slice(2, 0, 3);
   if (picture.size(2) == 3) return colors;
@@ -154,7 +154,7 @@ torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) 
   return (multiplied ? colors : colors * alpha) + ground * (1 - alpha);
 }
 
-/// [H, W, 3] RGB in [0, 1].
+/// Reads [H, W, 3] RGB in [0, 1].
 torch::Tensor read_rgb(const std::filesystem::path& path, double ground) {
   const auto bytes = read_file(path);
   try {

@@ -8,7 +8,7 @@ namespace {
 constexpr auto kLittle = ByteOrder::little;
 constexpr std::size_t kFileHeader = 12, kChunkHeader = 8, kFrameHeader = 16;
 
-/// Content of the first chunk `kind` from `at` on: kind, length, data to an even size.
+/// Content of the first chunk `kind` from `at` on: kind, length, data padded to an even size.
 std::string_view find_chunk(std::string_view bytes, std::size_t at, std::string_view kind) {
   while (at + kChunkHeader <= bytes.size()) {
     const std::size_t size = read_number(bytes, at + 4, 4, kLittle);
@@ -18,7 +18,7 @@ std::string_view find_chunk(std::string_view bytes, std::size_t at, std::string_
   return {};
 }
 
-/// A file of one frame's chunks. Alpha in a chunk of its own needs the extended form.
+/// Returns a file of one frame's chunks. Alpha in a separate chunk needs the extended form.
 std::string still_webp(std::string_view frame) {
   const auto width = frame.substr(6, 3), height = frame.substr(9, 3);  // both minus 1
   const auto chunks = frame.substr(kFrameHeader);

@@ -6,10 +6,10 @@
 
 namespace sfumato {
 
-/// Whether the bytes begin as a WebP file does.
+/// True if the bytes begin as a WebP file does.
 bool is_webp(std::string_view bytes);
 
-/// Content of the first chunk `kind` (four letters) of a WebP file; empty where there is none.
+/// Content of the first chunk `kind` (four letters) of a WebP file; empty if there is none.
 std::string_view webp_chunk(std::string_view bytes, std::string_view kind);
 
 /// First frame of an animated WebP.
@@ -19,7 +19,7 @@ struct WebpFrame {
   std::int64_t left = 0, top = 0;      ///< of the frame on it
 };
 
-/// The frame, with an empty `file` where the WebP is not animated or is damaged.
+/// Returns the first frame; its `file` is empty if the WebP is not animated or is damaged.
 WebpFrame first_webp_frame(std::string_view bytes);
 
 }  // namespace sfumato

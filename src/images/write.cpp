@@ -34,13 +34,13 @@ std::string encode(const std::string& extension, const torch::Tensor& image, int
   std::vector<std::uint8_t> bytes;
   try {
     if (cv::imencode(extension, mat, bytes, {flag, quality})) return {bytes.begin(), bytes.end()};
-  } catch (const cv::Exception&) {  // a side above what the format allows
+  } catch (const cv::Exception&) {  // a side above the format's limit
   }
   throw std::runtime_error("cannot make a " + extension.substr(1) + " of " + std::to_string(mat.cols) + "x" +
                            std::to_string(mat.rows) + " pixels");
 }
 
-/// The segment APP1 goes first.
+/// Inserts the segment APP1 as the first one.
 std::string jpeg_with_exif(const std::string& jpeg, const std::string& exif) {
   const auto content = std::string(kExifHeader) + exif;
   if (content.size() > kMostSegment)
@@ -49,7 +49,7 @@ std::string jpeg_with_exif(const std::string& jpeg, const std::string& exif) {
   return jpeg.substr(0, 2) + "\xFF\xE1" + length + content + jpeg.substr(2);
 }
 
-/// The extended form of a WebP without alpha: VP8X announces EXIF, which goes last.
+/// Returns the extended form of a WebP without alpha: VP8X announces EXIF, which comes last.
 std::string webp_with_exif(const std::string& webp, const std::string& exif, std::int64_t height, std::int64_t width) {
   constexpr auto kLittle = ByteOrder::little;
   const auto size = [](std::int64_t value, std::size_t bytes) {

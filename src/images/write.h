@@ -9,13 +9,13 @@
 
 namespace sfumato {
 
-/// Extensions of the files that write_image writes: .png, .jpg, .jpeg, .webp.
+/// True for the extensions that write_image supports: .png, .jpg, .jpeg, .webp.
 bool is_writable_format(const std::filesystem::path& path);
 
-/// Whether that file is written with a quality: all but .png.
+/// True if that format has a quality setting: all but .png.
 bool has_quality(const std::filesystem::path& path);
 
-/// How an image is written as JPEG or WebP, 1 to 100.
+/// Default quality of JPEG and WebP files, of 1 to 100.
 inline constexpr int kDefaultQuality = 90;
 
 /// Writes an image ([1, 3, H, W] or [3, H, W], floats in [-1, 1]) atomically, as PNG, JPEG or WebP by the name's
@@ -24,8 +24,8 @@ inline constexpr int kDefaultQuality = 90;
 void write_image(const std::filesystem::path& path, const torch::Tensor& image, const TextChunks& texts = {},
                  int quality = kDefaultQuality);
 
-/// Texts of an image file: a PNG's text chunks, or those in the EXIF of a JPEG or WebP. Throws std::runtime_error
-/// naming `path` where it cannot be read or is of another kind.
+/// Reads the texts of an image file: a PNG's text chunks, or those in the EXIF of a JPEG or WebP. Throws
+/// std::runtime_error naming `path` if it cannot be read or is of another kind.
 TextChunks read_image_texts(const std::filesystem::path& path);
 
 }  // namespace sfumato

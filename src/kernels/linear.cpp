@@ -15,7 +15,7 @@ using Unary = Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&,
                      c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
 using Binary = Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view);
 
-/// LibTorch's linear layer by oneDNN, for which it has no C++ header; nothing where it was built without.
+/// LibTorch's linear layer by oneDNN, for which it has no C++ header; nothing if it was built without oneDNN.
 template <class Signature>
 std::optional<c10::TypedOperatorHandle<Signature>> find_one_dnn(const char* overload) {
   const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", overload});
@@ -38,7 +38,7 @@ std::optional<Tensor> fused_times(const Tensor& x, const Tensor& other, const Te
   return op->call(x, other, weight, bias.defined() ? std::optional(bias) : std::nullopt, "mul");
 }
 
-/// A few rows are a matter of reading the weights, and oneDNN rearranges those first.
+/// True if oneDNN is faster. For a few rows the cost is reading the weights, which oneDNN rearranges first.
 bool pays(const Tensor& x, const Tensor& weight) {
   constexpr std::int64_t kWorthwhileRows = 64;
   return is_plain_inference(x) && weight.scalar_type() == torch::kFloat32 && weight.is_contiguous() &&

@@ -4,12 +4,12 @@
 
 namespace sfumato {
 
-/// x W^T + b. x [..., in], weight [out, in], bias [out] or undefined: [..., out]. In plain inference by oneDNN, which
-/// was a tenth to a third faster than MKL on the AMD processor that it was measured on; torch::linear elsewhere.
+/// x W^T + b. x [..., in], weight [out, in], bias [out] or undefined: [..., out]. Plain inference uses oneDNN, measured
+/// as a tenth to a third faster than MKL on an AMD processor; everything else uses torch::linear.
 torch::Tensor linear_layer(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 /// GEGLU (Shazeer 2020): value * gelu(gate), where value and gate [..., out] are the halves of x W^T + b with weight
-/// [2 out, in] and bias [2 out]. In plain inference both products are finished as they are written, so that neither
+/// [2 out, in] and bias [2 out]. In plain inference both products are completed while they are written, so that neither
 /// half is read again.
 torch::Tensor linear_geglu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 

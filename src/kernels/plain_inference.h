@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Whether the CPU kernels of this folder may take x: float32 on the CPU, without gradients and without autocast.
+/// True if the CPU kernels of this folder accept x: float32 on the CPU, without gradients and without autocast.
 bool is_plain_inference(const torch::Tensor& x);
 
 }  // namespace sfumato

@@ -13,12 +13,12 @@ namespace {
 using winograd::kOutputs;
 using winograd::kPoints;
 
-// Tiles whose transforms are held at once: few enough to stay in the cache, enough for an efficient product.
+// Number of tiles transformed at once: few enough to stay in the cache, enough for an efficient product.
 constexpr std::int64_t kTilesAtOnce = 512;
-// With fewer the transform of the weights, whose cost does not depend on them, outweighs the gain.
+// With fewer tiles the transform of the weights, whose cost is constant, outweighs the gain.
 constexpr std::int64_t kWorthwhileTiles = 64;
 
-/// The blocks of kOutputs x kOutputs pixels that cover a batch of images.
+/// Blocks of kOutputs x kOutputs pixels that cover a batch of images.
 struct Tiles {
   explicit Tiles(const torch::Tensor& x)
       : images(x.size(0)),
@@ -32,7 +32,7 @@ struct Tiles {
   std::int64_t images, rows, columns;
 };
 
-/// [O, C, 3, 3] to [36, O, C].
+/// Transforms [O, C, 3, 3] to [36, O, C].
 torch::Tensor transformed_weight(const torch::Tensor& weight) {
   const auto outputs = weight.size(0), channels = weight.size(1);
   const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
@@ -47,7 +47,7 @@ torch::Tensor transformed_weight(const torch::Tensor& weight) {
   return points;
 }
 
-/// Tiles first .. first + count of x (channels-last) to [36, count, C].
+/// Transforms tiles first .. first + count of x (channels-last) to [36, count, C].
 void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t first, torch::Tensor& points) {
   const auto channels = x.size(1), height = x.size(2), width = x.size(3);
   const auto* from = x.const_data_ptr<float>();
@@ -67,7 +67,7 @@ void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t f
   });
 }
 
-/// [36, count, O] to tiles first .. first + count of `out` (channels-last).
+/// Transforms [36, count, O] to tiles first .. first + count of `out` (channels-last).
 void transform_outputs(const torch::Tensor& points, const torch::Tensor& bias, const Tiles& tiles, std::int64_t first,
                        torch::Tensor& out) {
   const auto channels = out.size(1), height = out.size(2), width = out.size(3);

@@ -10,7 +10,7 @@ using Lane [[gnu::vector_size(kLane * sizeof(float)), gnu::aligned(alignof(float
 
 constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;  // sqrt(1/2), sqrt(2)
 
-// Arrays by reference and inlined always: a vector that is passed by value has no portable convention.
+// Takes arrays by reference and is always inlined: passing a vector by value has no portable calling convention.
 template <std::int64_t N>
 using Lanes = Lane[N];
 
@@ -54,7 +54,7 @@ using Lanes = Lane[N];
   *reinterpret_cast<Lane*>(to) = value;
 }
 
-/// The window's pixel (i, j), or null outside of the image.
+/// Returns the window's pixel (i, j), or null outside the image.
 [[gnu::always_inline]] inline const float* pixel(const Window& window, std::int64_t i, std::int64_t j) {
   const auto y = window.top + i, x = window.left + j;
   if (y < 0 || y >= window.height || x < 0 || x >= window.width) return nullptr;

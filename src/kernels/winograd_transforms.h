@@ -9,20 +9,20 @@ namespace sfumato::winograd {
 constexpr std::int64_t kOutputs = 4, kInputs = 6, kPoints = kInputs * kInputs;
 constexpr std::int64_t kLane = 16;
 
-/// A window of kInputs x kInputs pixels of a channels-last image; what lies outside is zero.
+/// A window of kInputs x kInputs pixels of a channels-last image; pixels outside the image are zero.
 struct Window {
   const float* image;  // [H, W, C]
   std::int64_t height, width, channels;
   std::int64_t top, left;  // may be -1
 };
 
-/// To `to`[p * point_stride + c] for each point p.
+/// Writes `to`[p * point_stride + c] for each point p.
 void transform_input(const Window& window, float* to, std::int64_t point_stride);
 
-/// Weights [3, 3, channels] of one output channel, likewise.
+/// Transforms weights [3, 3, channels] of one output channel, likewise.
 void transform_weight(const float* weight, std::int64_t channels, float* to, std::int64_t point_stride);
 
-/// A block of kOutputs x kOutputs pixels of a channels-last image; what lies outside is not written.
+/// A block of kOutputs x kOutputs pixels of a channels-last image; pixels outside the image are not written.
 struct Block {
   float* image;  // [H, W, C]
   std::int64_t height, width, channels;
@@ -30,7 +30,7 @@ struct Block {
   const float* bias;  // [C] or null
 };
 
-/// From `from`[p * point_stride + c] for each point p.
+/// Reads `from`[p * point_stride + c] for each point p.
 void transform_output(const float* from, std::int64_t point_stride, const Block& block);
 
 }  // namespace sfumato::winograd

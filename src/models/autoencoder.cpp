@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// values as [1, C, 1, 1] beside z, or `otherwise` where there are none.
+/// Returns values as [1, C, 1, 1] with z's device and dtype, or `otherwise` [1, 1, 1, 1] if there are none.
 torch::Tensor per_channel(const std::vector<double>& values, double otherwise, const torch::Tensor& z) {
   if (values.empty()) return torch::full({1, 1, 1, 1}, otherwise, z.options());
   return torch::tensor(values, torch::kFloat64).to(z.options()).view({1, -1, 1, 1});

@@ -10,29 +10,29 @@
 
 namespace sfumato {
 
-/// What the configs of diffusers' autoencoders have in common, with AutoencoderKL's defaults.
+/// Members common to the configs of diffusers' autoencoders, with AutoencoderKL's defaults.
 struct AutoencoderConfig {
   std::int64_t in_channels = 3;
   std::int64_t out_channels = 3;
   std::vector<std::int64_t> block_out_channels{64};
   std::int64_t latent_channels = 4;
   double scaling_factor = 0.18215;
-  /// 0 where the file has null.
+  /// 0 if the file has null.
   double shift_factor = 0;
-  /// One for each latent channel; empty where the file has null.
+  /// One for each latent channel; empty if the file has null.
   std::vector<double> latents_mean, latents_std;
   bool force_upcast = true;
 
-  /// Pixels a side of one latent pixel.
+  /// Side of one latent pixel in image pixels.
   std::int64_t downscale_factor() const { return std::int64_t{1} << (block_out_channels.size() - 1); }
 };
 
 /// Posterior of an encoder: an independent normal distribution for each latent value (Kingma & Welling 2014), or a
-/// point where the encoder is deterministic.
+/// point if the encoder is deterministic.
 struct DiagonalGaussian {
   /// mean and logvar (clamped to -30..20) from moments [N, 2C, h, w].
   explicit DiagonalGaussian(const torch::Tensor& moments);
-  /// The distribution of a deterministic encoder: no logvar, no KL divergence.
+  /// Distribution of a deterministic encoder, without logvar and KL divergence.
   static DiagonalGaussian point(const torch::Tensor& mean);
 
   bool is_point() const { return !logvar.defined(); }
@@ -51,26 +51,26 @@ struct DiagonalGaussian {
 /// Map between images and latents: AutoencoderKL or AutoencoderTiny.
 class Autoencoder : public torch::nn::Module {
  public:
-  /// x [N, in_channels, H, W] in [-1, 1]: the posterior over latents [N, latent_channels, H/f, W/f], not yet scaled. In
-  /// tiles where `tiling` applies to an image of this size; throws std::invalid_argument for a tile that is not a whole
-  /// number of latent pixels.
+  /// Encodes x [N, in_channels, H, W] in [-1, 1] to the posterior over latents [N, latent_channels, H/f, W/f], not yet
+  /// scaled. Works in tiles if `tiling` applies to an image of this size; throws std::invalid_argument for a tile that
+  /// is not a whole number of latent pixels.
   DiagonalGaussian encode(const torch::Tensor& x, const std::optional<VaeTiling>& tiling = std::nullopt);
-  /// z [N, latent_channels, h, w], not scaled: images [N, out_channels, f h, f w], about in [-1, 1]. Tiles likewise.
+  /// Decodes unscaled z [N, latent_channels, h, w], also in tiles, to [N, out_channels, f h, f w] in about [-1, 1].
   torch::Tensor decode(const torch::Tensor& z, const std::optional<VaeTiling>& tiling = std::nullopt);
   virtual const AutoencoderConfig& config() const = 0;
 
-  /// Latents as the autoencoder has them to those that diffusion works on, of unit deviation: (z - shift) scale.
+  /// Converts the autoencoder's latents to those of diffusion, of unit standard deviation: (z - shift) scale.
   torch::Tensor scale(const torch::Tensor& z) const;
   /// The inverse of scale.
   torch::Tensor unscale(const torch::Tensor& latents) const;
 
  protected:
-  /// The encoder's output for an image or a tile: moments [N, 2C, h, w] or, without a distribution, latents [N, C, h,
-  /// w].
+  /// Returns the encoder's output for an image or a tile: moments [N, 2C, h, w] or, without a distribution, latents
+  /// [N, C, h, w].
   virtual torch::Tensor encoder_output(const torch::Tensor& x) = 0;
   virtual torch::Tensor decoder_output(const torch::Tensor& z) = 0;
   virtual DiagonalGaussian posterior_of(const torch::Tensor& output) const = 0;
-  /// True where norms take statistics over the image, which tiles should share.
+  /// True if norms use statistics over the image, which tiles should share.
   virtual bool has_image_statistics() const = 0;
 
  private:

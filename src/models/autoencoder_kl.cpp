@@ -67,7 +67,7 @@ void require_blocks(const Json& config, const std::string& key, const char* type
                std::string(type) + " for each of " + std::to_string(blocks) + " block_out_channels");
 }
 
-/// Channels-last where the kernels that answer so may be taken, which spares every layer a copy.
+/// Converts x to channels-last if the kernels with that output format apply, which saves each layer a copy.
 torch::Tensor in_kernels_format(const torch::Tensor& x) {
   return is_plain_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }

@@ -23,19 +23,19 @@ struct AutoencoderKLConfig : AutoencoderConfig {
   bool use_post_quant_conv = true;
   bool mid_block_add_attention = true;
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static AutoencoderKLConfig from_json(const Json& config);
   nlohmann::ordered_json to_json() const;
 
-  /// Overwrites the members whose keys `json` has. Messages name the class that the file is of. Throws
-  /// std::invalid_argument for a value that is not supported.
+  /// Overwrites the members whose keys are in `json`. Messages name the file's class. Throws std::invalid_argument for
+  /// an unsupported value.
   void read(const Json& json, const std::string& class_name);
-  /// Throws std::invalid_argument where a network of these values cannot be built.
+  /// Throws std::invalid_argument if a network of these values cannot be built.
   void validate(const std::string& class_name) const;
 };
 
-/// diffusers' Encoder: [N, in_channels, H, W] to moments [N, 2 latent_channels, H/f, W/f], or without `double_z` to
-/// latents [N, latent_channels, H/f, W/f].
+/// diffusers' Encoder: maps [N, in_channels, H, W] to moments [N, 2 latent_channels, H/f, W/f] or, without `double_z`,
+/// to latents [N, latent_channels, H/f, W/f].
 class EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const AutoencoderKLConfig& config, bool double_z = true);
@@ -49,7 +49,7 @@ class EncoderImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Encoder);
 
-/// diffusers' Decoder: [N, latent_channels, h, w] to [N, out_channels, f h, f w].
+/// diffusers' Decoder: maps [N, latent_channels, h, w] to [N, out_channels, f h, f w].
 class DecoderImpl : public torch::nn::Module {
  public:
   explicit DecoderImpl(const AutoencoderKLConfig& config);
@@ -72,7 +72,7 @@ class AutoencoderKLImpl : public Autoencoder {
   explicit AutoencoderKLImpl(Config config);
 
   const Config& config() const override { return config_; }
-  /// Older checkpoints' names of attention.
+  /// Renames attention in older checkpoints.
   static std::string rename_key(const std::string& key);
 
   Encoder encoder{nullptr};

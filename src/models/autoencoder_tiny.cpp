@@ -17,7 +17,7 @@ Conv2d conv3(std::int64_t in, std::int64_t out, ConvOptions options = {}) {
   return Conv2d(in, out, 3, options);
 }
 
-/// diffusers' AutoencoderTinyBlock of equal input and output channels.
+/// diffusers' AutoencoderTinyBlock with equal input and output channels.
 class TinyBlockImpl : public torch::nn::Module {
  public:
   TinyBlockImpl(std::int64_t channels, Activation act) {
@@ -32,7 +32,7 @@ class TinyBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(TinyBlock);
 
-/// The level `layers` of diffusers' EncoderTiny and DecoderTiny.
+/// Holder of `layers` in diffusers' EncoderTiny and DecoderTiny.
 class TinyHalfImpl : public torch::nn::Module {
  public:
   explicit TinyHalfImpl(const torch::nn::Sequential& layers) { register_module("layers", layers); }
@@ -67,7 +67,7 @@ torch::nn::Sequential decoder_layers(const AutoencoderTinyConfig& config) {
   return layers;
 }
 
-/// The convolutions are from `channels[i]` to itself, so that all widths must agree.
+/// Refuses different widths: each convolution maps `channels[i]` to itself, so that all must agree.
 void require_one_width(const std::vector<std::int64_t>& channels, const char* key) {
   require_positive(kTinyClass, key, channels);
   for (const auto width : channels)
@@ -128,7 +128,7 @@ torch::Tensor AutoencoderTinyImpl::encoder_output(const torch::Tensor& x) {
 }
 
 torch::Tensor AutoencoderTinyImpl::decoder_output(const torch::Tensor& z) {
-  constexpr double kMagnitude = 3;  // latents beyond it are squashed
+  constexpr double kMagnitude = 3;  // larger latents are squashed
   return decoder_->forward(torch::tanh(z / kMagnitude) * kMagnitude) * 2 - 1;
 }
 

@@ -22,7 +22,7 @@ struct AutoencoderTinyConfig : AutoencoderConfig {
   std::vector<std::int64_t> num_decoder_blocks{3, 3, 3, 1};
   std::string act_fn = "relu";
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static AutoencoderTinyConfig from_json(const Json& config);
 };
 

@@ -15,14 +15,14 @@ std::string at(std::int64_t index, const char* end) {
   return std::to_string(index) + end;
 }
 
-/// How many blocks stand from layer `index` on, which is then the layer behind them.
+/// Counts the blocks from layer `index` on, and moves `index` to the layer after them.
 std::int64_t take_blocks(const FilePart& layers, std::int64_t& index) {
   const auto first = index;
   while (layers.has(at(index, ".conv.0.weight"))) ++index;
   return index - first;
 }
 
-/// Stages of a convolution and blocks; the last convolution has no blocks behind it.
+/// Reads stages of a convolution and blocks; no blocks follow the last convolution.
 std::vector<std::int64_t> encoder_stages(const FilePart& layers) {
   std::vector<std::int64_t> stages;
   for (std::int64_t i = 0; layers.has(at(i, ".weight"));) stages.push_back(take_blocks(layers, ++i));
@@ -31,17 +31,17 @@ std::vector<std::int64_t> encoder_stages(const FilePart& layers) {
   return stages;
 }
 
-/// A convolution and an activation, then stages of blocks, an upsampling but in the last one, and a convolution.
+/// Reads a convolution, an activation, and stages of blocks, an upsampling (not in the last) and a convolution.
 std::vector<std::int64_t> decoder_stages(const FilePart& layers, std::int64_t first) {
   std::vector<std::int64_t> stages;
   for (auto i = first + 2;; i += 2) {
     stages.push_back(take_blocks(layers, i));
     if (layers.has(at(i, ".weight"))) return stages;
-    layers.size(at(i + 1, ".weight"), 0);  // throws where there is none
+    layers.size(at(i + 1, ".weight"), 0);  // throws if there is none
   }
 }
 
-/// The decoder's first convolution is layer `first`.
+/// Reads the config; the decoder's first convolution is layer `first`.
 AutoencoderTinyConfig read_tiny_config(const FilePart& encoder, const FilePart& decoder, std::int64_t first) {
   AutoencoderTinyConfig config;
   config.num_encoder_blocks = encoder_stages(encoder);
@@ -57,7 +57,7 @@ bool is_taesd_decoder(const TensorFile& file) {
   return file.contains("1.weight") && file.contains("3.conv.0.weight") && !file.contains("0.weight");
 }
 
-/// "3.conv.0.weight" to "layers.2.conv.0.weight" where `first` is 1.
+/// Renames "3.conv.0.weight" to "layers.2.conv.0.weight" if `first` is 1.
 KeyRename layers_from(std::int64_t first) {
   return [first](const std::string& key) {
     std::int64_t layer = 0;

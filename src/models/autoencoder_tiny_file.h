@@ -9,10 +9,10 @@
 
 namespace sfumato {
 
-/// True for a file of an AutoencoderTiny in diffusers' names, or of TAESD's decoder in its own layout.
+/// True for a file of an AutoencoderTiny with diffusers' names, or of TAESD's decoder in its own layout.
 bool is_tiny_file(const TensorFile& file);
 
-/// Loads an AutoencoderTiny from such a file, in eval mode. TAESD has its encoder in a second file, whose name has
+/// Loads an AutoencoderTiny from such a file, in eval mode. TAESD's encoder is in a second file, whose name has
 /// "encoder" in place of "decoder". Throws std::runtime_error naming the path.
 std::shared_ptr<AutoencoderTinyImpl> load_tiny_file(const std::filesystem::path& path, const Placement& placement);
 

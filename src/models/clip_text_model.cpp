@@ -23,7 +23,7 @@ class CLIPAttentionImpl : public torch::nn::Module {
     register_module("out_proj", out_proj);
   }
 
-  /// x [N, L, hidden_size]; each token attends to itself and those before it.
+  /// x [N, L, hidden_size]; each token attends to itself and earlier ones.
   torch::Tensor forward(const torch::Tensor& x) {
     const auto mixed = torch::scaled_dot_product_attention(heads(q_proj(x)), heads(k_proj(x)), heads(v_proj(x)),
                                                            /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true);
@@ -142,7 +142,7 @@ torch::Tensor CLIPTextModelImpl::embed(const torch::Tensor& ids) {
 }
 
 torch::Tensor CLIPTextModelImpl::pool(const torch::Tensor& last_hidden_state, const torch::Tensor& ids) const {
-  // Added tokens have higher ids than the end of the text, and are none.
+  // Added tokens have higher ids than the end-of-text token and must not be taken for it.
   const auto known = ids.masked_fill(ids >= config_.vocab_size, 0);
   const auto ends = config_.eos_token_id == 2 ? known : (ids == config_.eos_token_id).to(torch::kInt32);
   const auto rows = torch::arange(ids.size(0), ids.options().dtype(torch::kInt64));

@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// The keys of transformers' CLIPTextConfig.
+/// Keys of transformers' CLIPTextConfig.
 struct CLIPTextModelConfig {
   std::int64_t vocab_size = 49408;
   std::int64_t hidden_size = 512;
@@ -24,13 +24,13 @@ struct CLIPTextModelConfig {
   /// "quick_gelu" (OpenAI's) or "gelu" (OpenCLIP's).
   std::string hidden_act = "quick_gelu";
   double layer_norm_eps = 1e-5;
-  /// 2 stands for "wrong in the config, as before transformers 4.31": the state of the highest id is pooled then.
+  /// 2 means "wrong in the config, as before transformers 4.31": the state of the highest id is then pooled.
   std::int64_t eos_token_id = 49407;
 
-  /// Throws std::invalid_argument naming the key and value of what is not supported.
+  /// Throws std::invalid_argument naming an unsupported key and its value.
   static CLIPTextModelConfig from_json(const Json& json);
-  /// As transformers writes config.json; `architecture` is the class's name. With a dtype: transformers would compute
-  /// in that of the weights on the disk.
+  /// Writes transformers' config.json; `architecture` is the class name. It includes a dtype: transformers would
+  /// otherwise compute in that of the weights on disk.
   Json to_json(const std::string& architecture = "CLIPTextModel") const;
 
   bool operator==(const CLIPTextModelConfig&) const = default;
@@ -39,34 +39,34 @@ struct CLIPTextModelConfig {
 struct CLIPTextModelOutput {
   /// [N, L, hidden_size], after final_layer_norm.
   torch::Tensor last_hidden_state;
-  /// The state at the end-of-text token: [N, hidden_size], or after the projection [N, projection_dim].
+  /// State at the end-of-text token: [N, hidden_size], or after the projection [N, projection_dim].
   torch::Tensor pooler_output;
-  /// The embeddings, then every layer's output, none of them normalised: num_hidden_layers + 1 of [N, L, hidden_size].
-  /// The penultimate layer's is hidden_states[hidden_states.size() - 2].
+  /// Embeddings, then the output of every layer, not normalised: num_hidden_layers + 1 of [N, L, hidden_size].
+  /// That of the penultimate layer is hidden_states[hidden_states.size() - 2].
   std::vector<torch::Tensor> hidden_states;
 };
 
 class CLIPEncoderLayerImpl;
 
-/// The text encoder of CLIP (Radford et al. 2021): transformers' CLIPTextModel, parameters named as version 5 does,
+/// Text encoder of CLIP (Radford et al. 2021): transformers' CLIPTextModel, with parameters named as in version 5,
 /// without the prefix `text_model.`.
 class CLIPTextModelImpl : public torch::nn::Module {
  public:
   using Config = CLIPTextModelConfig;
   explicit CLIPTextModelImpl(const Config& config);
 
-  /// ids [N, L] int64, L at most max_position_embeddings. Padding is attended to, behind the causal mask.
+  /// ids [N, L] int64, L at most max_position_embeddings. Padding is attended to, under the causal mask.
   CLIPTextModelOutput forward(const torch::Tensor& ids);
 
-  /// final_layer_norm of a hidden state [N, L, hidden_size], as clip skip applies it to an inner layer's.
+  /// Applies final_layer_norm to a hidden state [N, L, hidden_size], as clip skip does to an inner layer's.
   torch::Tensor normalize(const torch::Tensor& hidden_state);
 
-  /// Gives `rows` [n, hidden_size] the n ids after the last that has an embedding, and returns the first of them. The
-  /// config stays the folder's. Throws std::invalid_argument for rows of another width.
+  /// Assigns `rows` [n, hidden_size] to the next n unused ids, and returns the first of them. The config does not
+  /// change. Throws std::invalid_argument for rows of another width.
   std::int64_t add_token_embeddings(const torch::Tensor& rows);
-  /// Takes away the embeddings of the ids `first` and after.
+  /// Removes the embeddings of ids `first` and above.
   void remove_token_embeddings(std::int64_t first);
-  /// Number of token embeddings: ids are less.
+  /// Number of token embeddings: all ids are smaller.
   std::int64_t token_embeddings() const { return token_embedding_->weight.size(0); }
 
   /// Strips the older prefix; "" for position_ids.
@@ -85,13 +85,13 @@ class CLIPTextModelImpl : public torch::nn::Module {
 };
 TORCH_MODULE(CLIPTextModel);
 
-/// CLIPTextModel and text_projection, which the pooled state goes through: SDXL's second encoder.
+/// CLIPTextModel whose pooled state passes through text_projection: SDXL's second encoder.
 class CLIPTextModelWithProjectionImpl : public torch::nn::Module {
  public:
   using Config = CLIPTextModelConfig;
   explicit CLIPTextModelWithProjectionImpl(const Config& config);
 
-  /// As CLIPTextModel's, with pooler_output (transformers' text_embeds) projected.
+  /// Like CLIPTextModel's, with pooler_output (transformers' text_embeds) projected.
   CLIPTextModelOutput forward(const torch::Tensor& ids);
 
   torch::Tensor normalize(const torch::Tensor& hidden_state) { return text_model_->normalize(hidden_state); }

@@ -9,31 +9,31 @@
 
 namespace sfumato {
 
-/// A config's value that is one number for all blocks or a list with one for each.
+/// Value of a config: one number for all blocks or a list with one for each.
 using OneOrMany = std::vector<std::int64_t>;
 
-/// `config[key]`, a number or a list of numbers; `fallback` where missing or null. Throws std::invalid_argument.
+/// Reads `config[key]`, a number or a list of numbers; `fallback` if missing or null. Throws std::invalid_argument.
 OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fallback);
 
-/// A single value as a number, several as a list, none as null.
+/// Writes a single value as a number, several as a list, none as null.
 nlohmann::ordered_json to_json_value(const OneOrMany& values);
 
-/// A config's value for each layer of each block: one number for all, one for each block, or a list of one for each
-/// layer in the place of a block's. Lists of equal numbers are read as one number.
+/// Value of a config for each layer of each block: one number for all, one for each block, or, in place of a block's
+/// number, a list with one for each layer. Lists of equal numbers are read as one number.
 using LayersOfBlocks = std::vector<OneOrMany>;
 
-/// `config[key]` likewise; `fallback` where missing or null. Throws std::invalid_argument.
+/// Reads `config[key]` likewise; `fallback` if missing or null. Throws std::invalid_argument.
 LayersOfBlocks layers_of_blocks(const Json& config, const std::string& key, LayersOfBlocks fallback);
 nlohmann::ordered_json to_json_value(const LayersOfBlocks& values);
 
-/// The layers of block `index`.
+/// Values for the layers of block `index`.
 const OneOrMany& at_block(const LayersOfBlocks& values, std::size_t index);
 
-/// Null for "" and for 0: how configs write what is not set.
+/// Returns null for "" and for 0, as configs write unset values.
 nlohmann::ordered_json null_if_empty(const std::string& text);
 nlohmann::ordered_json null_if_zero(std::int64_t value);
 
-/// The value for block `index`.
+/// Value for block `index`.
 std::int64_t at_block(const OneOrMany& values, std::size_t index);
 
 /// Throws std::invalid_argument naming `where`, the key and the counts, unless `values` is one or `blocks` values.
@@ -48,14 +48,14 @@ void require_supported(const Json& config, const std::string& key, std::initiali
 void require_types(const std::vector<std::string>& types, const std::string& key,
                    std::initializer_list<const char*> supported, const std::string& class_name);
 
-/// Throws std::invalid_argument that says what of a class's config has which value, and what was expected.
+/// Throws std::invalid_argument with the class, the config's key, its value and the expected values.
 [[noreturn]] void refuse_value(const std::string& class_name, const std::string& key, const std::string& value,
                                const std::string& expected);
 
-/// Refuses values, as refuse_value does, of which one is less than 1.
+/// Throws as refuse_value does if one of the values is less than 1.
 void require_positive(const std::string& class_name, const std::string& key, const std::vector<std::int64_t>& values);
 
-/// A parameter's key as older checkpoints write attention (query, key, value, proj_attn), by its present name.
+/// Renames a key of attention in older checkpoints (query, key, value, proj_attn) to its current name.
 std::string rename_attention_key(const std::string& key);
 
 }  // namespace sfumato

@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kControlNetModel = "ControlNetModel";
 
-// Of a UNet's config, not of a ControlNet's.
+// Keys of a UNet's config that a ControlNet's lacks.
 constexpr std::array kUNetsAlone{"center_input_sample",
                                  "class_embeddings_concat",
                                  "conv_in_kernel",
@@ -21,7 +21,7 @@ constexpr std::array kUNetsAlone{"center_input_sample",
                                  "timestep_post_act",
                                  "up_block_types"};
 
-/// The config of the UNet that `controlnet` is for, as far as it says: the way up mirrors the way down.
+/// Returns the known part of the config of the UNet for `controlnet`: its up blocks mirror its down blocks.
 Json unet_json(Json controlnet) {
   for (const auto* key : kUNetsAlone) controlnet.erase(key);
   const auto types = value_or(controlnet, "down_block_types", UNet2DConditionModelConfig().down_block_types);

@@ -9,9 +9,9 @@ namespace sfumato {
 namespace {
 
 constexpr const char* kControlModel = "control_model.";
-constexpr std::int64_t kSizeChannels = 256;  // in which Stable Diffusion XL embeds each size
+constexpr std::int64_t kSizeChannels = 256;  // width of Stable Diffusion XL's embedding of each size
 
-/// `key_of_block(i)` is the weight that brings the picture to the channels number i.
+/// `key_of_block(i)` is the weight that maps the image to the channels of block i.
 template <class KeyOfBlock>
 void read_conditioning(const FilePart& part, const KeyOfBlock& key_of_block, ControlNetModelConfig& config) {
   config.conditioning_channels = part.size(key_of_block(0), 1);
@@ -20,8 +20,8 @@ void read_conditioning(const FilePart& part, const KeyOfBlock& key_of_block, Con
     config.conditioning_embedding_out_channels.push_back(part.size(key_of_block(i), 0));
 }
 
-/// input_hint_block has a convolution, then pairs that end in a smaller picture, then one to the UNet's channels, with
-/// an activation after each.
+/// input_hint_block has a convolution, then pairs of which the second halves the image, then one to the UNet's
+/// channels, with an activation after each.
 ControlNetModelConfig read_original(const FilePart& part) {
   ControlNetModelConfig config;
   config.unet = read_original_way_down(part);
@@ -30,7 +30,7 @@ ControlNetModelConfig read_original(const FilePart& part) {
   return config;
 }
 
-/// One number where all blocks with attention agree.
+/// Stores one number if all blocks with attention agree.
 void set_depths(std::vector<std::int64_t> depths, UNet2DConditionModelConfig& config) {
   const auto deepest = std::max<std::int64_t>(1, *std::max_element(depths.begin(), depths.end()));
   const bool same =
@@ -92,8 +92,8 @@ ControlNetModelConfig read_named(const FilePart& part) {
   return config;
 }
 
-/// Nothing for what is no weight of the ControlNet, and the key itself for what nobody has a use for, so that loading
-/// reports it.
+/// Maps keys that are no weights of the ControlNet to nothing, and unused keys to themselves, so that loading
+/// reports them.
 KeyNames without_other_parts(const std::string& prefix, const KeyNames& names) {
   return [=](const std::string& key) -> std::vector<std::string> {
     if (key == kControlNetDifference) return {};

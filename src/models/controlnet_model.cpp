@@ -32,7 +32,7 @@ void ControlNetModelImpl::add_controlnet_blocks() {
   const auto& channels = config_.unet.block_out_channels;
   controlnet_down_blocks_ = register_module("controlnet_down_blocks", torch::nn::ModuleList());
   const auto add = [&](std::int64_t width) { controlnet_down_blocks_->push_back(Conv2d(width, width, 1)); };
-  add(channels.front());  // of conv_in
+  add(channels.front());  // for conv_in
   for (std::size_t i = 0; i < channels.size(); ++i) {
     const bool downsamples = i + 1 < channels.size();
     const auto features = at_block(config_.unet.layers_per_block, i) + (downsamples ? 1 : 0);
@@ -64,7 +64,7 @@ void ControlNetModelImpl::scale(UNetFeatures& residuals, const ControlNetWeight&
   const bool graded = weight.guess_mode && !config_.global_pool_conditions;
   const auto last = static_cast<double>(down.size());
   for (std::size_t i = 0; i < down.size(); ++i) {
-    const auto share = graded ? std::pow(10.0, static_cast<double>(i) / last - 1) : 1.0;  // 0.1 to 1, evenly in the log
+    const auto share = graded ? std::pow(10.0, static_cast<double>(i) / last - 1) : 1.0;  // 0.1 to 1, evenly in log
     down[i] = down[i] * (weight.conditioning_scale * share);
   }
   mid = mid * weight.conditioning_scale;

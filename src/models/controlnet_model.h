@@ -12,35 +12,35 @@ namespace sfumato {
 
 /// config.json of diffusers' ControlNetModel, with its defaults.
 struct ControlNetModelConfig {
-  /// What it has in common with the UNet that it is for; its other half keeps its defaults.
+  /// Values in common with its UNet; those of the up blocks keep their defaults.
   UNet2DConditionModelConfig unet;
-  /// Channels of the picture it is shown.
+  /// Channels of its control image.
   std::int64_t conditioning_channels = 3;
-  /// rgb or bgr, which turns the channels round.
+  /// rgb or bgr, which reverses the channels.
   std::string controlnet_conditioning_channel_order = "rgb";
-  /// Each but the first halves the picture's sides, so that they say how many pixels a latent one is.
+  /// Each but the first halves the image's sides, so that their number gives the pixels of a latent pixel.
   std::vector<std::int64_t> conditioning_embedding_out_channels{16, 32, 96, 256};
-  /// Only the mean of each residual counts (ControlNets for the whole picture, as of shuffled ones).
+  /// True if only the mean of each residual is used (ControlNets for the whole image, such as shuffle).
   bool global_pool_conditions = false;
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static ControlNetModelConfig from_json(const Json& config);
   nlohmann::ordered_json to_json() const;
-  /// Throws std::invalid_argument where the values do not fit together.
+  /// Throws std::invalid_argument if the values do not fit together.
   void validate() const;
-  /// Pixels of the picture that it is shown to a latent one, each way.
+  /// Side of a latent pixel in pixels of the control image.
   std::int64_t downscale_factor() const;
 };
 
-/// How much a ControlNet has to say.
+/// Strength of a ControlNet.
 struct ControlNetWeight {
   double conditioning_scale = 1;
-  /// The residuals of the shallow layers count less, from a tenth on (Zhang et al. 2023, section 3.4, where the prompt
-  /// is to be guessed from the picture); has no effect with global_pool_conditions.
+  /// Scales down the residuals of shallow layers, starting at a tenth (Zhang et al. 2023, section 3.4, for guessing the
+  /// prompt from the image); has no effect with global_pool_conditions.
   bool guess_mode = false;
 };
 
-/// diffusers' ControlNetConditioningEmbedding: a picture as features of latent size.
+/// diffusers' ControlNetConditioningEmbedding: embeds an image as features of latent size.
 class ControlNetConditioningEmbeddingImpl : public torch::nn::Module {
  public:
   explicit ControlNetConditioningEmbeddingImpl(const ControlNetModelConfig& config);
@@ -52,7 +52,7 @@ class ControlNetConditioningEmbeddingImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ControlNetConditioningEmbedding);
 
-/// A copy of a UNet's way down and middle that is shown a picture, and what it adds to the UNet's features
+/// Copy of a UNet's down and mid blocks that receives a control image and computes residuals for the UNet's features
 /// (Zhang et al. 2023; diffusers' ControlNetModel).
 class ControlNetModelImpl : public UNet2DConditionEncoder {
  public:
@@ -60,16 +60,16 @@ class ControlNetModelImpl : public UNet2DConditionEncoder {
   /// Throws std::invalid_argument as Config::validate does.
   explicit ControlNetModelImpl(Config config);
 
-  /// The picture [1 or N, conditioning_channels, f H, f W] in [0, 1], f being Config::downscale_factor, as features
-  /// [1 or N, C, H, W]: the same at every timestep, so that they are computed once.
+  /// Embeds the image [1 or N, conditioning_channels, f H, f W] in [0, 1], f being Config::downscale_factor, as
+  /// features [1 or N, C, H, W]. They are the same at every timestep, so that they are computed once.
   torch::Tensor embed(const torch::Tensor& controlnet_cond);
 
-  /// The residuals for UNet2DConditionInput, scaled; `embedding` as embed gives it.
+  /// Returns the scaled residuals for UNet2DConditionInput; `embedding` is the result of embed.
   UNetFeatures forward(const UNet2DConditionInput& input, const torch::Tensor& embedding,
                        const ControlNetWeight& weight = {});
 
   const Config& config() const { return config_; }
-  /// Every key is as the checkpoint has it.
+  /// Returns every key unchanged.
   static std::string rename_key(const std::string& key) { return key; }
 
  private:

@@ -9,7 +9,7 @@
 
 namespace sfumato {
 
-/// The keys and shapes of a file under a prefix, from which a network's config is read where the file brings none.
+/// Keys and shapes of a file under a prefix, from which a network's config is derived if the file has none.
 class FilePart {
  public:
   FilePart(const TensorFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
@@ -24,7 +24,7 @@ class FilePart {
     if (dimension >= shape.size()) throw std::runtime_error("\"" + prefix_ + key + "\" has too few dimensions");
     return shape[dimension];
   }
-  /// How many of start0end, start1end, ... there are.
+  /// Number of consecutive keys start0end, start1end, ...
   std::int64_t count(const std::string& start, const std::string& end) const {
     std::int64_t count = 0;
     while (has(start + std::to_string(count) + end)) ++count;

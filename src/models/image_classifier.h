@@ -14,12 +14,12 @@ namespace sfumato {
 /// config.json of an ImageClassifier.
 struct ImageClassifierConfig {
   std::int64_t in_channels = 3;
-  /// Pixels a side of the images that it is trained on.
+  /// Side in pixels of the training images.
   std::int64_t image_size = 64;
   std::vector<std::int64_t> block_out_channels{16, 32, 64, 128};
   std::int64_t layers_per_block = 1;
   std::int64_t norm_num_groups = 8;
-  /// The names of the classes, by their ids (transformers' id2label).
+  /// Names of the classes by their ids (transformers' id2label).
   std::vector<std::string> labels{};
 
   /// Throws std::invalid_argument for an unsupported value or labels that are not numbered from 0.
@@ -27,17 +27,17 @@ struct ImageClassifierConfig {
   nlohmann::ordered_json to_json() const;
 };
 
-/// A convolutional network that names what an image shows: ResnetBlock2D at each resolution, halved from block to
-/// block, then the mean over all positions. Several classes may be present: a logit is that of one class alone.
+/// Convolutional network that classifies images: ResnetBlock2D at each resolution, halved from block to block, then
+/// the mean over all positions. Several classes may be present: each logit is independent of the others.
 class ImageClassifierImpl : public torch::nn::Module {
  public:
   using Config = ImageClassifierConfig;
-  /// The weights are allocated and not filled.
+  /// Allocates the weights without filling them.
   explicit ImageClassifierImpl(Config config);
 
-  /// Images [N, in_channels, H, W] in [-1, 1]: logits [N, labels].
+  /// Maps images [N, in_channels, H, W] in [-1, 1] to logits [N, labels].
   torch::Tensor forward(const torch::Tensor& images);
-  /// What the classes are decided by: the mean over all positions of the last block's output, [N, width].
+  /// Features before the last layer: the mean over all positions of the last block's output, [N, width].
   torch::Tensor features(const torch::Tensor& images);
   const Config& config() const { return config_; }
   static std::string rename_key(const std::string& key) { return key; }
@@ -51,7 +51,7 @@ class ImageClassifierImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ImageClassifier);
 
-/// The rank of each of `scores` [N, K] in its row, from 0 for the largest: int64 [N, K].
+/// Rank of each of `scores` [N, K] in its row, from 0 for the largest: int64 [N, K].
 torch::Tensor ranks_of(const torch::Tensor& scores);
 
 /// True for the rows whose classes, n of them in `labels` [N, K] of 0 and 1, are the n largest `scores` [N, K].

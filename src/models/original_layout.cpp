@@ -16,7 +16,7 @@ using Part = FilePart;
 
 constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
-// Where text encoders stand: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
+// Prefixes of text encoders: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
 constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
 constexpr double kScalingFactorOfXl = 0.13025;
 
@@ -56,7 +56,7 @@ std::string without(const std::string& key, const std::string& prefix) {
 }
 
 OriginalTextEncoder clip_encoder(const TensorFile& file, const std::string& prefix) {
-  // Some files leave out the level text_model.
+  // Some files omit the level text_model.
   const std::string level = file.contains(prefix + "embeddings.token_embedding.weight") ? "" : "text_model.";
   const auto names = [prefix](const std::string& key) -> std::vector<std::string> {
     if (!key.starts_with(prefix)) return {};
@@ -89,7 +89,7 @@ std::vector<OriginalTextEncoder> read_text_encoders(const TensorFile& file, bool
              file.contains(place + "transformer.embeddings.token_embedding.weight"))
       encoders.push_back(clip_encoder(file, place + "transformer."));
   }
-  if (encoders.empty()) throw std::runtime_error("no text encoder in it that is known");
+  if (encoders.empty()) throw std::runtime_error("no known text encoder in it");
   return encoders;
 }
 
@@ -103,16 +103,15 @@ void refuse_others(const TensorFile& file) {
                              ": expected a Stable Diffusion 1, 2 or XL checkpoint");
   for (const auto* key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"})
     if (file.contains(key))
-      throw std::runtime_error(
-          std::string("has the key ") + key +
-          ", as models in EDM's terms (Playground 2.5) have it: expected one that predicts eps or v");
+      throw std::runtime_error(std::string("has the key ") + key +
+                               ", as models of EDM's form (Playground 2.5) do: expected one that predicts eps or v");
 }
 
 }  // namespace
 
 bool is_checkpoint_key(const std::string& key) {
   static constexpr std::array kParts = {kUnet, kVae, "cond_stage_model.", "conditioner.", "model_ema.", "denoiser."};
-  // What CompVis' class DDPM registers of its schedule.
+  // Noise-schedule buffers that CompVis' class DDPM registers.
   static constexpr std::array kSchedule = {"betas",
                                            "alphas_cumprod",
                                            "alphas_cumprod_prev",

@@ -1,4 +1,4 @@
-// The table between the original layout's keys and diffusers' names: all of it is here.
+// The complete table between the original layout's keys and diffusers' names.
 #include <array>
 #include <map>
 #include <sstream>
@@ -24,7 +24,7 @@ std::string join(const Words& words, std::size_t first) {
   return name;
 }
 
-/// `name` with what it begins with replaced as the table says, or as it is.
+/// Replaces the start of `name` according to the table, or returns it unchanged.
 std::string replace_start(const std::string& name, const std::map<std::string, std::string>& table) {
   const auto dot = name.find('.');
   const auto found = table.find(name.substr(0, dot));
@@ -32,7 +32,7 @@ std::string replace_start(const std::string& name, const std::map<std::string, s
   return found->second + (dot == std::string::npos ? "" : name.substr(dot));
 }
 
-/// ".conv1.weight" to ".in_layers.2.weight".
+/// Renames ".conv1.weight" to ".in_layers.2.weight".
 std::string inside_unet_resnet(const std::string& rest) {
   static const std::map<std::string, std::string> table = {
       {"norm1", "in_layers.0"},  {"conv1", "in_layers.2"},  {"time_emb_proj", "emb_layers.1"},

@@ -8,7 +8,7 @@ namespace {
 
 using Depths = std::vector<std::int64_t>;
 
-/// The layers of a block: the depth of the transformer that follows each resnet, 0 for none.
+/// Layers of a block: the depth of the transformer after each resnet, 0 for none.
 struct OriginalBlock {
   std::int64_t channels = 0;
   Depths depths = {};
@@ -24,11 +24,10 @@ void add_layer(const FilePart& part, const std::string& place, OriginalBlock& bl
   block.channels = part.size(place + ".0.out_layers.3.weight", 0);
   block.depths.push_back(depths_at(part, place).front());
   if ((block.depths.back() > 0) != block.attends())
-    throw std::runtime_error("a block of its UNet has transformers behind some of its layers alone (\"" + place +
-                             "\")");
+    throw std::runtime_error("a block of its UNet has transformers after only some of its layers (\"" + place + "\")");
 }
 
-/// The way down: layers, each block but the last ended by a downsampling.
+/// Reads the down blocks: layers, with a downsampling at the end of each block but the last.
 std::vector<OriginalBlock> down_blocks_of(const FilePart& part) {
   std::vector<OriginalBlock> blocks(1);
   for (std::int64_t i = 1;; ++i) {
@@ -45,7 +44,7 @@ std::vector<OriginalBlock> down_blocks_of(const FilePart& part) {
   return blocks;
 }
 
-/// The way up: the last layer of each block but the last has an upsampling with it.
+/// Reads the up blocks: the last layer of each block but the last includes an upsampling.
 std::vector<OriginalBlock> up_blocks_of(const FilePart& part) {
   std::vector<OriginalBlock> blocks(1);
   for (std::int64_t i = 0;; ++i) {
@@ -57,7 +56,7 @@ std::vector<OriginalBlock> up_blocks_of(const FilePart& part) {
   return blocks;
 }
 
-/// A block's depths as configs have them: one number where all agree, 1 without attention.
+/// Converts a block's depths to a config's: one number if all agree, 1 without attention.
 Depths configured(const OriginalBlock& block) {
   const auto first = block.depths.front();
   const bool same = std::all_of(block.depths.begin(), block.depths.end(), [&](auto depth) { return depth == first; });
@@ -71,14 +70,14 @@ void read_middle(const FilePart& part, UNet2DConditionModelConfig& config) {
     config.mid_block_type = "UNetMidBlock2D";
 }
 
-/// The middle's depth is that of the last block's first layer. One number where all blocks agree.
+/// Reads the depths, one number if all blocks agree. The mid block's is that of the last block's first layer.
 void read_transformer_depths(const FilePart& part, const std::vector<OriginalBlock>& blocks,
                              UNet2DConditionModelConfig& config) {
   const auto middle = depths_at(part, "middle_block").front();
   LayersOfBlocks depths;
   for (const auto& block : blocks) depths.push_back(configured(block));
   if (middle > 0 && blocks.back().attends() && depths.back().front() != middle)
-    throw std::runtime_error("its UNet's middle has " + std::to_string(middle) + " transformer layers, expected " +
+    throw std::runtime_error("its UNet's mid block has " + std::to_string(middle) + " transformer layers, expected " +
                              std::to_string(depths.back().front()) + " as its last block");
   if (middle > 0 && !blocks.back().attends()) depths.back() = {middle};
   Depths common = {middle};
@@ -109,7 +108,7 @@ OneOrMany collapsed(OneOrMany values) {
   return same ? OneOrMany{values.front()} : values;
 }
 
-/// The way down and the middle.
+/// Reads the down blocks and the mid block.
 void read_unet_blocks(const FilePart& part, UNet2DConditionModelConfig& config) {
   const auto blocks = down_blocks_of(part);
   config.block_out_channels.clear();
@@ -129,7 +128,7 @@ void read_unet_blocks(const FilePart& part, UNet2DConditionModelConfig& config) 
   read_attention(part, config);
 }
 
-/// The way up, as far as it is not the way down reversed (SSD-1B).
+/// Reads the up blocks as far as they differ from the reversed down blocks (SSD-1B).
 void read_way_up(const FilePart& part, UNet2DConditionModelConfig& config) {
   const auto blocks = up_blocks_of(part);
   if (blocks.size() != config.block_out_channels.size())
@@ -146,7 +145,7 @@ void read_way_up(const FilePart& part, UNet2DConditionModelConfig& config) {
   if (!mirrored) config.reverse_transformer_layers_per_block = depths;
 }
 
-/// What Stable Diffusion XL is told besides: the pooled text, and sizes of which each is embedded in 256 channels.
+/// Reads Stable Diffusion XL's additional conditions: the pooled text, and sizes embedded in 256 channels each.
 void read_additions(const FilePart& part, UNet2DConditionModelConfig& config) {
   if (!part.has("label_emb.0.0.weight")) return;
   config.addition_embed_type = "text_time";

@@ -10,7 +10,7 @@ constexpr const char* kUnetPrefix = "model.diffusion_model.";
 constexpr const char* kVaePrefix = "first_stage_model.";
 constexpr const char* kProjection = "text_projection.weight";
 
-/// 1 x 1 convolutions of the VAE's attention, which are linear layers in diffusers.
+/// True for 1 x 1 convolutions of the VAE's attention, which are linear layers in diffusers.
 bool is_vae_attention(const std::string& name) {
   return name.find(".attentions.") != std::string::npos && name.find("group_norm") == std::string::npos;
 }
@@ -27,7 +27,7 @@ std::vector<std::string> open_clip_keys(std::int64_t layers) {
   return keys;
 }
 
-/// The tensors of OpenCLIP, without a prefix; those that it stacks are stacked.
+/// Returns OpenCLIP's tensors, without a prefix, stacked where it stacks them.
 NamedWeights open_clip_weights(const NamedWeights& weights, std::int64_t layers) {
   NamedWeights result;
   for (const auto& key : open_clip_keys(layers)) {

@@ -10,7 +10,7 @@
 namespace sfumato {
 namespace {
 
-/// Scale without shift or mean (RMSNorm), accumulated in float32 whatever the dtype.
+/// Scale without shift or mean (RMSNorm), accumulated in float32 for any dtype.
 class T5LayerNormImpl : public torch::nn::Module {
  public:
   T5LayerNormImpl(std::int64_t size, double eps) : eps_(eps) {
@@ -48,7 +48,7 @@ class T5AttentionImpl : public torch::nn::Module {
     }
   }
 
-  /// [1, heads, length, length], what is added to the scores; every layer shares the first one's.
+  /// Returns the bias of the scores [1, heads, length, length]; all layers share that of the first.
   torch::Tensor position_bias(std::int64_t length) {
     const auto device = relative_attention_bias->weight.device();
     if (!buckets_.defined() || buckets_.size(0) != length || buckets_.device() != device) {
@@ -62,14 +62,14 @@ class T5AttentionImpl : public torch::nn::Module {
   /// x [N, L, d_model], bias [1 or N, heads, L, L].
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& bias) {
     const auto query = heads(q(x)), key = heads(k(x)), value = heads(v(x));  // [N, heads, L, d_kv]
-    // The scores are not scaled: the initialisation of q sees to that.
+    // The scores are not scaled: the initialisation of q accounts for that.
     const auto mixed = scaled_dot_product(query, key, value, bias.to(query.scalar_type()), /*scale=*/1.0);
     return o(mixed.transpose(1, 2).flatten(2));
   }
 
  private:
   T5EncoderModelConfig config_;
-  torch::Tensor buckets_;  // of the length and device asked for last: computing it is some ten small operations
+  torch::Tensor buckets_;  // for the latest length and device: computing them takes some ten small operations
 
  public:
   Linear q, k, v, o;
@@ -101,7 +101,7 @@ class T5LayerSelfAttentionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(T5LayerSelfAttention);
 
-/// T5DenseActDense (wi, wo) or T5DenseGatedActDense (wi_0, wi_1, wo), as feed_forward_proj says.
+/// T5DenseActDense (wi, wo) or T5DenseGatedActDense (wi_0, wi_1, wo), according to feed_forward_proj.
 class T5DenseImpl : public torch::nn::Module {
  public:
   explicit T5DenseImpl(const T5EncoderModelConfig& config) : wo(config.d_ff, config.d_model, false) {
@@ -174,7 +174,7 @@ void check_sizes(const T5EncoderModelConfig& config) {
   }
 }
 
-/// 0 where attended to, the dtype's lowest value elsewhere: [N, 1, 1, L].
+/// Returns 0 for tokens that are attended to and the dtype's lowest value for others: [N, 1, 1, L].
 torch::Tensor additive_mask(const torch::Tensor& attention_mask, const torch::Tensor& like) {
   const auto dropped = attention_mask.to(torch::kBool).logical_not().unsqueeze(1).unsqueeze(1);
   const float lowest = like.scalar_type() == torch::kFloat16    ? float{std::numeric_limits<at::Half>::lowest()}
@@ -301,7 +301,7 @@ torch::Tensor relative_position_buckets(std::int64_t length, std::int64_t bucket
   const auto max_exact = half / 2;
   const auto distance = relative.abs();
   const double octaves = std::log(static_cast<double>(max_distance) / static_cast<double>(max_exact));
-  // In float32, as the reference: at a bucket's edge rounding decides. log(0) is never taken from the `where`.
+  // In float32, as in the reference: at a bucket's edge rounding decides. The `where` never selects log(0).
   const auto logarithmic = (torch::log(distance.to(torch::kFloat32) / max_exact) / octaves * (half - max_exact))
                                .clamp_min(0.0)
                                .to(torch::kInt64)

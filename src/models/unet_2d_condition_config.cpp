@@ -23,7 +23,7 @@ void require_supported_condition_values(const Json& json) {
                     kUNet2DConditionModel);
 }
 
-/// A bool, or a list of bools, as 0 and 1.
+/// Reads a bool, or a list of bools, as 0 and 1.
 OneOrMany one_or_many_bools(const Json& json, const std::string& key, const OneOrMany& fallback) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return fallback;

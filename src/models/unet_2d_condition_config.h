@@ -13,7 +13,7 @@ namespace sfumato {
 /// config.json of diffusers' UNet2DConditionModel, with its defaults: the options of Stable Diffusion 1, 2 and XL, and
 /// of the networks that attend to text and image at once (SimpleCrossAttnDownBlock2D: GLIDE and its descendants).
 struct UNet2DConditionModelConfig {
-  /// Latent pixels a side, or height and width; empty where the file has null.
+  /// Side in latent pixels, or height and width; empty if the file has null.
   OneOrMany sample_size;
   std::int64_t in_channels = 4;
   std::int64_t out_channels = 4;
@@ -27,7 +27,7 @@ struct UNet2DConditionModelConfig {
   std::string mid_block_type = "UNetMidBlock2DCrossAttn";
   std::vector<std::string> up_block_types{"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D",
                                           "CrossAttnUpBlock2D"};
-  /// 0 or 1, for all blocks or one each.
+  /// 0 or 1, for all blocks or for each.
   OneOrMany only_cross_attention{0};
   /// Of UNetMidBlock2DSimpleCrossAttn; where it is null in the file, mid_attends_to_text_alone has its value.
   std::optional<bool> mid_block_only_cross_attention;
@@ -41,9 +41,9 @@ struct UNet2DConditionModelConfig {
   double norm_eps = 1e-5;
   OneOrMany cross_attention_dim{1280};
   LayersOfBlocks transformer_layers_per_block{{1}};
-  /// The same of the way up, from its first block; empty (null) for that of the way down reversed.
+  /// The same for the up blocks, from the first one; empty (null) for the reversed values of the down blocks.
   LayersOfBlocks reverse_transformer_layers_per_block{};
-  /// Width of encoder_hidden_states where a linear layer brings them to cross_attention_dim; 0 for none.
+  /// Width of encoder_hidden_states if a linear layer maps them to cross_attention_dim; 0 for none.
   std::int64_t encoder_hid_dim = 0;
   /// The number of heads, despite its name (diffusers issue 2011); but the channels of a head in the blocks whose names
   /// begin with Simple, and of these on the way up from its first block.
@@ -60,7 +60,7 @@ struct UNet2DConditionModelConfig {
   std::int64_t addition_time_embed_dim = 0;
   std::int64_t projection_class_embeddings_input_dim = 0;
   bool class_embeddings_concat = false;
-  /// Kept for the file; scaled_dot_product_attention sums in float32 as it is.
+  /// Kept for the file; scaled_dot_product_attention sums in float32 anyway.
   bool upcast_attention = false;
   std::string resnet_time_scale_shift = "default";
   /// 0 for 4 block_out_channels[0].
@@ -79,10 +79,10 @@ struct UNet2DConditionModelConfig {
   /// Width of encoder_hidden_states.
   std::int64_t states_width() const;
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static UNet2DConditionModelConfig from_json(const Json& config);
   nlohmann::ordered_json to_json() const;
-  /// Throws std::invalid_argument where the values do not fit together.
+  /// Throws std::invalid_argument if the values do not fit together.
   void validate() const;
 };
 

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-constexpr double kHidden = -10000;  // what diffusers adds to the score of a state that the mask hides
+constexpr double kHidden = -10000;  // diffusers adds this to the scores of masked states
 
 }  // namespace
 

@@ -14,7 +14,7 @@
 
 namespace sfumato {
 
-/// What UNet2DConditionModel and ControlNetModel are told. Tensors are on the network's device; any floating dtype.
+/// Inputs of UNet2DConditionModel and ControlNetModel. Tensors are on the network's device, in any floating dtype.
 struct UNet2DConditionInput {
   /// Noisy latents [N, in_channels, H, W].
   torch::Tensor sample;
@@ -22,26 +22,26 @@ struct UNet2DConditionInput {
   torch::Tensor timestep;
   /// The text encoder's states [N, L, cross_attention_dim (or encoder_hid_dim)].
   torch::Tensor encoder_hidden_states;
-  /// [N, L], 1 (or true) keeps a state, 0 hides it; undefined keeps all.
+  /// [N, L]: 1 (or true) keeps a state, 0 hides it; undefined keeps all.
   torch::Tensor encoder_attention_mask;
-  /// Class ids [N], or what class_embed_type asks for.
+  /// Class ids [N], or the values that class_embed_type requires.
   torch::Tensor class_labels;
-  /// [N, time_cond_proj_dim], as a guidance embedding of a distilled model.
+  /// [N, time_cond_proj_dim], such as the guidance embedding of a distilled model.
   torch::Tensor timestep_cond;
   /// SDXL's pooled text [N, P] and sizes [N, 6].
   torch::Tensor text_embeds, time_ids;
-  /// What ControlNets add to the features of the way down and of the middle (a UNet's only); none or undefined for
-  /// nothing. Each is of its feature's shape or broadcasts to it.
+  /// Residuals that ControlNets add to the features of the down and mid blocks (only for a UNet); empty or undefined
+  /// for none. Each has its feature's shape or broadcasts to it.
   std::vector<torch::Tensor> down_block_additional_residuals;
   torch::Tensor mid_block_additional_residual;
-  /// Self-attention that some rows go without.
+  /// Layers and rows whose self-attention is the identity.
   IdentityAttention identity = {};
-  /// And what of it is asked for.
+  /// Attention map to record.
   AttentionWatch watch = {};
 };
 
-/// What UNet2DConditionModel and ControlNetModel have in common: the embeddings of time, class and text, conv_in, the
-/// way down and the middle, under diffusers' names.
+/// Common part of UNet2DConditionModel and ControlNetModel: the embeddings of time, class and text, conv_in, the down
+/// blocks and the mid block, under diffusers' names.
 class UNet2DConditionEncoder : public torch::nn::Module {
  public:
   const UNet2DConditionModelConfig& unet_config() const { return config_; }
@@ -52,13 +52,13 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   /// Throws std::invalid_argument as the config's validate does.
   explicit UNet2DConditionEncoder(UNet2DConditionModelConfig config);
 
-  /// The noisy latents as conv_in takes them, in the weights' dtype.
+  /// Converts the noisy latents for conv_in, to the weights' dtype.
   torch::Tensor conv_input(const torch::Tensor& sample) const;
   BlockConditions conditions(const UNet2DConditionInput& input, torch::Dtype dtype);
-  /// Of the blocks with block_out_channels[block], but for what depends on the way.
+  /// Options of the blocks with block_out_channels[block] that down and up blocks share.
   UNetBlockOptions block_options(std::size_t block) const;
 
-  /// Without up_blocks.
+  /// Blocks without up_blocks.
   UNetBlocks blocks_;
 
  private:
@@ -74,15 +74,15 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   UNet2DConditionModelConfig config_;
   std::int64_t temb_channels_ = 0;
   TimestepEmbedding time_embedding_{nullptr}, add_embedding_{nullptr};
-  TextTimeEmbedding text_embedding_{nullptr};  // add_embedding too, of addition_embed_type text
+  TextTimeEmbedding text_embedding_{nullptr};  // add_embedding of addition_embed_type text
   std::function<torch::Tensor(const torch::Tensor&)> embed_class_;
   Linear encoder_hid_proj_{nullptr};
 };
 
-/// A square convolution that keeps height and width.
+/// Returns a square convolution that keeps height and width.
 Conv2d same_size_conv(std::int64_t in, std::int64_t out, std::int64_t kernel);
 
-/// What follows the resnets of a block of this type, and how it changes the size at its end.
+/// Returns the attention after the resnets of a block of this type, and the change of size at its end.
 BlockAttention attention_of(const std::string& block_type);
 BlockResample resample_of_block(const std::string& block_type);
 

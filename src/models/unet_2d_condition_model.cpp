@@ -12,7 +12,7 @@ void add_residuals(UNetFeatures& features, const UNet2DConditionInput& input) {
   const auto& residuals = input.down_block_additional_residuals;
   auto& skips = features.down_block_res_samples;
   TORCH_CHECK(residuals.empty() || residuals.size() == skips.size(), residuals.size(),
-              " additional residuals for the way down, expected ", skips.size());
+              " additional residuals for the down blocks, expected ", skips.size());
   for (std::size_t i = 0; i < residuals.size(); ++i) skips[i] = skips[i] + residuals[i].to(skips[i].scalar_type());
   const auto& mid = input.mid_block_additional_residual;
   if (mid.defined())
@@ -46,7 +46,7 @@ void UNet2DConditionModelImpl::add_up_blocks() {
 
 torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& input) {
   auto x = conv_input(input.sample);
-  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // what its kernels answer in
+  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
   const auto conditions = this->conditions(input, x.scalar_type());
   auto features = blocks_.encode(conv_in(x), conditions);
   add_residuals(features, input);

@@ -69,7 +69,7 @@ void UNet2DModelImpl::add_blocks(std::int64_t temb_channels) {
     options.in_channels = channels.back();
     options.attention = config_.add_attention ? BlockAttention::kSelf : BlockAttention::kNone;
     options.resnet.output_scale_factor = config_.mid_block_scale_factor;
-    // diffusers leaves this norm out where the resnets scale and shift, unless it is asked for by number.
+    // diffusers omits this norm if the resnets scale and shift, unless its number of groups is set.
     const bool norm = config_.attn_norm_num_groups > 0 || config_.resnet_time_scale_shift == "default";
     options.attention_groups = config_.attn_norm_num_groups > 0 ? config_.attn_norm_num_groups
                                : norm                           ? config_.norm_num_groups

@@ -16,7 +16,7 @@ namespace sfumato {
 
 /// config.json of diffusers' UNet2DModel, with its defaults.
 struct UNet2DModelConfig {
-  /// Pixels a side, or height and width; empty where the file has null.
+  /// Side in pixels, or height and width; empty if the file has null.
   OneOrMany sample_size;
   std::int64_t in_channels = 3;
   std::int64_t out_channels = 3;
@@ -33,7 +33,7 @@ struct UNet2DModelConfig {
   std::int64_t layers_per_block = 2;
   double mid_block_scale_factor = 1;
   std::int64_t downsample_padding = 1;
-  /// conv or resnet; of the blocks with attention only, as diffusers has it.
+  /// conv or resnet; only for blocks with attention, as in diffusers.
   std::string downsample_type = "conv";
   std::string upsample_type = "conv";
   double dropout = 0;
@@ -51,28 +51,28 @@ struct UNet2DModelConfig {
   /// With class_embed_type "": rows of a table of class embeddings; 0 for none.
   std::int64_t num_class_embeds = 0;
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static UNet2DModelConfig from_json(const Json& config);
   nlohmann::ordered_json to_json() const;
-  /// Throws std::invalid_argument where the values do not fit together.
+  /// Throws std::invalid_argument if the values do not fit together.
   void validate() const;
 };
 
-/// The unconditional or class-conditional UNet of DDPM (Ho et al. 2020; diffusers' UNet2DModel).
+/// Unconditional or class-conditional UNet of DDPM (Ho et al. 2020; diffusers' UNet2DModel).
 class UNet2DModelImpl : public torch::nn::Module {
  public:
   using Config = UNet2DModelConfig;
   /// Throws std::invalid_argument as Config::validate does.
   explicit UNet2DModelImpl(Config config);
 
-  /// sample [N, in_channels, H, W], timestep [N] or one for all ([] or [1]), class_labels [N] where the network has
-  /// classes: the raw prediction [N, out_channels, H, W] in the weights' dtype.
+  /// Returns the raw prediction [N, out_channels, H, W] in the weights' dtype for sample [N, in_channels, H, W],
+  /// timestep [N] or one for all ([] or [1]), and class_labels [N] if the network has classes.
   torch::Tensor forward(const torch::Tensor& sample, const torch::Tensor& timestep,
                         const torch::Tensor& class_labels = {});
   torch::Tensor forward(const torch::Tensor& sample, double timestep);
 
   const Config& config() const { return config_; }
-  /// Older checkpoints' names of attention.
+  /// Renames attention in older checkpoints.
   static std::string rename_key(const std::string& key) { return rename_attention_key(key); }
 
   Conv2d conv_in{nullptr};

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<const char*, 3> kPrefixes = {"first_stage_model.", "vae.", ""};
 
-/// Keys of a layout, each with "I" for the number of a block.
+/// Keys of a layout, each with "I" for the index of a block.
 struct VaeKeys {
   const char *block_start, *block_end;  ///< first convolution of an encoder's block
   const char *layer_start, *layer_end;  ///< convolutions of the encoder's first block
@@ -48,7 +48,7 @@ bool is_left_by_training(const std::string& key) {
   return key.starts_with("loss.") || key.starts_with("model_ema.");
 }
 
-/// `names` for the keys under `prefix`, which it does not see.
+/// Applies `names` to the keys under `prefix`, without that prefix.
 KeyNames under(const std::string& prefix, const KeyNames& names) {
   return [=](const std::string& key) {
     if (!key.starts_with(prefix)) return std::vector<std::string>();

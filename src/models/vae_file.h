@@ -7,19 +7,19 @@
 
 namespace sfumato {
 
-/// An AutoencoderKL of one file without config.json, read from its keys and shapes.
+/// An AutoencoderKL in one file without config.json, recognised from its keys and shapes.
 struct VaeFile {
   AutoencoderKLConfig config;
-  /// The file's keys in diffusers' names.
+  /// Maps the file's keys to diffusers' names.
   KeyNames names;
 };
 
-/// Reads a VAE in the original layout or in diffusers' names, by itself or in a whole checkpoint (first_stage_model.,
-/// vae.). Values that neither keys nor shapes give are those of `like`. What training leaves in a VAE's file (loss.,
-/// model_ema.) is ignored. Throws std::runtime_error where the file holds no VAE.
+/// Reads a VAE in the original layout or with diffusers' names, by itself or in a whole checkpoint (first_stage_model.,
+/// vae.). Values that neither keys nor shapes determine are those of `like`. Training keys in a VAE's file (loss.,
+/// model_ema.) are ignored. Throws std::runtime_error if the file holds no VAE.
 VaeFile read_vae_file(const TensorFile& file, const AutoencoderKLConfig& like);
 
-/// The config of a VAE in the original layout; the other values are those of `like`. Throws std::runtime_error where
+/// Derives the config of a VAE in the original layout; other values are those of `like`. Throws std::runtime_error if
 /// `part` holds none.
 AutoencoderKLConfig read_original_vae(const FilePart& part, AutoencoderKLConfig like);
 

@@ -13,7 +13,7 @@ void fade_in(torch::Tensor& tile, const torch::Tensor& before, std::int64_t dim,
   extent = std::min({extent, before.size(dim), tile.size(dim)});
   std::vector<std::int64_t> shape(4, 1);
   shape[static_cast<std::size_t>(dim)] = extent;
-  // In float32 first: bfloat16 does not tell 257 from 256.
+  // In float32 first: bfloat16 does not distinguish 257 from 256.
   const auto pixels = torch::arange(extent, tile.options().dtype(torch::kFloat32));
   const auto share = (pixels / static_cast<double>(extent)).to(tile.scalar_type()).view(shape);
   const auto end = before.narrow(dim, before.size(dim) - extent, extent);

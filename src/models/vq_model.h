@@ -18,7 +18,7 @@ struct VQModelConfig : AutoencoderKLConfig {
   /// 0 for latent_channels (null in the file).
   std::int64_t vq_embed_dim = 0;
 
-  /// Unknown keys are ignored. Throws std::invalid_argument for a value that is not supported.
+  /// Ignores unknown keys. Throws std::invalid_argument for an unsupported value.
   static VQModelConfig from_json(const Json& config);
 };
 
@@ -26,7 +26,7 @@ struct VQModelConfig : AutoencoderKLConfig {
 class VectorQuantizerImpl : public torch::nn::Module {
  public:
   VectorQuantizerImpl(std::int64_t count, std::int64_t size);
-  /// Replaces each vector z[n, :, y, x] of [N, size, h, w] by the nearest of the codebook.
+  /// Replaces each vector z[n, :, y, x] of [N, size, h, w] by the nearest one of the codebook.
   torch::Tensor forward(const torch::Tensor& z);
 
  private:
@@ -34,8 +34,8 @@ class VectorQuantizerImpl : public torch::nn::Module {
 };
 TORCH_MODULE(VectorQuantizer);
 
-/// The vector-quantised autoencoder of latent diffusion (Esser et al. 2021, Rombach et al. 2022; diffusers' VQModel).
-/// Diffusion works on the latents before quantisation, which is the decoder's first layer.
+/// Vector-quantised autoencoder of latent diffusion (Esser et al. 2021, Rombach et al. 2022; diffusers' VQModel).
+/// Diffusion uses the latents before quantisation, which is the decoder's first layer.
 class VQModelImpl : public Autoencoder {
  public:
   using Config = VQModelConfig;
@@ -43,11 +43,11 @@ class VQModelImpl : public Autoencoder {
   explicit VQModelImpl(Config config);
 
   const Config& config() const override { return config_; }
-  /// Older checkpoints' names of attention.
+  /// Renames attention in older checkpoints.
   static std::string rename_key(const std::string& key) { return rename_attention_key(key); }
 
  protected:
-  /// The latents before quantisation.
+  /// Returns the latents before quantisation.
   torch::Tensor encoder_output(const torch::Tensor& x) override;
   torch::Tensor decoder_output(const torch::Tensor& z) override;
   DiagonalGaussian posterior_of(const torch::Tensor& output) const override { return DiagonalGaussian::point(output); }

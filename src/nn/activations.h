@@ -9,7 +9,7 @@ namespace sfumato {
 /// An elementwise nonlinearity.
 using Activation = torch::Tensor (*)(const torch::Tensor&);
 
-/// The nonlinearity by diffusers' name (get_activation): silu or swish, mish, gelu, relu.
+/// Returns the nonlinearity of diffusers' name (get_activation): silu or swish, mish, gelu, relu.
 /// Throws std::invalid_argument for another name.
 Activation activation(const std::string& name);
 

@@ -34,7 +34,7 @@ AttentionImpl::AttentionImpl(const AttentionOptions& options) : options_(options
   to_out_->push_back(Linear(inner, options.query_dim));
 }
 
-/// The group norm of tokens [N, L, C], where there is one.
+/// Applies the group norm, if there is one, to tokens [N, L, C].
 torch::Tensor AttentionImpl::normed(const torch::Tensor& x) {
   return group_norm_ ? group_norm_(x.transpose(1, 2)).transpose(1, 2) : x;
 }
@@ -80,7 +80,7 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor
 
 torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
   const auto input = normed(x);
-  // In float32 whatever the dtype, as attend sums: the scores of Stable Diffusion 2 are beyond float16.
+  // In float32 for any dtype, as attend sums: Stable Diffusion 2's scores exceed float16's range.
   const auto query = heads(to_q_(input)).to(torch::kFloat32) / std::sqrt(static_cast<double>(options_.dim_head));
   const auto key = heads(to_k_(input)).to(torch::kFloat32);
   const auto scores = query.matmul(key.transpose(-1, -2));  // [N, heads, L, L]

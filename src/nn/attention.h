@@ -10,7 +10,7 @@ namespace sfumato {
 
 struct AttentionOptions {
   std::int64_t query_dim = 320;
-  /// Width of what is attended to; 0 for self-attention.
+  /// Width of the states that x attends to; 0 for self-attention.
   std::int64_t cross_attention_dim = 0;
   /// Width of states whose keys and values come before those of self-attention; 0 for none.
   std::int64_t added_kv_proj_dim = 0;
@@ -28,16 +28,16 @@ struct AttentionOptions {
 };
 
 /// Multi-head attention (diffusers' Attention with AttnProcessor2_0) by scaled_dot_product_attention, which sums in
-/// float32 whatever the dtype, so that upcast_attention asks for nothing more.
+/// float32 for any dtype, so that upcast_attention has no further effect.
 class AttentionImpl : public torch::nn::Module {
  public:
   explicit AttentionImpl(const AttentionOptions& options);
-  /// x [N, L, query_dim] attends to `states` [N, K, cross_attention_dim], to itself where undefined; `bias`
-  /// [N, 1, 1, K] is added to the scores where defined.
+  /// x [N, L, query_dim] attends to `states` [N, K, cross_attention_dim], or to itself if they are undefined; `bias`
+  /// [N, 1, 1, K], if defined, is added to the scores.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& states = {}, const torch::Tensor& bias = {});
   /// Self-attention in which the last `rows` of x [N, L, query_dim] keep their own values.
   torch::Tensor forward_with_identity(const torch::Tensor& x, std::int64_t rows);
-  /// In self-attention, the attention that each place of x [N, L, query_dim] gets from all of them, in the mean of the
+  /// Returns the self-attention that each token of x [N, L, query_dim] receives from all tokens, averaged over the
   /// heads: float32 [N, L], of sum L.
   torch::Tensor received(const torch::Tensor& x);
   /// Self-attention between the pixels of x [N, query_dim, H, W], in its memory format. With added_kv_proj_dim they
@@ -62,10 +62,10 @@ class AttentionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Attention);
 
-/// [N, C, H, W] as tokens [N, H*W, C]: a view where x is channels-last.
+/// Converts [N, C, H, W] to tokens [N, H*W, C]: a view if x is channels-last.
 torch::Tensor image_to_tokens(const torch::Tensor& x);
 
-/// Tokens [N, H*W, C] as an image with the height, width and memory format of `like`.
+/// Converts tokens [N, H*W, C] to an image with the height, width and memory format of `like`.
 torch::Tensor tokens_to_image(const torch::Tensor& tokens, const torch::Tensor& like);
 
 }  // namespace sfumato

@@ -9,12 +9,12 @@ namespace sfumato {
 
 class AttentionImpl;
 
-/// A self-attention layer that is asked, while its network runs, what it attends to.
+/// Requests the attention map of a self-attention layer while its network runs.
 struct AttentionWatch {
   const AttentionImpl* layer = nullptr;
-  /// Of the batch, the first ones.
+  /// Number of rows at the start of the batch to watch.
   std::int64_t rows = 0;
-  /// Takes AttentionImpl::received of those rows.
+  /// Filled with AttentionImpl::received of those rows.
   std::shared_ptr<torch::Tensor> received = {};
 
   bool sees(const AttentionImpl& attention) const { return layer == &attention; }

@@ -2,9 +2,9 @@
 
 namespace sfumato {
 
-/// While it lives, convolutions that run on this thread pad with the opposite edge of their input (torch's padding_mode
-/// "circular"), so that copies of an image join without a seam. As torch::NoGradGuard, it changes no network: another
-/// thread can run the same one with zeros for padding.
+/// Guard during whose lifetime convolutions on this thread pad with the opposite edge of their input (torch's
+/// padding_mode "circular"), so that copies of an image tile without a seam. Like torch::NoGradGuard, it changes no
+/// network: another thread can run the same one with zero padding.
 class CircularPadding {
  public:
   explicit CircularPadding(bool enabled = true);

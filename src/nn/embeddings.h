@@ -12,7 +12,7 @@ namespace sfumato {
 
 struct TimestepsOptions {
   std::int64_t num_channels = 320;
-  /// cos before sin, as Stable Diffusion has it; DDPM has sin first.
+  /// cos before sin, as in Stable Diffusion; DDPM has sin first.
   bool flip_sin_to_cos = true;
   double downscale_freq_shift = 0;
 };
@@ -21,7 +21,7 @@ struct TimestepsOptions {
 /// [N, num_channels] float32 on their device; an odd last channel is zero.
 torch::Tensor timestep_embedding(const torch::Tensor& timesteps, const TimestepsOptions& options);
 
-/// `timestep` of shape [] or [N] or [1], on any device, as float32 [batch] on `device`.
+/// Expands `timestep` of shape [], [N] or [1], on any device, to float32 [batch] on `device`.
 torch::Tensor expand_timestep(const torch::Tensor& timestep, std::int64_t batch, torch::Device device);
 
 struct TimestepEmbeddingOptions {
@@ -30,7 +30,7 @@ struct TimestepEmbeddingOptions {
   std::string act_fn = "silu";
   /// A nonlinearity after the second layer; "" for none.
   std::string post_act_fn = {};
-  /// Width of a further condition that is added before the first layer; 0 for none.
+  /// Width of an additional condition, added before the first layer; 0 for none.
   std::int64_t cond_proj_dim = 0;
 };
 

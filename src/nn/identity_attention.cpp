@@ -34,8 +34,9 @@ std::set<const AttentionImpl*> self_attention_layers(const torch::nn::Module& ne
   for (std::string pattern; std::getline(stream, pattern, ',');) {
     auto found = layers_of(network, parse_pattern(pattern));
     if (found.empty())
-      throw std::invalid_argument("pag layers '" + pattern +
-                                  "': expected a part of the name of a self-attention layer, as mid or down_blocks.1");
+      throw std::invalid_argument(
+          "pag layers '" + pattern +
+          "': expected a part of the name of a self-attention layer, such as mid or down_blocks.1");
     layers.merge(found);
   }
   return layers;

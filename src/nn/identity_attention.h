@@ -10,8 +10,8 @@ namespace sfumato {
 
 class AttentionImpl;
 
-/// Layers in which the last `rows` of a batch have the identity for an attention map (perturbed-attention guidance,
-/// Ahn et al. 2024): each pixel keeps its own value.
+/// Layers in which the last `rows` of a batch use the identity as attention map (perturbed-attention guidance, Ahn et
+/// al. 2024): each pixel keeps its own value.
 struct IdentityAttention {
   std::set<const AttentionImpl*> layers = {};
   std::int64_t rows = 0;
@@ -19,12 +19,12 @@ struct IdentityAttention {
   bool includes(const AttentionImpl& layer) const { return rows > 0 && layers.contains(&layer); }
 };
 
-/// The self-attention layers of `network` whose names hold one of `patterns`: regular expressions, with commas between
-/// them, as mid,down_blocks.(1|2) (diffusers' `pag_applied_layers`). Throws std::invalid_argument for one that finds
-/// none.
+/// Finds the self-attention layers of `network` whose names match one of `patterns`: comma-separated regular
+/// expressions such as mid,down_blocks.(1|2) (diffusers' `pag_applied_layers`). Throws std::invalid_argument for one
+/// that matches none.
 std::set<const AttentionImpl*> self_attention_layers(const torch::nn::Module& network, const std::string& patterns);
 
-/// The self-attention layer of `network` with this name, or null.
+/// Returns the self-attention layer of `network` with this name, or null.
 const AttentionImpl* find_self_attention(const torch::nn::Module& network, const std::string& name);
 
 }  // namespace sfumato

@@ -69,8 +69,8 @@ torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
     if (!shared->records()) return mapped(x, shared->of(this));
     shared->record(this, affine_of(x));
   }
-  // On CUDA LibTorch computes it, and answers, in NCHW whatever it is given: what follows would then be in NCHW too. A
-  // kernel of our own belongs here, which would save both copies.
+  // On CUDA LibTorch always computes this in NCHW and returns NCHW, which would spread to all later layers. A kernel of
+  // our own would save both copies.
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());
 }
 

@@ -6,9 +6,9 @@
 
 #include "nn/shared_statistics.h"
 
-/// The layers that every network is built of. They differ from torch::nn's in one thing: parameters are allocated
-/// (`torch::empty`, pages untouched) and not initialised, since a checkpoint fills them, or, for training,
-/// `initialize` (nn/init.h). Names and shapes of parameters are torch's.
+/// Basic layers of every network. They differ from torch::nn's in one respect: parameters are allocated
+/// (`torch::empty`, pages untouched) but not initialised. A checkpoint fills them or, for training, `initialize`
+/// (nn/init.h). Names and shapes of parameters are torch's.
 namespace sfumato {
 
 /// y = x W^T + b. weight [out, in], bias [out] (undefined without bias).
@@ -40,7 +40,7 @@ class Conv2dImpl : public torch::nn::Module {
 TORCH_MODULE(Conv2d);
 
 /// Group normalisation with affine weight and bias [channels]; x [N, channels, ...], in its memory format. Under
-/// SharedStatistics by the statistics of another input.
+/// SharedStatistics it uses the statistics of another input.
 class GroupNormImpl : public torch::nn::Module {
  public:
   GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
@@ -67,7 +67,7 @@ class LayerNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LayerNorm);
 
-/// Rows of weight [count, size] picked by ids.
+/// Selects rows of weight [count, size] by ids.
 class EmbeddingImpl : public torch::nn::Module {
  public:
   EmbeddingImpl(std::int64_t count, std::int64_t size);
@@ -76,7 +76,7 @@ class EmbeddingImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Embedding);
 
-/// Lays the weights of convolutions out as [out, k, k, in], so that they take and give images in channels-last: set
+/// Stores the weights of convolutions as [out, k, k, in], so that their inputs and outputs are channels-last. Called
 /// once, when a network is loaded. Fastest on CUDA.
 void make_channels_last(torch::nn::Module& network);
 

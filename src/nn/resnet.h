@@ -16,7 +16,7 @@ namespace sfumato {
 using SpatialSize = std::array<std::int64_t, 2>;
 
 /// Halves height and width by a 3x3 convolution of stride 2 (diffusers' Downsample2D with use_conv). padding 0 pads
-/// one row and column of zeros below and to the right, as the autoencoder has it.
+/// one row and column of zeros below and to the right, as in the autoencoder.
 class Downsample2DImpl : public torch::nn::Module {
  public:
   explicit Downsample2DImpl(std::int64_t channels, std::int64_t padding = 1);
@@ -28,10 +28,10 @@ class Downsample2DImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Downsample2D);
 
-/// Nearest neighbours twice as large, or as large as `size`: [N, C, 2H, 2W].
+/// Upsamples by nearest neighbours to twice the size or to `size`: [N, C, 2H, 2W].
 torch::Tensor upsample_nearest(const torch::Tensor& x, std::optional<SpatialSize> size = {});
 
-/// upsample_nearest and a 3x3 convolution (diffusers' Upsample2D with use_conv).
+/// Applies upsample_nearest and a 3x3 convolution (diffusers' Upsample2D with use_conv).
 class Upsample2DImpl : public torch::nn::Module {
  public:
   explicit Upsample2DImpl(std::int64_t channels);
@@ -42,7 +42,7 @@ class Upsample2DImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Upsample2D);
 
-/// What all the ResnetBlock2D of a network share.
+/// Options shared by all ResnetBlock2D of a network.
 struct ResnetOptions {
   /// Width of the time embedding; 0 for a network without time.
   std::int64_t temb_channels = 0;

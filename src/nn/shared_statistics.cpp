@@ -11,7 +11,7 @@ SharedStatistics::SharedStatistics(const std::function<void()>& whole) : before_
   shared_statistics = this;
   try {
     whole();
-  } catch (...) {  // no destructor comes
+  } catch (...) {  // the destructor does not run
     shared_statistics = before_;
     throw;
   }

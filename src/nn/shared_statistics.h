@@ -9,11 +9,11 @@ namespace sfumato {
 
 class GroupNormImpl;
 
-/// While it lives, group norms that run on this thread normalise by statistics of another input than their own: parts
-/// of an image by those of the whole. As torch::NoGradGuard, it changes no network.
+/// Guard during whose lifetime group norms on this thread use the statistics of another input: parts of an image are
+/// normalised by those of the whole. Like torch::NoGradGuard, it changes no network.
 class SharedStatistics {
  public:
-  /// A norm's affine map of the whole, y = factor x + shift: [N, channels] each.
+  /// A norm's affine map from the whole image, y = factor x + shift: [N, channels] each.
   struct Affine {
     torch::Tensor factor, shift;
   };
@@ -24,12 +24,12 @@ class SharedStatistics {
   SharedStatistics(const SharedStatistics&) = delete;
   SharedStatistics& operator=(const SharedStatistics&) = delete;
 
-  /// The one that is alive on this thread, or null.
+  /// The active guard of this thread, or null.
   static SharedStatistics* current();
   /// True during the pass over the whole.
   bool records() const { return records_; }
   void record(const GroupNormImpl* norm, Affine affine) { affines_[norm] = std::move(affine); }
-  /// Throws std::out_of_range for a norm that was no part of the pass over the whole.
+  /// Throws std::out_of_range for a norm that did not run in the pass over the whole.
   const Affine& of(const GroupNormImpl* norm) const { return affines_.at(norm); }
 
  private:

@@ -53,7 +53,7 @@ BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const Tra
 }
 
 torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
-  // The mask is the text's; diffusers gives attn1 another one, which Stable Diffusion leaves empty.
+  // The mask belongs to the text; diffusers passes attn1 another one, which Stable Diffusion leaves empty.
   const auto attended = only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor();
   const auto normed = norm1_(x);
   if (cross.watch.sees(*attn1_)) *cross.watch.received = attn1_->received(normed.narrow(0, 0, cross.watch.rows));

@@ -12,13 +12,13 @@
 
 namespace sfumato {
 
-/// What a transformer attends to besides itself.
+/// Inputs that a transformer attends to besides its own tokens.
 struct CrossAttention {
   /// The text encoder's states [N, L, cross_attention_dim].
   torch::Tensor encoder_hidden_states;
   /// Added to the scores, [N, 1, 1, L]: 0 keeps a state, -10000 hides it; undefined keeps all.
   torch::Tensor bias;
-  /// For the self-attention.
+  /// Layers and rows whose self-attention is the identity.
   IdentityAttention identity = {};
   AttentionWatch watch = {};
 };
@@ -45,7 +45,7 @@ struct TransformerOptions {
   std::int64_t cross_attention_dim = 768;
   std::int64_t norm_num_groups = 32;
   bool use_linear_projection = false;
-  /// The first attention, too, attends to the text.
+  /// True if the first attention also attends to the text.
   bool only_cross_attention = false;
 };
 
@@ -65,7 +65,7 @@ class BasicTransformerBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(BasicTransformerBlock);
 
-/// Transformer blocks over the pixels of an image, added to it (diffusers' Transformer2DModel with continuous input).
+/// Residual transformer blocks over the pixels of an image (diffusers' Transformer2DModel with continuous input).
 class Transformer2DModelImpl : public torch::nn::Module {
  public:
   Transformer2DModelImpl(std::int64_t in_channels, const TransformerOptions& options);

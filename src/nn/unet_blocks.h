@@ -12,17 +12,17 @@
 
 namespace sfumato {
 
-/// What follows each ResnetBlock2D of a block: nothing (DownBlock2D), self-attention (AttnDownBlock2D), a transformer
+/// Layer after each ResnetBlock2D of a block: none (DownBlock2D), self-attention (AttnDownBlock2D), a transformer
 /// that attends to the text (CrossAttnDownBlock2D), or one attention to text and image (SimpleCrossAttnDownBlock2D).
 enum class BlockAttention { kNone, kSelf, kCross, kSimpleCross };
 
-/// How a block changes the size at its end: not at all, by a convolution, or by a ResnetBlock2D.
+/// Change of size at the end of a block: none, by a convolution, or by a ResnetBlock2D.
 enum class BlockResample { kNone, kConv, kResnet };
 
 struct UNetBlockOptions {
   std::int64_t in_channels = 320;
   std::int64_t out_channels = 320;
-  /// Channels of the block before; up blocks only, whose in_channels are those of the skip connection that comes last.
+  /// Channels of the previous block; only for up blocks, whose in_channels are those of their last skip connection.
   std::int64_t prev_output_channel = 320;
   std::int64_t num_layers = 1;
   ResnetOptions resnet;
@@ -38,7 +38,7 @@ struct UNetBlockOptions {
   std::int64_t downsample_padding = 1;
 };
 
-/// What every block of a UNet is told beside the image.
+/// Conditions that every block of a UNet receives besides the image.
 struct BlockConditions {
   /// Time embedding [N, temb_channels].
   torch::Tensor temb;
@@ -50,7 +50,7 @@ struct BlockConditions {
 class UNetDownBlockImpl : public torch::nn::Module {
  public:
   explicit UNetDownBlockImpl(const UNetBlockOptions& options);
-  /// The output; each layer's is appended to `skips`, as is the downsampled.
+  /// Returns the output; appends each layer's output and the downsampled one to `skips`.
   torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions, std::vector<torch::Tensor>& skips);
 
  private:
@@ -76,8 +76,8 @@ TORCH_MODULE(UNetMidBlock);
 class UNetUpBlockImpl : public torch::nn::Module {
  public:
   explicit UNetUpBlockImpl(const UNetBlockOptions& options);
-  /// Takes num_layers tensors from the end of `skips`, and upsamples to the size of the last that stays there: twice
-  /// the height and width, or one less where those of the input did not divide.
+  /// Takes num_layers tensors from the end of `skips` and upsamples to the size of the last one left: twice the height
+  /// and width, or one less if the input's side was odd.
   torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions, std::vector<torch::Tensor>& skips);
 
  private:
@@ -88,8 +88,8 @@ class UNetUpBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(UNetUpBlock);
 
-/// Sets the channels of down block `block` of a UNet whose blocks put out `channels`, and that it downsamples by
-/// `resample` unless it is the last.
+/// Sets the channels of down block `block` of a UNet whose blocks output `channels`, and its downsampling by `resample`
+/// unless it is the last block.
 void place_down_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
                       BlockResample resample);
 
@@ -97,25 +97,25 @@ void place_down_block(UNetBlockOptions& options, const std::vector<std::int64_t>
 void place_up_block(UNetBlockOptions& options, const std::vector<std::int64_t>& channels, std::size_t block,
                     BlockResample resample);
 
-/// What a UNet's way down leaves for its way up, and a ControlNet adds to; names are those of diffusers'
+/// Features that a UNet's down blocks pass to its up blocks and a ControlNet adds to; names are those of diffusers'
 /// ControlNetOutput.
 struct UNetFeatures {
-  /// conv_in's output, then each layer's of the way down.
+  /// Outputs of conv_in and of each layer of the down blocks.
   std::vector<torch::Tensor> down_block_res_samples;
-  /// The middle block's output; without one the way down's.
+  /// Output of the mid block or, without one, of the down blocks.
   torch::Tensor mid_block_res_sample;
 };
 
-/// The blocks of a UNet, which registers them under its own names.
+/// Blocks of a UNet, which registers them under its own names.
 struct UNetBlocks {
   torch::nn::ModuleList down_blocks, up_blocks;
   UNetMidBlock mid_block{nullptr};
 
-  /// The way down and the middle: x [N, C, H, W] as conv_in puts it out.
+  /// Runs the down and mid blocks on conv_in's output x [N, C, H, W].
   UNetFeatures encode(torch::Tensor x, const BlockConditions& conditions);
-  /// The way up, to what conv_norm_out takes: [N, C, H, W].
+  /// Runs the up blocks, to the input of conv_norm_out: [N, C, H, W].
   torch::Tensor decode(UNetFeatures features, const BlockConditions& conditions);
-  /// Both.
+  /// Runs encode and decode.
   torch::Tensor forward(torch::Tensor x, const BlockConditions& conditions);
 };
 

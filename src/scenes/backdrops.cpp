@@ -111,7 +111,7 @@ Backdrop named_or_white(Rng& rng, Place place) {
   return which < .42 ? named_colour(rng, 1) : Backdrop{};
 }
 
-/// How far the subject stands out from what is behind it.
+/// Contrast of the subject to its backdrop.
 double contrast(const Backdrop& backdrop, const Colour& subject) {
   return std::min(distance(backdrop.top, subject), distance(backdrop.bottom, subject));
 }

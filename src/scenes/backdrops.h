@@ -6,11 +6,11 @@
 
 namespace sfumato {
 
-/// Where a scene takes place.
+/// Place of a scene.
 enum class Place { plain, ground, sea, sky };
 
-/// A backdrop on which something of colour `subject` shows: mostly white or light and unnamed, else a named colour,
-/// or a landscape that fits `place`. A style that names backdrops has plain white for the unnamed ones, whatever the
+/// Draws a backdrop on which something of colour `subject` is visible: mostly white or light and unnamed, else a named
+/// colour, or a landscape that fits `place`. If the style names backdrops, the unnamed ones are plain white for any
 /// subject's colour.
 Backdrop draw_backdrop(Rng& rng, Place place, const Colour& subject, const SceneStyle& style = {});
 

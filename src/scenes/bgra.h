@@ -5,8 +5,8 @@
 
 namespace sfumato {
 
-/// Decodes an image file of any depth and number of channels to 8-bit BGRA with straight alpha; empty where the bytes
-/// are no readable image.
+/// Decodes an image file of any depth and number of channels to 8-bit BGRA with straight alpha; empty if the bytes are
+/// no readable image.
 cv::Mat decode_bgra(std::string_view bytes);
 
 }  // namespace sfumato

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Those that cannot be read are images, too: reading them names them.
+/// True for any image file by its name. An unreadable one counts too, so that the error of reading it names it.
 bool is_image(const fs::path& path) {
   auto extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
@@ -28,7 +28,7 @@ bool is_image(const fs::path& path) {
   return false;
 }
 
-/// Captions of the .txt or .caption beside an image; none where there is neither.
+/// Captions of the .txt or .caption beside an image; none if there is neither.
 std::vector<std::string> captions_beside(const fs::path& image) {
   std::vector<std::string> captions;
   for (const char* extension : {".txt", ".caption"}) {
@@ -50,7 +50,7 @@ std::vector<CaptionedFile> with_captions_beside(const fs::path& folder) {
   return files;
 }
 
-/// A subfolder's name as kohya's sd-scripts read it.
+/// A subfolder's name as kohya's sd-scripts parse it.
 struct ClassFolder {
   std::int64_t repeats = 0;  ///< 0 for a name of another form
   std::string name{};
@@ -123,7 +123,7 @@ CaptionedFolder listed(const fs::path& folder) {
   return from_caption_files(folder);
 }
 
-/// Scaled to cover the square, its middle. [H, W, 3] to [size, size, 3].
+/// Scales an image to cover the square and crops its middle: [H, W, 3] to [size, size, 3].
 torch::Tensor to_square(const torch::Tensor& pixels, int size) {
   const cv::Mat image(static_cast<int>(pixels.size(0)), static_cast<int>(pixels.size(1)), CV_8UC3, pixels.data_ptr());
   const double scale = static_cast<double>(size) / std::min(image.cols, image.rows);

@@ -9,7 +9,7 @@ bool says(const std::string& phrase, const std::string& word) {
   return (" " + phrase + " ").find(" " + word + " ") != std::string::npos;
 }
 
-/// A synonym that tells a colour itself ("white kitten") takes no other.
+/// True for a synonym that already contains a colour ("white kitten").
 bool tells_a_colour(const std::string& phrase) {
   for (const char* colour :
        {"red", "blue", "green", "yellow", "white", "black", "brown", "grey", "pink", "purple", "orange", "golden"}) {

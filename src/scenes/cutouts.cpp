@@ -18,9 +18,9 @@
 namespace sfumato {
 namespace {
 
-/// SVG is rendered larger than needed: its drawing may fill a part of its page only.
+/// SVG is rendered larger than needed: its drawing may fill only a part of its page.
 constexpr int kSvgScale = 4;
-/// Less alpha than this is no part of the thing: soft shadows end there.
+/// Pixels with less alpha are not part of the thing: soft shadows end there.
 constexpr int kVisible = 16;
 
 std::string quoted(const std::string& text) {
@@ -29,7 +29,7 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
-/// PNG bytes of an SVG, its longer side `pixels`.
+/// Renders an SVG to PNG bytes, its longer side `pixels`.
 std::string render_svg(const std::filesystem::path& path, int pixels) {
   const auto side = std::to_string(pixels);
   const auto command = "rsvg-convert -a -w " + side + " -h " + side + " " + quoted(path.string()) + " 2>/dev/null";
@@ -41,7 +41,7 @@ std::string render_svg(const std::filesystem::path& path, int pixels) {
   return bytes;
 }
 
-/// Knows where each kind of source lies and which package brings it.
+/// Maps each kind of source to its folder and to the package that provides it.
 class PictureReader {
  public:
   PictureReader(const PictureSources& sources, std::int64_t size) : sources_(sources), size_(size) {}
@@ -80,7 +80,7 @@ class PictureReader {
   std::optional<EmojiFont> font_;
 };
 
-/// Resized with alpha premultiplied, so that what is transparent lends no colour to the edge.
+/// Resizes with premultiplied alpha, so that transparent pixels do not colour the edge.
 cv::Mat resized(const cv::Mat& bgra, cv::Size size) {
   cv::Mat wide;
   bgra.convertTo(wide, CV_32F, 1.0 / 255);
@@ -103,7 +103,7 @@ cv::Mat resized(const cv::Mat& bgra, cv::Size size) {
   return narrow;
 }
 
-/// Cuts to what is visible and fits it, one pixel from the edge, into `square` (RGBA planes, [4, S, S]).
+/// Crops to the visible part and fits it, one pixel from the edge, into `square` (RGBA planes, [4, S, S]).
 Cutouts::Extent fit(const cv::Mat& bgra, torch::Tensor square) {
   cv::Mat alpha;
   cv::extractChannel(bgra, alpha, 3);
@@ -125,7 +125,7 @@ Cutouts::Extent fit(const cv::Mat& bgra, torch::Tensor square) {
   return {static_cast<double>(target.width) / size, static_cast<double>(target.height) / size};
 }
 
-/// The work of all threads: each takes the next picture, and the first failure stops them.
+/// Work shared by all threads: each takes the next picture, and the first failure stops them.
 struct Job {
   const std::vector<Picture>& pictures;
   PictureReader& reader;

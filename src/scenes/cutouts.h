@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// Where Debian's packages put the pictures, and where our own drawings are.
+/// Folders of the pictures of Debian's packages and of our own drawings.
 struct PictureSources {
   std::filesystem::path emoji_font = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf";
   std::filesystem::path stamps = "/usr/share/tuxpaint/stamps";
@@ -20,7 +20,7 @@ struct PictureSources {
   std::filesystem::path drawings;
 };
 
-/// Pictures cut to what is not transparent and fitted into squares, centred.
+/// Pictures cropped to their visible part and fitted into squares, centred.
 struct Cutouts {
   torch::Tensor rgba;  // uint8 [K, 4, S, S], straight alpha
   /// Width and height of each as fractions of its square.
@@ -30,11 +30,11 @@ struct Cutouts {
   std::vector<Extent> extents;
 };
 
-/// Called with the number of pictures rendered and of all.
+/// Called with the number of rendered pictures and of all pictures.
 using OnPicture = std::function<void(std::size_t done, std::size_t all)>;
 
-/// Renders pictures into squares of `size` pixels, SVG by rsvg-convert. Throws std::runtime_error naming the picture
-/// that is missing, unreadable or wholly transparent, and the package it comes from.
+/// Renders pictures into squares of `size` pixels, SVG by rsvg-convert. Throws std::runtime_error naming a picture that
+/// is missing, unreadable or fully transparent, and its package.
 Cutouts render_cutouts(const std::vector<Picture>& pictures, const PictureSources& sources, std::int64_t size,
                        const OnPicture& on_picture = {});
 

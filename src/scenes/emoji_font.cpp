@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// Small metrics (5 bytes) and the length of the data stand before the PNG in image format 17.
+/// In image format 17, small metrics (5 bytes) and the length of the data precede the PNG.
 constexpr std::size_t kSmallMetrics = 5;
 constexpr std::uint32_t kMaxGlyphs = 65536;
 
@@ -19,7 +19,7 @@ EmojiFont::EmojiFont(const std::filesystem::path& path) : path_(path), bytes_(re
   read_bitmaps();
 }
 
-/// Big-endian, as OpenType has it all.
+/// Reads a big-endian integer; all of OpenType is big-endian.
 std::uint32_t EmojiFont::number(std::size_t offset, int bytes) const {
   if (offset + bytes > bytes_.size()) throw std::runtime_error(path_.string() + ": the font file is cut short");
   std::uint32_t value = 0;
@@ -54,7 +54,7 @@ void EmojiFont::read_bitmaps() {
   const auto cblc = table("CBLC").offset;
   const auto sizes = number(cblc + 4, 4);
   if (sizes == 0) throw std::runtime_error(path_.string() + ": no bitmaps");
-  const auto record = cblc + 8;  // Noto has one size; of several, the first
+  const auto record = cblc + 8;  // the first size; Noto has only one
   const auto index_array = cblc + number(record, 4);
   const auto ranges = number(record + 8, 4);
   for (std::size_t range = 0; range < ranges; ++range) read_bitmap_range(index_array, index_array + 8 * range);

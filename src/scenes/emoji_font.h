@@ -15,7 +15,7 @@ class EmojiFont {
   /// Throws std::runtime_error naming the path and the fault.
   explicit EmojiFont(const std::filesystem::path& path);
 
-  /// The bytes of a PNG. Throws std::runtime_error where the font has no picture of that code point.
+  /// Returns the bytes of a PNG. Throws std::runtime_error if the font has no picture of that code point.
   std::string_view png(std::uint32_t codepoint) const;
 
  private:

@@ -15,7 +15,7 @@ namespace {
   throw std::runtime_error(path.string() + ":" + std::to_string(line) + ": expected " + expected);
 }
 
-/// On one line, without white space at its ends.
+/// Joins a text into one line without white space at its ends.
 std::string on_one_line(std::string text) {
   for (auto& letter : text) letter = letter == '\n' || letter == '\r' || letter == '\t' ? ' ' : letter;
   const auto first = text.find_first_not_of(' ');
@@ -29,7 +29,7 @@ std::vector<std::string> captions_of(const Json& value) {
   return captions;
 }
 
-/// A caption may be empty, but there is one.
+/// Reads the file name and captions of an entry. A caption may be empty, but at least one is required.
 CaptionedFile file_of(const std::filesystem::path& folder, const Json& entry) {
   const auto key = entry.contains("text") ? "text" : "caption";
   CaptionedFile file{folder / entry.at("file_name").get<std::string>(), captions_of(entry.at(key))};
@@ -37,7 +37,7 @@ CaptionedFile file_of(const std::filesystem::path& folder, const Json& entry) {
   return file;
 }
 
-/// Fields of the next record; nothing at the end. Counts the lines it goes through.
+/// Returns the fields of the next record, or nothing at the end. Counts the lines that it reads.
 std::optional<std::vector<std::string>> next_record(std::istream& in, std::size_t& line) {
   if (in.peek() == std::istream::traits_type::eof()) return std::nullopt;
   std::vector<std::string> fields(1);

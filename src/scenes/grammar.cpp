@@ -17,7 +17,7 @@ bool is_vowel(char letter) {
   return std::string_view("aeiou").find(letter) != std::string_view::npos;
 }
 
-/// What sounds unlike its first letter.
+/// True for a word that begins with a vowel sound; lists the words that sound unlike their first letter.
 bool sounds_like_vowel(std::string_view word) {
   for (const std::string_view start : {"uni", "use", "euro", "ukulele", "ufo", "one-", "uk "}) {
     if (starts_with(word, start)) return false;

@@ -12,12 +12,12 @@ Placed upright(Rng& rng, const Subject& subject, double side) {
   return {.cutout = subject.cutout, .side = side, .flip = !subject.letters && rng.varied()};
 }
 
-/// A tilt now and then; things that stand on something stay nearly upright.
+/// Draws an occasional tilt of at most `most`; things that stand on something stay nearly upright.
 double tilt(Rng& rng, double most) {
   return rng.varied() ? rng.uniform(-most, most) : 0;
 }
 
-/// A centre that keeps `extent` inside the image, or its middle where it does not fit.
+/// Draws a centre that keeps `extent` inside the image, or returns the image's middle if it does not fit.
 double centre(Rng& rng, double extent) {
   const double slack = std::max(0.0, 1 - extent - 2 * kMargin);
   return .5 + slack * rng.uniform(-.5, .5);
@@ -45,7 +45,7 @@ std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& supp
   constexpr double kSmallest = .3, kSink = .025;
   auto below = upright(rng, support, rng.uniform(style.support));
   auto above = upright(rng, upper, rng.uniform(style.upper));
-  // The upper one shrinks to fit over the seat, down to a size at which it is still recognised; then the support does.
+  // The upper thing shrinks to fit over the seat, down to a size at which it is still recognisable; then the support.
   const double bottom = rng.uniform(.92, .98);
   const auto room = [&] { return bottom - below.side * support.extent.height * (1 - seat) - kMargin; };
   above.side = std::min(above.side, .85 * below.side * support.extent.width / upper.extent.width);

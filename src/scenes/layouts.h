@@ -9,26 +9,26 @@
 
 namespace sfumato {
 
-/// A cut-out to place, and what its shape is.
+/// A cut-out to place, and its shape.
 struct Subject {
   std::size_t cutout = 0;
   Cutouts::Extent extent;
-  /// Not mirrored: it bears letters.
+  /// True if it shows letters, so that it must not be mirrored.
   bool letters = false;
 };
 
-/// One thing, large. In a landscape it stands below the horizon.
+/// Places one thing, large. In a landscape it stands below the horizon.
 std::vector<Placed> place_alone(Rng& rng, const Subject& subject, const Backdrop& backdrop,
                                 const SceneStyle& style = {});
 
-/// `upper` stands on `support` at `seat` (fraction of the support's height from its top). Support first.
+/// Places `upper` on `support` at `seat` (fraction of the support's height from its top). Support first.
 std::vector<Placed> place_on(Rng& rng, const Subject& upper, const Subject& support, double seat,
                              const SceneStyle& style = {});
 
-/// Side by side, the first one on the left, on one line.
+/// Places things side by side on one line, the first one on the left.
 std::vector<Placed> place_in_row(Rng& rng, const std::vector<Subject>& subjects);
 
-/// The first one above the second.
+/// Places the first thing above the second.
 std::vector<Placed> place_above(Rng& rng, const Subject& upper, const Subject& lower);
 
 }  // namespace sfumato

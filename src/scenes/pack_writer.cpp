@@ -26,7 +26,7 @@ void add_texts(Tensors& tensors, const std::string& prefix, const std::vector<st
   tensors[prefix + ".offsets"] = torch::tensor(offsets, torch::kInt64);
 }
 
-/// int32 [N, L]. A caption that occurs often is tokenized once.
+/// Returns token ids int32 [N, L]. Repeated captions are tokenized once.
 torch::Tensor ids_of(const std::vector<std::string>& texts, const Tokenizer& tokenizer) {
   const auto length = tokenizer.max_length();
   auto ids = torch::empty({static_cast<std::int64_t>(texts.size()), length}, torch::kInt32);
@@ -50,7 +50,7 @@ void add_captions(Tensors& tensors, const PackContents& contents, const Tokenize
   tensors["empty.ids"] = ids_of({""}, tokenizer)[0];
 }
 
-/// int32 [K]: each cut-out's thing by its place among the keys of `things`.
+/// Returns int32 [K]: each cut-out's thing as its index among the keys of `things`.
 torch::Tensor cutout_things_of(const PackContents& contents) {
   if (static_cast<std::int64_t>(contents.cutout_things.size()) != contents.cutouts.size(0))
     throw std::invalid_argument(std::to_string(contents.cutout_things.size()) + " names of things for " +

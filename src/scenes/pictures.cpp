@@ -20,7 +20,7 @@ cv::Mat to_bgr(const torch::Tensor& picture) {
   return cv::Mat(static_cast<int>(whole.size(0)), static_cast<int>(whole.size(1)), CV_8UC3, whole.data_ptr()).clone();
 }
 
-/// Words in lines of at most `width` letters.
+/// Wraps words into lines of at most `width` letters.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   std::vector<std::string> lines{""};
   std::istringstream words(text);

@@ -8,11 +8,11 @@
 
 namespace sfumato {
 
-/// Random choices that are the same with every standard library: only mt19937_64's own output is used.
+/// Random choices that are the same with every standard library: only raw output of mt19937_64 is used.
 class Rng {
  public:
-  /// An independent stream for item `index` of `seed`. With a variety below 1 ranges narrow around their middle, to a
-  /// point at 0.
+  /// Independent stream for item `index` of `seed`. A variety below 1 narrows ranges around their middle, at 0 to a
+  /// point.
   Rng(std::uint64_t seed, std::uint64_t index, double variety = 1)
       : engine_(mix(seed ^ mix(index + 1))), variety_(variety) {}
 
@@ -21,7 +21,7 @@ class Rng {
   double uniform(double low, double high) { return (low + high) / 2 + variety_ * (high - low) * (uniform() - .5); }
   double uniform(const Range& range) { return uniform(range.low, range.high); }
   bool chance(double probability) { return uniform() < probability; }
-  /// A change that leaves the thing what it is, made half the time at full variety.
+  /// True if an optional variation applies: half the time at full variety.
   bool varied() { return chance(.5 * variety_); }
   /// In [0, count).
   std::size_t below(std::size_t count) { return static_cast<std::size_t>(uniform() * static_cast<double>(count)); }

@@ -7,11 +7,11 @@
 
 namespace sfumato {
 
-/// A cut-out's place in a scene; lengths are fractions of the image's side.
+/// Placement of a cut-out in a scene; lengths are fractions of the image's side.
 struct Placed {
   std::size_t cutout = 0;
   double x = 0.5, y = 0.5;
-  /// Of the cut-out's square.
+  /// Side of the cut-out's square.
   double side = 0.5;
   bool flip = false;
   /// Radians, clockwise.
@@ -20,18 +20,18 @@ struct Placed {
 
 using Colour = std::array<double, 3>;
 
-/// What is behind: see compose_scenes for how the kinds are painted.
+/// Backdrop of a scene; compose_scenes documents how each kind is painted.
 struct Backdrop {
   enum Kind { flat = 0, gradient = 1, landscape = 2 };
   Kind kind = flat;
   Colour top{1, 1, 1}, bottom{1, 1, 1};
-  /// Of a landscape, from the top.
+  /// Distance of a landscape's horizon from the top.
   double horizon = 1;
-  /// As a caption says it ("on a blue background", "in the snow"); empty where it says nothing.
+  /// Words of the caption for it ("on a blue background", "in the snow"); may be empty.
   std::string phrase{};
 };
 
-/// A layout with its caption. Painted in order, at most three items.
+/// A layout with its caption: at most three items, painted in order.
 struct Scene {
   std::vector<Placed> items{};
   Backdrop backdrop{};

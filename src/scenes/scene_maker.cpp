@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// How much likelier than others a thing of this group is put on a support; buildings and the sky never are.
+/// Relative probability that a thing of this group is put on a support; 0 for buildings and the sky.
 double weight_on_top(const std::string& group) {
   if (group == "animal") return 2;
   if (group == "person" || group == "food") return .7;
@@ -60,7 +60,7 @@ SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::u
     const auto& thing = things_[i];
     first_cutout_.push_back(next);
     next += thing.pictures.size();
-    // The square root: a thing of many pictures is seen more often, but each of its pictures less.
+    // With the square root, a thing of many pictures appears more often, but each of its pictures less often.
     const double weight = thing.weight * std::sqrt(static_cast<double>(thing.pictures.size()));
     all_.add(i, weight);
     countable_.add(i, thing.name.mass ? 0 : weight);
@@ -108,7 +108,7 @@ Mention SceneMaker::words_for(Rng& rng, const Choice& choice) const {
 }
 
 std::string SceneMaker::phrase_after_relation(const Backdrop& backdrop) const {
-  // "A cat on a sofa on the grass" reads oddly: unless all must be named, landscapes stay unnamed.
+  // "A cat on a sofa on the grass" sounds odd: landscapes stay unnamed unless the style names all backdrops.
   const bool named = style_.names_backdrops || backdrop.kind != Backdrop::landscape;
   return named ? backdrop.phrase : "";
 }

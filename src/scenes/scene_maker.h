@@ -13,20 +13,20 @@
 
 namespace sfumato {
 
-/// All pictures of `things`, in the order in which a SceneMaker numbers its cut-outs.
+/// Returns all pictures of `things`, in the order in which a SceneMaker numbers its cut-outs.
 std::vector<Picture> pictures_of(const std::vector<Thing>& things);
 
-/// Invents captioned scenes of things: one thing, one on another, beside or above another, two or three of a kind.
+/// Composes captioned scenes: one thing, one on, beside or above another, or two or three of a kind.
 class SceneMaker {
  public:
   /// `cutouts` are those of pictures_of(things).
   SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, SceneStyle style = {});
 
-  /// Scene `index` of the seed: the same however many are made, and in whatever order.
+  /// Returns scene `index` of the seed, which does not depend on the number or order of the scenes made.
   Scene scene(std::uint64_t index) const;
 
  private:
-  /// Things by probability.
+  /// Draws things by their probability.
   class Lottery {
    public:
     void add(std::size_t entry, double weight);
@@ -50,7 +50,7 @@ class SceneMaker {
   Backdrop backdrop(Rng& rng, const std::vector<Choice>& choices, bool alone) const;
 
   Mention words_for(Rng& rng, const Choice& choice) const;
-  /// The backdrop's words after a relation between two things.
+  /// Words for the backdrop after a relation between two things.
   std::string phrase_after_relation(const Backdrop& backdrop) const;
 
   Scene alone(Rng& rng) const;

@@ -24,7 +24,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-/// The number after the `=` of a flag, within [0, most].
+/// Parses the number after the `=` of a flag, within [0, most].
 double number_of(const std::string& flag, double most) {
   const auto value = flag.substr(flag.find('=') + 1);
   std::size_t used = 0;
@@ -40,7 +40,7 @@ double number_of(const std::string& flag, double most) {
   return number;
 }
 
-/// A line's content: the picture, and what it says of the thing.
+/// Content of a line: the picture and the properties of its thing.
 struct Line {
   Thing thing;
   Picture picture;

@@ -11,7 +11,7 @@ namespace sfumato {
 /// A name of a thing as captions use it.
 struct Noun {
   std::string text{};
-  /// Plural where grammar.h's pluralise does not find it; empty where it does.
+  /// Irregular plural; empty if grammar.h's pluralise finds it.
   std::string plural{};
   /// Takes no article and is not counted: "bread", "scissors".
   bool mass = false;
@@ -21,20 +21,20 @@ struct Noun {
 struct Picture {
   /// emoji:CODEPOINT, stamp:PATH, clipart:PATH or drawing:FILE.
   std::string source{};
-  /// "red" where the picture shows that colour of a thing that comes in several; else empty.
+  /// Colour such as "red", for a thing that has pictures in several; else empty.
   std::string colour{};
-  /// A photograph; else a drawing.
+  /// True for a photograph, false for a drawing.
   bool photo = false;
-  /// Of the small set of drawings in one style, from which a small model can learn what each thing looks like.
+  /// True for the small set of drawings in one style, from which a small model can learn the look of each thing.
   bool basic = false;
-  /// Bears letters, so that it is never mirrored.
+  /// True if it shows letters, so that it is never mirrored.
   bool letters = false;
-  /// Where something put on it stands: fraction of the picture's height from its top. None for what carries nothing.
+  /// Height at which another thing stands on it: fraction of the picture's height from its top. None if nothing can.
   std::optional<double> seat{};
   std::vector<Noun> synonyms{};
 };
 
-/// Where a thing is at home, for landscapes.
+/// Habitat of a thing, for landscapes.
 enum class Habitat { land, water, air };
 
 /// A thing and all its pictures.
@@ -42,9 +42,9 @@ struct Thing {
   Noun name{};
   /// animal, food, furniture, ...
   std::string group{};
-  /// Of everyday prompts.
+  /// True for a thing of everyday prompts.
   bool common = false;
-  /// How much likelier than others it is drawn.
+  /// Probability of being drawn relative to other things.
   double weight = 1;
   Habitat habitat = Habitat::land;
   std::vector<Picture> pictures{};
@@ -53,9 +53,9 @@ struct Thing {
 };
 
 /// Reads the list: tab-separated name, plural, group, flags (common, basic, photo, mass, letters, water, air, seat=0.5,
-/// weight=2), colour, source, synonyms (comma-separated, `~` before what takes no article). What flags say of the
-/// thing counts on its first line. Lines with # first are comments. Throws std::runtime_error naming the file, the
-/// line and what is wrong with it.
+/// weight=2), colour, source, synonyms (comma-separated, `~` before one without an article). Flags about the thing
+/// count only on its first line. Lines that begin with # are comments. Throws std::runtime_error naming the file, the
+/// line and the fault.
 std::vector<Thing> read_things(const std::filesystem::path& path);
 
 }  // namespace sfumato

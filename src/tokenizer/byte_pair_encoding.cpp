@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int32_t kDead = -2;
 
-/// GPT-2's printable character for each byte: printable Latin-1 stands for itself, the rest for U+0100 and on.
+/// Returns GPT-2's printable character for each byte: printable Latin-1 is unchanged, the rest is U+0100 and up.
 std::array<utf8proc_int32_t, 256> byte_characters() {
   std::array<utf8proc_int32_t, 256> characters{};
   utf8proc_int32_t next = 256;
@@ -34,10 +34,10 @@ std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
 }
 
-/// A merge that was possible when it was queued: the best rank first, the leftmost of equal ones.
+/// A merge that was possible when it was queued, ordered by rank, then from left to right.
 struct Candidate {
   std::int32_t rank, position;
-  std::int32_t left, right;  // the ids then; a stale candidate does not find them any more
+  std::int32_t left, right;  // ids when queued; if they have changed since, the candidate is stale
   bool operator>(const Candidate& other) const {
     return rank != other.rank ? rank > other.rank : position > other.position;
   }
@@ -75,7 +75,7 @@ void BytePairEncoding::read_tokenizer_json(const std::filesystem::path& path) {
     throw std::runtime_error(path.string() + ": its model is no byte pair encoding (type BPE)");
   add_vocabulary(model.value("vocab", Json()), path);
   for (const auto& merge : model.value("merges", Json::array())) {
-    // A pair or, as older versions write it, its two halves in one string.
+    // A pair or, in older versions, its two halves in one string.
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
       add_merge(merge[0].get<std::string>(), merge[1].get<std::string>(), path);
     } else {

@@ -29,13 +29,13 @@ class BytePairEncoding {
   /// Appends the ids of one word, in time n log n of its length.
   void encode(std::string_view word, std::vector<std::int64_t>& ids) const;
 
-  /// The bytes that ids stand for, a space after each end-of-word mark; ids above the vocabulary are left out.
+  /// Returns the bytes of ids, with a space after each end-of-word mark; ids above the vocabulary are skipped.
   std::string decode(const std::vector<std::int64_t>& ids) const;
 
-  /// The id of a whole token, empty where there is none.
+  /// Returns the id of a whole token; empty if there is none.
   std::optional<std::int64_t> id(const std::string& token) const;
 
-  /// What of the vocabulary or the merges is not `other`'s, in words, or "".
+  /// Describes how the vocabulary or the merges differ from those of `other`; "" if they do not.
   std::string difference(const BytePairEncoding& other) const;
 
   std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }

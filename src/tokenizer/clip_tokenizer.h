@@ -12,22 +12,22 @@
 
 namespace sfumato {
 
-/// CLIP's tokenizer as transformers has it (CLIPTokenizer, without ftfy): NFC, white space to one space, lower case,
-/// words by CLIP's pattern, byte pair encoding, between bos and eos.
+/// CLIP's tokenizer as in transformers (CLIPTokenizer, without ftfy): NFC, white space collapsed to one space, lower
+/// case, words by CLIP's pattern, byte pair encoding, between bos and eos.
 class CLIPTokenizer final : public Tokenizer {
  public:
-  /// Reads vocab.json and merges.txt (or tokenizer.json) and what read_tokenizer_config reads. Throws
+  /// Reads vocab.json and merges.txt (or tokenizer.json) and the files of read_tokenizer_config. Throws
   /// std::runtime_error naming the file and the fault.
   explicit CLIPTokenizer(const std::filesystem::path& folder);
 
-  /// `cut` is decoded from the ids that did not fit: lower case, words apart.
+  /// `cut` is decoded from the ids that did not fit: lower case, with spaces between words.
   Tokens encode(const std::string& text) const override;
   std::vector<std::int64_t> text_ids(const std::string& text) const override;
   SpecialIds special_ids() const override;
   std::int64_t max_length() const override { return config_.model_max_length; }
-  /// What of the vocabulary or the merges is not `other`'s, in words, or "".
+  /// Describes how the vocabulary or the merges differ from those of `other`; "" if they do not.
   std::string difference(const CLIPTokenizer& other) const { return encoding_.difference(other.encoding_); }
-  /// In any case, and not within a longer word.
+  /// Matches `word` in upper or lower case, but not within a longer word.
   void add_word(const std::string& word, std::int64_t first_id, std::int64_t count) override;
   void remove_word(const std::string& word) override;
 

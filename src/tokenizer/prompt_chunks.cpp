@@ -6,7 +6,7 @@
 namespace sfumato {
 namespace {
 
-/// comma_padding_backtrack's default there.
+/// Default of comma_padding_backtrack in AUTOMATIC1111's web UI.
 constexpr std::size_t kCommaReach = 20;
 
 class Chunker {
@@ -62,7 +62,7 @@ class Chunker {
   SpecialIds special_;
   std::int64_t length_, room_;
   PromptSection current_;
-  std::optional<std::size_t> comma_;  // where the last one of `current_` stands
+  std::optional<std::size_t> comma_;  // position of the last comma in `current_`
   std::vector<PromptChunk> chunks_;
 };
 

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// A line break in place of each match.
+/// Replaces each match by a line break.
 std::string broken_at(const std::string& text, const Regex& pattern) {
   std::string result;
   std::size_t begin = 0;
@@ -21,8 +21,8 @@ std::string broken_at(const std::string& text, const Regex& pattern) {
 
 std::string without_comments(const std::string& prompt) {
   if (prompt.find('#') == std::string::npos) return prompt;
-  // Of several such lines in a row, the first one takes the second one's line break: every other is left to what comes
-  // after.
+  // Of several such lines in a row, the match of the first one includes the second one's line break: every other line
+  // is left to the second pattern.
   const auto lines = broken_at(prompt, Regex(R"((^|\n)#[^\n]*(\n|$))"));
   return broken_at(lines, Regex(R"(#[^\n]*(\n|$))"));
 }

@@ -4,9 +4,9 @@
 
 namespace sfumato {
 
-/// A prompt without its comments, as AUTOMATIC1111's web UI takes them out before it reads anything else: what stands
-/// between a # and the end of its line. A line that is one whole goes with the line break before it; of what else goes
-/// a line break is left. Nothing hides a # from this.
+/// Removes a prompt's comments, as AUTOMATIC1111's web UI does before all other parsing: everything from a # to the end
+/// of its line. A line that is all comment is removed with the line break before it; any other comment leaves a line
+/// break. A # cannot be escaped.
 std::string without_comments(const std::string& prompt);
 
 }  // namespace sfumato

@@ -14,7 +14,7 @@
 namespace sfumato {
 namespace {
 
-/// A decimal number without exponent, which is all of `text` but white space.
+/// Parses a decimal number without exponent that is all of `text` but white space.
 std::optional<double> decimal(std::string_view text) {
   auto digits = trim(text);
   if (digits.starts_with('+')) digits.remove_prefix(1);
@@ -62,7 +62,7 @@ std::int64_t lora_dyn(std::string_view text, std::string_view tag) {
   return dyn;
 }
 
-/// What stands for te=, unet= and dyn=: the first, second and third number without a name. A named one goes before it.
+/// Parses a LoRA tag. Numbers without a name are te, unet and dyn, in this order; named ones take precedence.
 LoraTag lora_of(std::string_view tag) {
   constexpr std::array<std::string_view, 3> kNames = {"te", "unet", "dyn"};
   std::array<std::optional<std::string_view>, 3> numbers, named;

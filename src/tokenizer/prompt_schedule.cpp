@@ -11,21 +11,21 @@
 namespace sfumato {
 namespace {
 
-/// Brackets within brackets beyond this are text: each costs a call, and nobody writes so many.
+/// Brackets nested more deeply are text: each level costs a call, and no real prompt has so many.
 constexpr int kDeepest = 100;
 
 struct Passage;
 using Passages = std::vector<Passage>;
 
-/// Text, or what brackets choose from.
+/// Text, or the choices of a bracket.
 struct Passage {
   std::string text = {};
   std::vector<Passages> choices = {};
-  /// The last step of the first of two choices; without it they take turns.
+  /// Last step of the first of two choices; without it the choices take turns.
   std::optional<std::int64_t> last = {};
 };
 
-/// `when` in steps, or nothing where it is no number.
+/// Converts `when` to steps; returns nothing if it is no number.
 std::optional<std::int64_t> last_step(std::string_view when, std::int64_t steps) {
   const auto number = trim(when);
   const auto unsigned_number = number.starts_with('+') ? number.substr(1) : number;
@@ -42,7 +42,7 @@ class ScheduleParser {
  public:
   ScheduleParser(std::string_view text, std::int64_t steps) : text_(text), steps_(steps) {}
 
-  /// Nothing where the prompt is to be taken as it stands.
+  /// Parses the prompt; returns nothing if it must stay unchanged.
   std::optional<Passages> parse() {
     Passages passages;
     while (at_ < text_.size()) {
@@ -66,7 +66,7 @@ class ScheduleParser {
     passages.back().text += text_.substr(begin, end - begin);
   }
 
-  /// Up to the next mark that is not escaped; false for a backslash with nothing behind it.
+  /// Takes text up to the next unescaped mark; returns false for a backslash at the end.
   bool take_plain(Passages& passages) {
     const auto begin = at_;
     for (; at_ < text_.size() && !is_mark(text_[at_]); ++at_) {
@@ -76,7 +76,7 @@ class ScheduleParser {
     return true;
   }
 
-  /// Everything up to a mark that is no bracket of its own.
+  /// Takes everything up to a mark that does not open a valid bracket.
   bool take_prompt(Passages& passages, int depth) {
     while (at_ < text_.size()) {
       if (text_[at_] == '(' || text_[at_] == '[') {
@@ -87,16 +87,16 @@ class ScheduleParser {
         return false;
       }
     }
-    return false;  // the bracket around it is not closed
+    return false;  // the enclosing bracket is not closed
   }
 
-  /// Brackets with all that they hold. Otherwise false, and nothing is taken.
+  /// Takes a bracket with its contents, or takes nothing and returns false.
   bool take_bracket(Passages& passages, int depth) {
     const auto begin = at_;
     const bool square = text_[at_] == '[';
     if ((!square && text_[at_] != '(') || depth > kDeepest) return false;
     std::vector<Passages> held;
-    std::vector<std::size_t> marks = {at_};  // the opening bracket, what separates, the closing bracket
+    std::vector<std::size_t> marks = {at_};  // the opening bracket, the separators, the closing bracket
     do {
       ++at_;
       if (!take_prompt(held.emplace_back(), depth)) break;
@@ -112,7 +112,7 @@ class ScheduleParser {
     return std::all_of(marks.begin() + 1, marks.end() - 1, [&](std::size_t at) { return text_[at] == separator; });
   }
 
-  /// The brackets stay, for the weights.
+  /// Adds the contents with their brackets, which are kept for the weights.
   void add_with_marks(Passages& passages, std::vector<Passages>& held, const std::vector<std::size_t>& marks) {
     for (std::size_t i = 0; i < held.size(); ++i) {
       add_text(passages, marks[i], marks[i] + 1);
@@ -148,7 +148,7 @@ class ScheduleParser {
   std::size_t at_ = 0;
 };
 
-/// `step` counts from 1.
+/// Appends the text of step `step`, counted from 1.
 void say(const Passages& passages, std::int64_t step, std::string& said) {
   for (const auto& passage : passages) {
     said += passage.text;

@@ -14,7 +14,7 @@ constexpr std::string_view kMarks = "\\()[]:";
 constexpr std::string_view kBlanks = " \t\n\v\f\r";
 constexpr double kBracket = 1.1;
 
-/// The number in ": 1.3 )" at the start of `text`, whose length through the bracket goes to `length`.
+/// Parses the number in ": 1.3 )" at the start of `text`, and stores the length through the bracket in `length`.
 std::optional<double> closing_weight(std::string_view text, std::size_t& length) {
   const auto end = text.find(')');
   if (end == std::string_view::npos) return std::nullopt;
@@ -81,7 +81,7 @@ class WeightParser {
     add_part(text, begin, text.data() + text.size());
   }
 
-  /// What lies between two BREAKs, without the white space towards them.
+  /// Adds the text between two BREAKs, without the white space next to them.
   void add_part(std::string_view text, const char* begin, const char* end) {
     std::string_view part(begin, static_cast<std::size_t>(end - begin));
     if (begin != text.data()) part.remove_prefix(std::min(part.find_first_not_of(kBlanks), part.size()));
@@ -106,7 +106,7 @@ class WeightParser {
 
   std::string_view rest_;
   std::vector<WeightedText> texts_;
-  std::vector<std::size_t> round_, square_;  // where what the open brackets hold begins
+  std::vector<std::size_t> round_, square_;  // where the contents of the open brackets begin
 };
 
 }  // namespace

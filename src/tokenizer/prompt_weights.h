@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// A stretch of a prompt and its weight; or, without a text, the word BREAK, behind which a new chunk starts.
+/// A stretch of a prompt and its weight; or, without a text, the word BREAK, after which a new chunk starts.
 struct WeightedText {
   std::string text = {};
   double weight = 1;
@@ -15,11 +15,11 @@ struct WeightedText {
   bool operator==(const WeightedText&) const = default;
 };
 
-/// Weights as AUTOMATIC1111's web UI writes them: (more) is 1.1, (much more:1.5) as it says, [less] 1 / 1.1; nested
-/// ones multiply. \( \) \[ \] \\ are the characters themselves, any other backslash is dropped. A bracket that is not
-/// closed lasts to the end; one that was never opened is text. Neighbours of one weight are one stretch. White space
-/// around BREAK goes with it. Within brackets it breaks as well, where the web UI makes a word of it. `prompt` is
-/// valid UTF-8; there is always a stretch, for the empty prompt an empty one.
+/// Parses weights in AUTOMATIC1111's notation: (more) is 1.1, (much more:1.5) is 1.5, [less] is 1 / 1.1; nested ones
+/// multiply. \( \) \[ \] \\ are the characters themselves; any other backslash is dropped. A bracket that is not closed
+/// extends to the end; a closing one without an opening one is text. Adjacent texts of one weight form one stretch.
+/// White space around BREAK is removed. Within brackets BREAK works too, while the web UI treats it as a word.
+/// `prompt` is valid UTF-8; there is always a stretch, an empty one for the empty prompt.
 std::vector<WeightedText> parse_weights(std::string_view prompt);
 
 }  // namespace sfumato

@@ -14,7 +14,7 @@ class Regex {
   explicit Regex(const std::string& pattern);
   ~Regex();
 
-  /// All matches in `text` (valid UTF-8), left to right, none overlapping; empty ones left out.
+  /// Returns all non-empty matches in `text` (valid UTF-8), from left to right and without overlap.
   std::vector<std::string_view> matches(std::string_view text) const;
 
  private:

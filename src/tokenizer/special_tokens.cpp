@@ -8,13 +8,13 @@
 namespace sfumato {
 namespace {
 
-/// Beyond ASCII every character counts as a letter.
+/// True for a byte of a word; every non-ASCII character counts as a letter.
 bool is_word_byte(char byte) {
   const auto value = static_cast<unsigned char>(byte);
   return value >= 0x80 || std::isalnum(value) != 0 || byte == '_';
 }
 
-/// Does a longer word begin before `begin` or end after `end`?
+/// True if a longer word begins before `begin` or ends after `end`.
 bool lies_within_a_word(std::string_view text, std::size_t begin, std::size_t end) {
   const bool before = begin > 0 && is_word_byte(text[begin - 1]) && is_word_byte(text[begin]);
   const bool after = end < text.size() && is_word_byte(text[end - 1]) && is_word_byte(text[end]);

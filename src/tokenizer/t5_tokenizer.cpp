@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::string_view kSpace = "\u2581";  // SentencePiece's
 
-/// transformers finds the model's control and unknown pieces in the text itself.
+/// Adds the model's control and unknown pieces, which transformers matches in the text itself.
 void add_control_pieces(const sentencepiece::SentencePieceProcessor& processor, std::vector<SpecialToken>& tokens) {
   for (int id = 0; id < processor.GetPieceSize(); ++id)
     if (processor.IsControl(id) || processor.IsUnknown(id))
       tokens.push_back({.content = processor.IdToPiece(id), .id = id});
 }
 
-/// <extra_id_0> has the largest id (Raffel et al. 2020, section 3.1.4).
+/// Returns the sentinels, of which <extra_id_0> has the largest id (Raffel et al. 2020, section 3.1.4).
 std::vector<SpecialToken> sentinels(std::int64_t first, std::int64_t count) {
   std::vector<SpecialToken> tokens;
   for (std::int64_t i = 0; i < count; ++i)
@@ -29,8 +29,8 @@ std::vector<SpecialToken> sentinels(std::int64_t first, std::int64_t count) {
   return tokens;
 }
 
-/// transformers splits words at every white space; SentencePiece's usual normalisation leaves one of them, U+0085.
-/// As many spaces as bytes keep positions in place.
+/// Replaces U+0085, at which transformers splits words and which SentencePiece's usual normalisation keeps. As many
+/// spaces as bytes preserve all positions.
 std::string next_lines_to_spaces(std::string text) {
   const std::string next_line = "\u0085";
   for (auto at = text.find(next_line); at != std::string::npos; at = text.find(next_line, at)) {

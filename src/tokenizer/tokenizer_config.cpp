@@ -12,7 +12,7 @@ namespace {
 
 using std::filesystem::path;
 
-/// transformers' SPECIAL_TOKENS_ATTRIBUTES, whose order counts where tokens get new ids.
+/// transformers' SPECIAL_TOKENS_ATTRIBUTES, whose order determines the ids of new tokens.
 constexpr std::array kRoleNames = {"bos_token", "eos_token", "unk_token", "sep_token",
                                    "pad_token", "cls_token", "mask_token"};
 
@@ -22,7 +22,7 @@ constexpr std::int64_t kMostExtraIds = 10'000;
   throw std::runtime_error(file.string() + ": " + what);
 }
 
-/// A token as the configs write it: its text, or an object with "content" and flags.
+/// Parses a token of a config: its text, or an object with "content" and flags.
 SpecialToken parse_token(const Json& json, const path& file) {
   if (json.is_string()) return {.content = json.get<std::string>()};
   if (!json.is_object() || !json.contains("content") || !json["content"].is_string())
@@ -71,7 +71,7 @@ bool is_role(const std::string& key) {
   return std::find(kRoleNames.begin(), kRoleNames.end(), key) != kRoleNames.end();
 }
 
-/// A list of tokens, or an object of names and tokens.
+/// Reads a list of tokens, or an object of names and tokens.
 void read_extra(const Json& json, const std::string& key, const path& file, TokenizerConfig& config) {
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return;
@@ -89,7 +89,7 @@ void read_further_tokens(const Json& json, const path& file, TokenizerConfig& co
   read_extra(json, "extra_special_tokens", file, config);
 }
 
-/// A later file's token takes the place of an earlier one's of the same id.
+/// Adds a token; it replaces a token of the same id from an earlier file.
 void add(SpecialToken token, TokenizerConfig& config) {
   std::erase_if(config.added, [&](const SpecialToken& other) { return other.id == token.id; });
   config.added.push_back(std::move(token));
@@ -105,7 +105,7 @@ void read_decoder(const Json& decoder, const path& file, TokenizerConfig& config
   }
 }
 
-/// added_tokens.json: {"<cat-toy>": 49408}. Tokens that are not known as special are found in normalised text.
+/// Reads added_tokens.json: {"<cat-toy>": 49408}. Tokens that are not special are matched in normalised text.
 void read_added_tokens(const path& file, TokenizerConfig& config) {
   const auto is_special = [&](const std::string& content) {
     return has_content(config.extra, content) ||
@@ -180,7 +180,7 @@ std::vector<SpecialToken> assign_ids(TokenizerConfig& config, std::int64_t vocab
     token.id = id ? *id : next++;
     tokens.push_back(token);
   };
-  // Of two roles with the same content the later one's `normalized` counts.
+  // If two roles have the same content, `normalized` of the later one applies.
   for (const auto* role : kRoleNames)
     if (const auto found = config.roles.find(role); found != config.roles.end()) id_for(found->second);
   for (auto& token : config.extra)

@@ -10,7 +10,7 @@
 namespace sfumato {
 namespace {
 
-// Of sentencepiece_model.proto: field numbers, and the kinds of pieces.
+// Field numbers and kinds of pieces in sentencepiece_model.proto.
 constexpr int kPieces = 1, kNormalizerSpec = 3;
 constexpr int kPieceText = 1, kPieceScore = 2, kPieceType = 3;
 constexpr int kPrecompiledCharsmap = 2;
@@ -21,7 +21,7 @@ void append_varint(std::string& out, std::uint64_t value) {
   out += static_cast<char>(value);
 }
 
-/// Protocol Buffers' wire format: a field's number and wire type, then its value.
+/// Appends a field in Protocol Buffers' wire format: its number and wire type, then its value.
 void append_bytes(std::string& out, int field, const std::string& value) {
   append_varint(out, static_cast<std::uint64_t>(field) << 3 | 2);
   append_varint(out, value.size());
@@ -56,7 +56,7 @@ std::string from_base64(const std::string& text) {
   return bytes;
 }
 
-/// A step of the tokenizer, or the steps that it is a sequence of.
+/// Returns a step of the tokenizer, or the steps of a sequence.
 std::vector<Json> steps_of(const Json& tokenizer, const std::string& key, const std::string& list) {
   const auto& step = tokenizer.at(key);
   if (step.is_object() && step.at("type") == "Sequence") return step.at(list).get<std::vector<Json>>();
@@ -68,7 +68,7 @@ std::vector<Json> steps_of(const Json& tokenizer, const std::string& key, const 
                            expected);
 }
 
-/// Strip and Replace, which take out spaces, are what SentencePiece does by itself.
+/// Returns the normaliser's table. Strip and Replace, which remove spaces, are skipped: SentencePiece does the same.
 std::string charsmap_of(const Json& tokenizer) {
   std::string charsmap;
   for (const auto& step : steps_of(tokenizer, "normalizer", "normalizers")) {
@@ -82,7 +82,7 @@ std::string charsmap_of(const Json& tokenizer) {
   return charsmap;
 }
 
-/// A word begins with a space, the first one too.
+/// Requires that a space precedes every word, including the first.
 void check_words(const Json& tokenizer) {
   bool marks_spaces = false;
   for (const auto& step : steps_of(tokenizer, "pre_tokenizer", "pretokenizers")) {
@@ -115,7 +115,7 @@ std::string piece_of(const std::string& text, float score, PieceType type) {
   return piece;
 }
 
-/// Pieces that are added tokens are found before SentencePiece sees the text, and by nothing else.
+/// Builds the model. Pieces that are added tokens are matched only in the text, before SentencePiece.
 std::string model_of(const Json& tokenizer, const std::vector<SpecialToken>& added) {
   const auto& unigram = tokenizer.at("model");
   if (value_or(unigram, "byte_fallback", false)) throw std::runtime_error("byte_fallback true is not supported");

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// Reads the code point at `position`; its length in bytes, or a negative number where there is none.
+/// Reads the code point at `position`; returns its length in bytes, or a negative number if it is invalid.
 std::ptrdiff_t read_code_point(std::string_view text, std::size_t position, utf8proc_int32_t& code_point) {
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   return utf8proc_iterate(bytes + position, static_cast<utf8proc_ssize_t>(text.size() - position), &code_point);
@@ -23,7 +23,7 @@ void append(std::string& out, utf8proc_int32_t code_point) {
   out.append(bytes.begin(), bytes.begin() + size);
 }
 
-/// Unicode's property White_Space: the separators, and the control characters that \s has always meant.
+/// Unicode's property White_Space: the separators, and the control characters U+0009 to U+000D and U+0085.
 bool is_white_space(utf8proc_int32_t code_point) {
   if ((code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x85) return true;
   const auto category = utf8proc_category(code_point);
@@ -50,7 +50,7 @@ bool is_word_character(utf8proc_int32_t code_point) {
   }
 }
 
-/// Where the last code point of valid UTF-8 begins.
+/// Returns the start of the last code point of valid UTF-8.
 std::size_t last_code_point(std::string_view text) {
   auto at = text.size() - 1;
   while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
@@ -113,7 +113,7 @@ std::string to_lower(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     i += static_cast<std::size_t>(read_code_point(text, i, code_point));
     if (code_point == 0x130) {
-      lower += "i\u0307";  // the one lower case of two code points; utf8proc knows one-to-one mappings alone
+      lower += "i\u0307";  // the only lower case of two code points; utf8proc maps only one to one
     } else {
       append(lower, utf8proc_tolower(code_point));
     }

@@ -10,7 +10,7 @@
 
 namespace sfumato {
 
-/// Parameters in a fixed order with the names that checkpoints give them.
+/// Parameters in a fixed order with their names in checkpoints.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
 struct AdamWOptions {
@@ -27,11 +27,11 @@ class AdamW {
  public:
   AdamW(NamedTensors parameters, AdamWOptions options);
 
-  /// One update with learning rate `lr` from the parameters' gradients; parameters without one are left as they are.
+  /// Performs one update with learning rate `lr`; parameters without a gradient stay unchanged.
   void step(double lr);
   void zero_grad();
 
-  /// Moments and the count of updates by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step". They share memory.
+  /// Returns moments and the count of updates by name: "exp_avg.NAME", "exp_avg_sq.NAME", "step". They share memory.
   std::map<std::string, torch::Tensor> state() const;
   /// Copies a saved state in. Throws std::runtime_error for a missing or misshapen tensor.
   void load_state(const std::map<std::string, torch::Tensor>& state);
@@ -49,7 +49,7 @@ class AdamW {
   std::int64_t steps_ = 0;
 };
 
-/// Scales the gradients so that their joint 2-norm is at most `max_norm` (0 leaves them), and returns the norm before
+/// Scales the gradients so that their joint 2-norm is at most `max_norm` (0: no clipping), and returns the norm before
 /// (torch.nn.utils.clip_grad_norm_).
 double clip_grad_norm(const NamedTensors& parameters, double max_norm);
 

@@ -9,13 +9,13 @@
 
 namespace sfumato {
 
-/// What a recipe's precision means on `device`: "bf16" or "fp32", or, with "auto", bfloat16 where that is faster: on
-/// CUDA and on processors with instructions for it. `fast_bfloat16` is the processor's answer.
+/// True if a recipe's precision ("bf16", "fp32" or "auto") means bfloat16 on `device`. "auto" uses it where it is
+/// faster: on CUDA and, with `fast_bfloat16`, on processors with instructions for it.
 bool computes_in_bfloat16(const std::string& precision, torch::DeviceType device,
                           bool fast_bfloat16 = has_fast_bfloat16());
 
-/// While it lives, convolutions and matrix products on `device` compute in bfloat16 (torch.autocast); with `enabled`
-/// false nothing changes.
+/// Guard during whose lifetime convolutions and matrix products on `device` compute in bfloat16 (torch.autocast); no
+/// effect with `enabled` false.
 class AutocastScope {
  public:
   AutocastScope(torch::DeviceType device, bool enabled) : device_(device), enabled_(enabled) {
@@ -26,7 +26,7 @@ class AutocastScope {
   }
   ~AutocastScope() {
     if (!enabled_) return;
-    // The weights' casts are cached for one forward and backward pass; after an update they would be stale.
+    // Casts of the weights are cached for one forward and backward pass; after an update they would be stale.
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(device_, was_enabled_);
   }

@@ -8,11 +8,11 @@
 
 namespace sfumato {
 
-/// The examples of an update: tensors of the same number of rows by name, on the training device.
+/// Examples of an update: tensors by name with the same number of rows, on the training device.
 using Batch = std::map<std::string, torch::Tensor>;
 
 std::int64_t rows_of(const Batch& batch);
-/// Rows `first` to `first + count` of every tensor, sharing memory.
+/// Returns rows `first` to `first + count` of every tensor, sharing memory.
 Batch slice_rows(const Batch& batch, std::int64_t first, std::int64_t count);
 
 }  // namespace sfumato

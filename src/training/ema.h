@@ -10,8 +10,8 @@
 
 namespace sfumato {
 
-/// Exponential moving average of the weights, which is what samples and exports use. The decay warms up as
-/// min(decay, (1 + step) / (10 + step)) (diffusers' EMAModel's older rule, TensorFlow's num_updates), so that the
+/// Exponential moving average of the weights, used for samples and exports. The decay warms up as
+/// min(decay, (1 + step) / (10 + step)) (the older rule of diffusers' EMAModel, TensorFlow's num_updates), so that the
 /// random start is forgotten.
 class Ema {
  public:
@@ -21,7 +21,7 @@ class Ema {
   void update(std::int64_t step);
   double decay_at(std::int64_t step) const;
 
-  /// The averages by name; they share memory.
+  /// Returns the averages by name; they share memory.
   std::map<std::string, torch::Tensor> state() const;
   /// Throws std::runtime_error for a missing or misshapen tensor.
   void load_state(const std::map<std::string, torch::Tensor>& state);
@@ -35,7 +35,7 @@ class Ema {
   double decay_;
 };
 
-/// The averages stand in the model as long as this lives.
+/// Guard during whose lifetime the model holds the averages.
 class EmaScope {
  public:
   explicit EmaScope(Ema& ema) : ema_(ema) { ema_.swap(); }

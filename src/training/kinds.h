@@ -38,24 +38,24 @@ struct RunIdentity {
   Json places = Json::object();
 };
 
-/// A recipe of one kind, read.
+/// A parsed recipe of one kind.
 class TrainingJob {
  public:
   virtual ~TrainingJob() = default;
 
   virtual const Recipe& recipe() const = 0;
-  /// True if the networks have dropout, whose draws replicas would mix up.
+  /// True if the networks have dropout, whose draws would depend on the order of replicas.
   virtual bool has_dropout() const { return false; }
-  /// The reason why a run must start from given weights (--init-from); "" where it need not.
+  /// Returns why a run must start from given weights (--init-from), or "" if it need not.
   virtual std::string needs_weights() const { return ""; }
-  /// One line each on what the export will miss.
+  /// Returns a line for each part that the export will lack.
   virtual std::vector<std::string> warnings() const { return {}; }
-  /// What a run that resumes must leave as it is.
+  /// Returns the parts that a resumed run must not change.
   virtual RunIdentity identity() const = 0;
-  /// Throws std::invalid_argument where networks, scheduler and data do not fit one another, or a config has a key that
-  /// its class does not have. Reads no file.
+  /// Throws std::invalid_argument if networks, scheduler and data do not fit one another, or a config has a key that
+  /// its class lacks. Reads no file.
   virtual void check() const = 0;
-  /// Throws what reading the data and the networks' configs throws. To be called after check().
+  /// Creates the task, after check(). Throws the errors of reading the data and the networks' configs.
   virtual std::unique_ptr<Task> make_task(const TaskContext& context) const = 0;
   /// Writes a run's averaged weights as a folder that diffusers opens.
   virtual void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
@@ -76,7 +76,7 @@ const std::vector<TrainingKind>& training_kinds();
 /// std::invalid_argument that names it; `where` names the file.
 std::unique_ptr<TrainingJob> parse_job(const Json& recipe, const std::string& where);
 
-/// Checks a job and makes its task.
+/// Checks a job and creates its task.
 std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& context);
 
 /// Throws std::invalid_argument, by the key, where `job` is another run than `begun`, the one that the folder holds
@@ -85,13 +85,13 @@ std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& conte
 std::vector<std::string> check_continues(const TrainingJob& job, const TrainingJob& begun, const std::string& where);
 
 /// Writes a run's averaged weights as a folder that diffusers opens (TrainingJob::export_weights). Throws
-/// std::runtime_error where the run has no checkpoint and std::invalid_argument where its recipe is not valid.
+/// std::runtime_error if the run has no checkpoint and std::invalid_argument if its recipe is invalid.
 void export_run(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options);
 
-/// A run's recipe. Throws std::invalid_argument where the folder holds no run or its recipe is not valid.
+/// Reads a run's recipe. Throws std::invalid_argument if the folder holds no run or its recipe is invalid.
 std::unique_ptr<TrainingJob> job_of(const RunFolder& run);
 
-/// A run's newest checkpoint. Throws std::runtime_error where there is none.
+/// Reads a run's newest checkpoint. Throws std::runtime_error if there is none.
 Checkpoint checkpoint_of(const RunFolder& run);
 
 }  // namespace sfumato

@@ -43,7 +43,7 @@ Series read_series(const RunFolder& run, const std::string& key) {
   return series;
 }
 
-/// Means of neighbours: at most kWindows points.
+/// Averages neighbouring points: at most kWindows remain.
 Series averaged(const Series& series) {
   const auto size = (series.size() + kWindows - 1) / kWindows;
   Series means;
@@ -59,7 +59,7 @@ Series averaged(const Series& series) {
   return means;
 }
 
-/// From the smallest value to the largest, widened to the ticks around them.
+/// Returns an axis from the smallest value to the largest, widened to the surrounding ticks.
 Axis axis_of(const std::vector<Series>& all, double Point::*member, double from, double to) {
   double low = all.front().front().*member, high = low;
   for (const auto& series : all) {
@@ -118,7 +118,7 @@ std::vector<double> axis_ticks(double low, double high, int count) {
 
 std::string loss_curve_svg(const RunFolder& run) {
   const auto loss = averaged(read_series(run, "loss"));
-  if (loss.empty()) throw std::runtime_error("the log of '" + run.path().string() + "' tells of no loss yet");
+  if (loss.empty()) throw std::runtime_error("the log of '" + run.path().string() + "' has no loss yet");
   const auto held_out_loss = read_series(run, "held_out_loss"), psnr = read_series(run, "held_out_psnr");
   const auto x = axis_of({loss, held_out_loss, psnr}, &Point::step, kLeft, kRight);
   const auto y = axis_of({loss, held_out_loss}, &Point::value, kBottom, kTop);

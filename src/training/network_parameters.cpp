@@ -21,7 +21,7 @@ void copy_weights(torch::nn::Module& network, const std::filesystem::path& folde
   const torch::NoGradGuard no_grad;
   const auto parameters = network.parameters();
   if (parameters.empty()) return;
-  std::vector<torch::Tensor> own;  // loading replaces the data by what the checkpoint maps: it is copied out of that
+  std::vector<torch::Tensor> own;  // loading replaces the data by views of the mapped file, from which it is copied
   own.reserve(parameters.size());
   for (const auto& parameter : parameters) own.push_back(parameter.detach());
   load_weights(network, folder, {parameters[0].device(), torch::kFloat32}, rename);

@@ -12,17 +12,17 @@
 
 namespace sfumato {
 
-/// Moves a network to `device` in float32, kernels of convolutions channels-last, in training mode.
+/// Moves a network to `device` in float32, with channels-last convolution kernels, in training mode.
 void place_for_training(torch::nn::Module& network, torch::Device device);
 
-/// A network made ready for training: initialised as its class is, from a `generator` of the CPU, and placed.
+/// Creates a network ready for training: initialised as its class requires, from a CPU `generator`, and placed.
 template <class Network>
 void prepare_for_training(Network& network, at::Generator generator, torch::Device device) {
   initialize(network, std::move(generator));
   place_for_training(network, device);
 }
 
-/// While it lives a network that is trained is in evaluation mode, without dropout.
+/// Guard during whose lifetime a network in training is in evaluation mode, without dropout.
 class EvaluationScope {
  public:
   explicit EvaluationScope(torch::nn::Module& network) : network_(network) { network_.eval(); }
@@ -34,10 +34,10 @@ class EvaluationScope {
   torch::nn::Module& network_;
 };
 
-/// The network's parameters as "PREFIX.NAME", in the order of named_parameters.
+/// Returns the network's parameters as "PREFIX.NAME", in the order of named_parameters.
 NamedTensors named_parameters_of(torch::nn::Module& network, const std::string& prefix);
 
-/// Replaces the values of a network made ready for training by those of a diffusers folder, in place. Throws
+/// Overwrites the parameters of a network that is ready for training with those of a diffusers folder, in place. Throws
 /// std::runtime_error that lists missing, unexpected and misshapen keys.
 void copy_weights(torch::nn::Module& network, const std::filesystem::path& folder, const KeyRename& rename);
 

@@ -12,10 +12,10 @@ class Objective {
  public:
   virtual ~Objective() = default;
 
-  /// The tensors of the networks, in a fixed order.
+  /// Tensors of the networks, in a fixed order.
   virtual TrainableSet tensors() = 0;
-  /// The scalar loss, a mean over the batch's rows, with its graph. A function of the weights and the batch alone, but
-  /// for dropout.
+  /// Returns the scalar loss, a mean over the batch's rows, with its graph. Apart from dropout it is a function of the
+  /// weights and the batch alone.
   virtual torch::Tensor loss(const Batch& batch) = 0;
 };
 

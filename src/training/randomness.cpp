@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// SplitMix64 (Steele et al. 2014): neighbouring inputs give unrelated outputs.
+/// SplitMix64 (Steele et al. 2014): adjacent inputs give unrelated outputs.
 std::uint64_t mix(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15U;
   x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;

@@ -6,27 +6,27 @@
 
 namespace sfumato {
 
-/// What a draw is for, so that draws of one step do not repeat each other.
+/// Purpose of a draw, so that draws of one step do not repeat each other.
 enum class Stream : std::uint64_t { kInitialisation = 1, kOrder = 2, kStep = 3, kSample = 4, kDropout = 5 };
 
-/// A CPU generator that is a function of (seed, stream, index) alone. All randomness of a run comes from these, drawn
-/// on the CPU: a run continues from its step's number, and no generator has a state to save.
+/// Returns a CPU generator that is a function of (seed, stream, index) alone. All randomness of a run comes from such
+/// generators: a run resumes from its step's number, without any saved generator state.
 at::Generator generator_for(std::uint64_t seed, Stream stream, std::uint64_t index);
 
-/// Seeds LibTorch's own generators, of the CPU and of every device, from which dropout draws, as a function of (seed,
-/// step) alone.
+/// Seeds LibTorch's own generators, of the CPU and of every device, as a function of (seed, step) alone. Dropout draws
+/// from them.
 void seed_dropout(std::uint64_t seed, std::uint64_t step);
 
-/// The order in which examples are visited: every epoch is a permutation of its own of all of them, and batches run
-/// across the epochs' borders.
+/// Order in which examples are visited: every epoch is a new permutation of all of them, and batches may span two
+/// epochs.
 class ShuffledOrder {
  public:
-  /// `examples`: int64 [M] on the CPU, in which one may stand several times, to be seen so many times an epoch.
+  /// `examples`: int64 [M] on the CPU; a repeated one is seen that many times an epoch.
   ShuffledOrder(std::uint64_t seed, torch::Tensor examples, std::int64_t batch_size);
-  /// All from 0 to `count` - 1, once.
+  /// Visits 0 to `count` - 1, each once an epoch.
   ShuffledOrder(std::uint64_t seed, std::int64_t count, std::int64_t batch_size);
 
-  /// The examples of the batch numbered `step` from 0: int64 [batch_size].
+  /// Returns the examples of batch `step`, counted from 0: int64 [batch_size].
   torch::Tensor batch(std::int64_t step);
 
  private:

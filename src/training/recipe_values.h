@@ -8,11 +8,11 @@
 
 namespace sfumato {
 
-// What the readers of a recipe's parts share. `where` names the file and the part.
+// Functions shared by the readers of a recipe's parts. `where` names the file and the part.
 
 inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-/// The value at `key`, an empty object where it is missing or null.
+/// Returns the value at `key`, or an empty object if it is missing or null.
 Json object_at(const Json& json, const std::string& key);
 
 /// Throws std::invalid_argument for a number outside [low, high].
@@ -24,13 +24,13 @@ void expect(bool holds, const std::string& where, const std::string& what, const
 /// Throws std::invalid_argument "KEY is VALUE; expected EXPECTED".
 [[noreturn]] void refuse_misfit(const std::string& key, std::int64_t value, const std::string& expected);
 
-/// Refuses keys of a network's or scheduler's `config` that its class does not have: neither in `written`, the config
-/// as the class writes it, nor in `others`, nor diffusers' own (_class_name and the like).
+/// Refuses keys of a network's or scheduler's `config` that its class lacks: those that are neither in `written`, the
+/// config as the class writes it, nor in `others`, nor diffusers' own (_class_name and the like).
 void refuse_other_keys(const Json& config, const Json& written, std::vector<std::string> others,
                        const std::string& where);
 
-/// Throws std::invalid_argument for a scheduler's config with an unknown key or value, and where a sample grid takes
-/// more steps than it has timesteps.
+/// Throws std::invalid_argument for a scheduler's config with an unknown key or value, and for a sample grid with more
+/// steps than the scheduler has timesteps.
 void check_scheduler(const Json& config, std::int64_t sample_steps);
 
 }  // namespace sfumato

@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::int64_t kMostReplicas = 8, kFewestRows = 4;
 
-/// Loss of a part of a batch, weighted by its share of the rows; its gradients are added to the objective's.
+/// Returns the loss of a part of a batch times `weight`, and adds its gradients to the objective's.
 double backward_of(Objective& objective, const Batch& part, double weight) {
   const auto loss = objective.loss(part) * weight;
   loss.backward();
   return loss.item<double>();
 }
 
-/// Threads that every operator of the calling thread uses while this lives.
+/// Guard that sets the number of threads of every operator on the calling thread.
 class ThreadShare {
  public:
   explicit ThreadShare(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }

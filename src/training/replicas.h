@@ -17,24 +17,24 @@ struct ReplicaNeeds {
   bool has_dropout = false;
 };
 
-/// Replicas of a run where the user names no number: on a CPU one for each thread, at most 8, each with at least 4 rows
-/// of a batch; else 1. Two threads that share each operator finish 1.3 times the pictures
-/// of one; two replicas of one thread each, 1.75 times.
+/// Default number of replicas of a run: on a CPU one for each thread, at most 8, each with at least 4 rows of a batch;
+/// else 1. Two threads that share each operator have 1.3 times the throughput of one; two replicas of one thread each
+/// have 1.75 times.
 std::int64_t default_replicas(const ReplicaNeeds& needs);
 
-/// Throws std::invalid_argument where there cannot be `count` replicas: on a GPU, with fewer rows in a batch
-/// than replicas, or with dropout, whose draws would depend on the threads' order.
+/// Throws std::invalid_argument if `count` replicas are not possible: on a GPU, with fewer rows in a batch than
+/// replicas, or with dropout, whose draws would depend on the order of the threads.
 void check_replicas(std::int64_t count, const ReplicaNeeds& needs);
 
-/// Data parallelism within a process: copies of an objective that share the memory of its weights, each with gradients
-/// of its own and a share of the threads.
+/// Data parallelism within a process: copies of an objective that share the memory of its weights, each with its own
+/// gradients and a share of the threads.
 class Replicas {
  public:
-  /// `count` of them, the task's own objective included.
+  /// Makes `count` replicas, including the task's own objective.
   Replicas(Task& task, std::int64_t count);
 
-  /// Computes a batch's gradients, part by part at the same time, and adds `weight` times their sum to the gradients of
-  /// the task's own parameters. Returns `weight` times the loss of the whole batch.
+  /// Computes the gradients of a batch's parts in parallel, and adds `weight` times their sum to the gradients of the
+  /// task's own parameters. Returns `weight` times the loss of the whole batch.
   double backward(const Batch& batch, double weight = 1);
 
  private:

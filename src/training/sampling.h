@@ -23,10 +23,10 @@ struct SampleSettings {
   torch::Device device = torch::kCPU;
 };
 
-/// Samples of a network under the terms of guidance, one a seed: float32 [N, C, H, W].
+/// Draws samples of a network under the terms of guidance, one for each seed: float32 [N, C, H, W].
 torch::Tensor draw_samples(Backbone backbone, const GuidanceTerms<Condition>& terms, const SampleSettings& settings);
 
-/// `count` seeds from `seed` on.
+/// Returns `count` seeds from `seed` on.
 std::vector<std::uint64_t> counted_seeds(std::uint64_t seed, std::int64_t count);
 
 }  // namespace sfumato

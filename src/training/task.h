@@ -19,27 +19,27 @@ namespace sfumato {
 struct BitsSettings {
   std::int64_t images = 0;     ///< held-out images at most; 0 for all
   std::int64_t timesteps = 0;  ///< of bound_timesteps; 0 for all
-  /// May be empty; receives how many of `total` evaluations of the network are done.
+  /// May be empty; receives the number of completed network evaluations, of `total`.
   std::function<void(std::int64_t done, std::int64_t total)> on_evaluation = {};
 };
 
-/// The parts of a training run that differ between kinds. The loop (trainer.h) sees only this.
+/// The parts of a training run that differ between kinds. The loop (trainer.h) uses only this interface.
 class Task {
  public:
   virtual ~Task() = default;
 
-  /// The networks that are trained.
+  /// Networks in training, with their loss.
   virtual Objective& objective() = 0;
-  /// Another objective of the same kind, whose weights are undefined until they are replaced (see Replicas).
+  /// Returns another objective of the same kind, whose weights are undefined until they are replaced (see Replicas).
   virtual std::unique_ptr<Objective> new_objective() const = 0;
   virtual Loader& loader() = 0;
-  /// Takes the weights of a diffusers folder for the start. Throws std::runtime_error where they do not fit.
+  /// Loads the initial weights from a diffusers folder. Throws std::runtime_error if they do not fit.
   virtual void init_from(const std::filesystem::path& folder) = 0;
-  /// Held-out metrics of the present weights after `step` updates, for the log.
+  /// Returns held-out metrics of the current weights after `step` updates, for the log.
   virtual Json evaluate(std::int64_t step) = 0;
-  /// Images made with the present weights: uint8 [H, W, 3].
+  /// Returns a grid of images made with the current weights: uint8 [H, W, 3].
   virtual torch::Tensor sample_grid() = 0;
-  /// The bound of held-out images with the present weights; nothing for a kind that models no 8-bit images.
+  /// Returns the bound of held-out images with the current weights; nothing for a kind that models no 8-bit images.
   virtual std::optional<BitsPerDimension> held_out_bits(const BitsSettings& settings) { return std::nullopt; }
 };
 

@@ -4,18 +4,18 @@
 
 namespace sfumato {
 
-/// The tensors of a run by what is done with them, under the names that they have in checkpoints
+/// Tensors of a run by their use, under their names in checkpoints
 /// ("unet.conv_in.weight").
 struct TrainableSet {
-  /// Owned by the optimizer; gradients are reduced, clipped and applied here alone.
+  /// Updated by the optimizer; gradients are reduced, clipped and applied only for these.
   NamedTensors optimized;
   /// Stored in checkpoints as "model.NAME", the optimized ones among them.
   NamedTensors checkpointed;
-  /// Followed by the moving average, which samples and exports use.
+  /// Tracked by the moving average, which samples and exports use.
   NamedTensors averaged;
 };
 
-/// All `parameters` checkpointed and averaged, and those that require gradients optimized.
+/// Returns a set in which all `parameters` are checkpointed and averaged, and those that require gradients optimized.
 TrainableSet trainable_set(const NamedTensors& parameters);
 
 }  // namespace sfumato

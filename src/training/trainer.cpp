@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The state that an update changes: weights, optimizer, averages.
+/// State that an update changes: weights, optimizer, averages.
 class TrainingState {
  public:
   TrainingState(Task& task, const Recipe& recipe, std::int64_t replicas)
@@ -59,7 +59,7 @@ class TrainingState {
     for (auto& [name, value] : tensors_.checkpointed) {
       const auto found = model.find(name);
       if (found == model.end() || found->second.sizes() != value.sizes()) {
-        throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape the recipe asks for");
+        throw std::runtime_error("the checkpoint lacks '" + name + "' in the shape that the recipe requires");
       }
       value.copy_(found->second);
     }
@@ -79,7 +79,7 @@ class TrainingState {
   LearningRate learning_rate_;
 };
 
-/// Examples a second since the last call of `restart`, sample grids and checkpoints not counted.
+/// Examples a second since the last call of `restart`, excluding sample grids and checkpoints.
 class Throughput {
  public:
   void restart() {

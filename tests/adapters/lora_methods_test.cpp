@@ -13,7 +13,7 @@ using LayerParts = std::map<std::string, torch::Tensor>;
 /// Sixteen roundings of float32: a delta is a few sums of two or three terms, a product and a sum.
 constexpr double kMergeTolerance = 16 * 0x1p-24;
 
-/// A linear layer [6, 4], which files call "layer", a convolution [4, 6, 3, 3], "conv", and its bias.
+/// A linear layer [6, 4], named "layer" in files, a convolution [4, 6, 3, 3], "conv", and its bias.
 class LoraMethods : public ::testing::Test {
  protected:
   std::filesystem::path file(const LayerParts& tensors) {
@@ -27,7 +27,7 @@ class LoraMethods : public ::testing::Test {
     return weights_.at(name);
   }
 
-  /// What is said against a file, which then changes nothing.
+  /// Error for a file, which must then change nothing.
   std::string fault(const LayerParts& tensors) {
     const auto before = weights_.at("layer").clone();
     const auto path = file(tensors);
@@ -106,7 +106,7 @@ TEST_F(LoraMethods, DifferencesAreAddedToWeightsBiasesAndNorms) {
   for (const auto& [name, weight] : expected) EXPECT_TRUE(torch::equal(weights_.at(name), weight)) << name;
 }
 
-/// A LoRA of nothing but DoRA's lengths.
+/// A LoRA that consists only of DoRA's lengths.
 LayerParts lengths(const torch::Tensor& magnitude, const std::string& part = ".dora_scale") {
   return {{"layer.lora_down.weight", torch::zeros({1, 4})},
           {"layer.lora_up.weight", torch::zeros({6, 1})},
@@ -151,7 +151,7 @@ TEST_F(LoraMethods, AnOutputOfZerosStaysOne) {
   EXPECT_TRUE(torch::equal(merged("layer", lengths(torch::full({6, 1}, 100.0F))), torch::zeros({6, 4})));
 }
 
-// What comes after DoRA is added to its vectors; what comes before is scaled with them.
+// A file after DoRA's adds to its vectors; a file before it is scaled with them.
 TEST_F(LoraMethods, DoraTakesTheFilesInTheirOrder) {
   const auto before = weights_.at("layer").clone();
   const auto difference = torch::randn({6, 4});

@@ -15,10 +15,10 @@ namespace fs = std::filesystem;
 
 using Tensors = std::map<std::string, torch::Tensor>;
 
-/// A merge rounds once or twice more in float32 than the separate branches do.
+/// A merge rounds once or twice more often in float32 than the separate branches do.
 constexpr double kTolerance = 1e-5;
 
-/// One linear layer that files call "layer", and one convolution, "conv".
+/// One linear layer, named "layer" in files, and one convolution, "conv".
 class LoraMerge : public ::testing::Test {
  protected:
   torch::Tensor merged(const std::string& name, const Tensors& tensors, double weight = 1) const {
@@ -43,8 +43,8 @@ TEST_F(LoraMerge, RemovingItRestoresTheSameBitsInTheSameMemory) {
   const auto linear = weights_.at("layer").clone();
   const auto* memory = weights_.at("layer").data_ptr();
   const auto path = fresh_folder() / "x.safetensors";
-  write_safetensors(path, {{"layer.lora_down.weight", torch::randn({2, 5})},
-                           {"layer.lora_up.weight", torch::randn({6, 2})}});
+  write_safetensors(path,
+                    {{"layer.lora_down.weight", torch::randn({2, 5})}, {"layer.lora_up.weight", torch::randn({6, 2})}});
   const auto merged = apply_loras({{path, 0.3}}, weights_);
   EXPECT_FALSE(torch::equal(weights_.at("layer"), linear));
   remove_loras(merged);
@@ -116,7 +116,7 @@ TEST_F(LoraMerge, SeveralFilesAddUpAndRoundOnce) {
   std::vector<Lora> loras;
   auto expected = torch::ones({6, 5});
   weights_["layer"] = expected.to(torch::kBFloat16);
-  // Each adds a quarter of what bfloat16 can tell at 1: rounded one by one, all would be lost.
+  // Each adds a quarter of bfloat16's spacing at 1: rounded one by one, all would be lost.
   for (int i = 0; i < 8; ++i) {
     const auto path = folder / (std::to_string(i) + ".safetensors");
     write_safetensors(path,
@@ -171,7 +171,7 @@ TEST_F(LoraMerge, OnlyWhatChangesLeavesTheMappedFile) {
   EXPECT_NE(changed->weight.data_ptr(), mapped);
   EXPECT_EQ(other->weight.data_ptr(), untouched);
   const torch::NoGradGuard no_gradients;
-  changed->weight.add_(1);  // memory of its own may be written to
+  changed->weight.add_(1);  // its own memory is writable
   EXPECT_TRUE(torch::allclose(changed->weight, other->weight + 2, kTolerance, kTolerance));
 }
 
@@ -234,7 +234,7 @@ TEST_F(LoraMerge, NamesOtherMethods) {
 
 class LoraMergeOn : public OnPlacement {};
 
-// Weights that were moved before the merge are those that are moved after it: one rounding to the dtype.
+// Moving the weights before the merge or after it gives the same weights: one rounding to the dtype.
 TEST_P(LoraMergeOn, GivesTheWeightsOfTheCpuInTheirMemoryFormat) {
   const auto layer = torch::randn({6, 5}), conv = torch::randn({4, 3, 3, 3});
   const auto path = fresh_folder() / "x.safetensors";

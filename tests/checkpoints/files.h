@@ -10,7 +10,7 @@
 
 namespace sfumato {
 
-/// An empty folder of the running test's own.
+/// Returns an empty folder for the running test alone.
 inline std::filesystem::path fresh_folder() {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
   auto folder = std::filesystem::path(testing::TempDir()) / "sfumato_checkpoints" /
@@ -24,7 +24,7 @@ inline void put(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// A safetensors file of this header, whatever it says, and this many bytes of data (0, 1, 2, ...).
+/// Returns a safetensors file of this header, valid or not, and this many bytes of data (0, 1, 2, ...).
 inline std::string file_of(const std::string& header, std::size_t data_size) {
   const std::uint64_t length = header.size();
   std::string bytes(sizeof(length), '\0');
@@ -34,7 +34,7 @@ inline std::string file_of(const std::string& header, std::size_t data_size) {
   return bytes;
 }
 
-/// What `action` throws as a std::runtime_error.
+/// Message of the std::runtime_error that `action` throws.
 template <class Action>
 std::string error_of(const Action& action) {
   try {

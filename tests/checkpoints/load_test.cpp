@@ -79,7 +79,7 @@ TEST(LoadWeights, RefusesAnIndexThatLies) {
   const auto index = folder / "model.safetensors.index.json";
   write_safetensors(folder / "one", linear_weights());
   write_json(index, {{"weight_map", {{"weight", "one"}, {"gone", "one"}}}});
-  EXPECT_EQ(load_error(folder), "'" + index.string() + R"(' says that "gone" is in "one", which does not hold it)");
+  EXPECT_EQ(load_error(folder), "'" + index.string() + R"(' lists "gone" in "one", which does not hold it)");
   write_json(index, {{"weight_map", {{"weight", "none"}}}});
   EXPECT_NE(load_error(folder).find("No such file"), std::string::npos);
   write_json(index, {{"weight_map", {{"weight", 1}}}});
@@ -174,7 +174,7 @@ TEST(LoadWeights, FillsAModuleRegisteredTwiceThroughEitherNameOrBoth) {
   EXPECT_TRUE(torch::equal(shared->bias, weights.at("bias")));
 }
 
-/// Does the file's map still live once `module` alone could keep it? Seen through /proc/self/maps.
+/// True if the file is still mapped when only a module could keep the map (read from /proc/self/maps).
 bool is_mapped(const fs::path& path) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);)

@@ -19,19 +19,19 @@ std::string floats(int count) {
   return bytes;
 }
 
-/// [2, 3] of the numbers 0 to 5 in storage 0.
+/// A tensor [2, 3] of the numbers 0 to 5 in storage 0.
 std::string six() {
   return tensor(storage("0", number(6)), number(0), tuple(number(2) + number(3)), tuple(number(3) + number(1)));
 }
 
-/// A file of this pickle with six numbers in storage 0.
+/// Writes a file of this pickle with six numbers in storage 0.
 fs::path file_with(const std::string& pickle) {
   const auto path = fresh_folder() / "x.pt";
   write_torch_save(path, pickle, {{"0", floats(6)}});
   return path;
 }
 
-/// Why such a file is refused, after the path.
+/// Error for such a file, after the path.
 std::string refusal_of(const std::string& pickle) {
   const auto path = file_with(pickle);
   const auto message = error_of([&] { PickleFile file(path); });
@@ -106,7 +106,7 @@ TEST(PickleFile, RunsNothingThatAFileAsksFor) {
   const auto mark = fresh_folder() / "was here";
   const auto call = global("os", "system") + tuple(text("touch '" + mark.string() + "'")) + "R";
   EXPECT_EQ(refusal_of(program(text("w") + six() + text("x") + call)),
-            "it asks for \"os.system\", which no weights need and which may do anything");
+            "it names \"os.system\", which no weights need and which may run any code");
   EXPECT_FALSE(fs::exists(mark));
 }
 
@@ -115,12 +115,12 @@ TEST(PickleFile, NamesEveryOtherFunctionThatAFileAsksFor) {
        {std::pair("builtins", "eval"), std::pair("posix", "system"), std::pair("torch", "load"),
         std::pair("torch._utils", "_rebuild_tensor_v3"), std::pair("torch.nn.modules.linear", "Linear")}) {
     const auto message = refusal_of(program(text("x") + global(module, name)));
-    EXPECT_NE(message.find("it asks for \"" + std::string(module) + "." + name + "\""), std::string::npos) << message;
+    EXPECT_NE(message.find("it names \"" + std::string(module) + "." + name + "\""), std::string::npos) << message;
   }
   // Protocol 4 takes the names from the stack.
   EXPECT_NE(refusal_of(program(text("x") + text("os") + text("system") + "\x93")).find("\"os.system\""),
             std::string::npos);
-  // A class that may be named is not one that may be called.
+  // A class that may be named may still not be called.
   EXPECT_NE(
       refusal_of(program(text("x") + global("torch", "FloatStorage") + ")R")).find("calls \"torch.FloatStorage\""),
       std::string::npos);
@@ -129,10 +129,10 @@ TEST(PickleFile, NamesEveryOtherFunctionThatAFileAsksFor) {
 TEST(PickleFile, RefusesOpcodesThatMakeObjects) {
   // INST, OBJ, NEWOBJ_EX, EXT1, PERSID
   for (const std::string code : {"i", "o", "\x92", "\x82", "P"})
-    EXPECT_NE(refusal_of("\x80\x02(" + code).find("is none that weights need"), std::string::npos) << code;
+    EXPECT_NE(refusal_of("\x80\x02(" + code).find("is not one that weights need"), std::string::npos) << code;
 }
 
-/// NEWOBJ, of two classes without a call; neither of a function nor of another class that may be named.
+/// NEWOBJ builds objects of two classes without a call, but not of a function or of another class that may be named.
 TEST(PickleFile, MakesObjectsOfKnownClassesAlone) {
   const PickleFile file(
       file_with(program(text("w") + six() + text("x") + global("collections", "OrderedDict") + ")\x81")));
@@ -142,11 +142,11 @@ TEST(PickleFile, MakesObjectsOfKnownClassesAlone) {
     EXPECT_NE(refusal_of(program(text("x") + global(module, name) + ")\x81"))
                   .find("it makes a \"" + std::string(module) + "." + name + "\""),
               std::string::npos);
-  EXPECT_NE(refusal_of(program(text("x") + global("subprocess", "Popen") + ")\x81")).find("it asks for"),
+  EXPECT_NE(refusal_of(program(text("x") + global("subprocess", "Popen") + ")\x81")).find("it names"),
             std::string::npos);
 }
 
-/// Values that training tools keep beside the weights, as weights_only and AUTOMATIC1111's safe unpickler allow them.
+/// Values that training tools store beside the weights, as weights_only and AUTOMATIC1111's safe unpickler allow them.
 TEST(PickleFile, LeavesAsideWhatRunsNoCode) {
   const auto call = [](const std::string& module, const std::string& name, const std::string& arguments) {
     return global(module, name) + tuple(arguments) + "R";
@@ -170,7 +170,7 @@ TEST(PickleFile, LeavesAsideWhatRunsNoCode) {
   }
 }
 
-/// As the first trainers of textual inversion saved it.
+/// The first trainers of textual inversion saved such files.
 TEST(PickleFile, NamesTheParametersOfAParameterDict) {
   const auto parameter = global("torch._utils", "_rebuild_parameter") +
                          tuple(six() + "\x88" + global("collections", "OrderedDict") + ")R") + "R";
@@ -235,7 +235,7 @@ TEST(PickleFile, RefusesDamagedAndHostileFilesOfThatFormat) {
             std::string::npos);
   const auto mark = fresh_folder() / "was here";
   const auto call = global("os", "system") + tuple(text("touch '" + mark.string() + "'")) + "R";
-  EXPECT_NE(refusal(stream_with(program(text("x") + call))).find("asks for \"os.system\""), std::string::npos);
+  EXPECT_NE(refusal(stream_with(program(text("x") + call))).find("names \"os.system\""), std::string::npos);
   EXPECT_FALSE(fs::exists(mark));
   const auto stream = stream_with(whole);
   for (std::size_t size = 1; size < stream.size(); ++size)
@@ -275,7 +275,7 @@ TEST(PickleFile, RefusesStoragesThatLie) {
   EXPECT_NE(of(storage("1", number(6))).find("there is no storage \"1\""), std::string::npos);
   EXPECT_NE(of(storage("../data.pkl", number(6))).find("there is no storage"), std::string::npos);
   EXPECT_NE(of(storage(std::string(1000, '0'), number(6))).find("a storage named"), std::string::npos);
-  EXPECT_NE(of(storage("0", number(6), "ComplexFloatStorage")).find("asks for \"torch.ComplexFloatStorage\""),
+  EXPECT_NE(of(storage("0", number(6), "ComplexFloatStorage")).find("names \"torch.ComplexFloatStorage\""),
             std::string::npos);
   EXPECT_NE(of(tuple(text("module") + number(1)) + "Q").find("a persistent id that is no storage's"),
             std::string::npos);
@@ -292,7 +292,7 @@ TEST(PickleFile, RefusesAMachineThatIsUsedWrongly) {
   EXPECT_NE(refusal_of(".").find("empty stack"), std::string::npos);
   EXPECT_NE(refusal_of("t.").find("lacks a mark"), std::string::npos);
   EXPECT_NE(refusal_of("(Nb.").find("empty stack"), std::string::npos);
-  EXPECT_NE(refusal_of("h\x07.").find("recalls what it has not kept"), std::string::npos);
+  EXPECT_NE(refusal_of("h\x07.").find("reads a memo entry that it has not stored"), std::string::npos);
   EXPECT_NE(refusal_of("}(Nu.").find("a key without a value"), std::string::npos);
   EXPECT_NE(refusal_of("NNa.").find("something else for a list"), std::string::npos);
   EXPECT_NE(refusal_of("]NNs.").find("something else for a dictionary"), std::string::npos);
@@ -315,7 +315,7 @@ TEST(PickleFile, RefusesArchivesThatAreDamagedAtAnyPlace) {
     put(path, whole.substr(0, size));
     EXPECT_NE(error_of([&] { PickleFile file(path); }), "nothing was thrown") << "cut after " << size << " bytes";
   }
-  // Sizes and offsets in the central directory that lie: refused, or read within the file.
+  // False sizes and offsets in the central directory: refused, or read within the file.
   const auto directory = whole.find("PK\x01\x02");
   ASSERT_NE(directory, whole.npos);
   for (std::size_t at = directory; at < whole.size(); ++at) {
@@ -345,7 +345,7 @@ TEST(OpenTensors, TellsFormatsByHowTheyBegin) {
   EXPECT_EQ(open_tensors(other)->names(), std::vector<std::string>{"v"});
 }
 
-/// What lies under a name that should be a checkpoint's, and the words that an error has for it.
+/// Files of another kind under a checkpoint's name, and the words of the error for each.
 TEST(OpenTensors, NamesFilesOfAnotherKind) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "is empty"},

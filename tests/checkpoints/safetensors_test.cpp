@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What reading a file of these bytes says, after the path.
+/// Error for a file of these bytes, after the path.
 std::string fault(const std::string& bytes) {
   const auto path = fresh_folder() / "file.safetensors";
   put(path, bytes);
@@ -143,7 +143,7 @@ TEST(SafetensorsFile, RefusesOffsetsThatLie) {
   EXPECT_EQ(offsets("4,0", 4), "tensor \"a\": data_offsets [4, 0) run backwards");
   EXPECT_EQ(offsets("0,4", 3), "tensor \"a\": data_offsets [0, 4) run past the end of the data (3 bytes)");
   EXPECT_EQ(offsets("0,3", 3),
-            "tensor \"a\": data_offsets [0, 3) disagree with shape and dtype, which ask for 4 bytes");
+            "tensor \"a\": data_offsets [0, 3) disagree with shape and dtype, which require 4 bytes");
   EXPECT_EQ(offsets("1,5", 5), "tensor \"a\": data_offsets [1, 5) leave a gap after byte 0");
   EXPECT_EQ(offsets("0,4", 5), "the tensors end at byte 4 of the data, which has 5 bytes");
   EXPECT_EQ(fault("{}", 1), "the tensors end at byte 0 of the data, which has 1 bytes");

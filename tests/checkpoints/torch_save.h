@@ -10,7 +10,7 @@
 
 namespace sfumato {
 
-/// Pieces of a pickle as torch.save writes it (protocol 2), put together by hand: what pickletools.dis would list.
+/// Opcodes of a pickle as torch.save writes it (protocol 2), assembled by hand; pickletools.dis lists them.
 namespace pickled {
 
 template <class T>
@@ -28,7 +28,7 @@ inline std::string number(std::int32_t value) {
   return "J" + bytes_of(value);
 }
 
-/// More than 32 bits hold.
+/// An integer of more than 32 bits.
 inline std::string long_number(std::int64_t value) {
   return std::string("\x8a\x08") + bytes_of(value);
 }
@@ -59,7 +59,7 @@ inline std::string program(const std::string& items) {
 
 }  // namespace pickled
 
-/// A zip archive of torch.save: the pickle, and records of numbers by their keys.
+/// Writes a zip archive as torch.save does: the pickle, and records of numbers by their keys.
 inline void write_torch_save(const std::filesystem::path& path, const std::string& pickle,
                              const std::map<std::string, std::string>& storages, bool compress = false) {
   caffe2::serialize::PyTorchStreamWriter writer(path.string());

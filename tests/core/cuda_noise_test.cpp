@@ -14,7 +14,7 @@ namespace {
 // Float32 functions of a float32 argument: a few units in the last place of numbers up to 3.
 constexpr double kRounding = 2e-6;
 
-// What AUTOMATIC1111's web UI documents of its NV noise source, and a GPU gives: seed 0, a shape of 3 x 4.
+// Documented for the NV noise source of AUTOMATIC1111's web UI, and drawn by a GPU: seed 0, a shape of 3 x 4.
 TEST(CudaNoise, HasTheDocumentedNumbers) {
   const auto expected =
       torch::tensor({-0.92466259F, -0.42534415F, -2.6438457F, 0.14518388F, -0.12086647F, -0.57972564F, -0.62285122F,
@@ -24,7 +24,7 @@ TEST(CudaNoise, HasTheDocumentedNumbers) {
 
 using Block = std::array<std::uint32_t, 4>;
 
-/// The engine that the noise is made with, at a counter and a key.
+/// Runs the noise's engine at a counter and a key.
 Block philox(std::uint64_t seed, std::uint64_t subsequence, std::uint64_t offset) {
   at::Philox4_32 engine(seed, subsequence, offset);
   return {engine(), engine(), engine(), engine()};
@@ -50,7 +50,7 @@ TEST(CudaNoise, TheSecondDrawGoesOnWithEveryElementsSubsequence) {
 
 TEST(CudaNoise, IsStandardNormal) {
   const auto noise = CudaNoise(3).draw({100000});
-  // Five deviations of the mean and of the variance of that many.
+  // Five standard deviations of the mean and of the variance of that many numbers.
   EXPECT_LT(std::abs(noise.mean().item<double>()), 5 / std::sqrt(100000));
   EXPECT_LT(std::abs(noise.var().item<double>() - 1), 5 * std::sqrt(2.0 / 100000));
 }

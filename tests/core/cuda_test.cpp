@@ -18,7 +18,7 @@ bool is_mapped(const std::string& library) {
   return maps.str().find(library) != std::string::npos;
 }
 
-// In a process of its own, since another test may have asked for it.
+// In a separate process, since another test may have loaded it.
 TEST(CudaDeathTest, IsNotLoadedByAProgramThatDoesNotAskForIt) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(std::_Exit(is_mapped("libtorch_cpu.so") && !is_mapped("libtorch_cuda.so") ? 0 : 1),
@@ -30,7 +30,7 @@ TEST(Cuda, IsFoundBesideTheCpuHalf) {
   EXPECT_TRUE(std::filesystem::exists(library.parent_path() / "libtorch_cpu.so")) << library;
 }
 
-// In a process of its own, since what is loaded stays.
+// In a separate process, since it cannot be unloaded.
 TEST(CudaDeathTest, TheCudaHalfLoadsWithAllItsSymbolsResolved) {
   if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
   EXPECT_EXIT(
@@ -40,7 +40,7 @@ TEST(CudaDeathTest, TheCudaHalfLoadsWithAllItsSymbolsResolved) {
         const bool registered = c10::Dispatcher::singleton()
                                     .findSchemaOrThrow("aten::add", "Tensor")
                                     .hasKernelForDispatchKey(c10::DispatchKey::CUDA);
-        // What the tests of CUDA use against hidden waiting.
+        // The tests of CUDA use this switch to detect hidden waiting.
         const bool guarded = NoSynchronisation::find_switch() != nullptr;
         std::_Exit(loaded && registered && guarded ? 0 : 1);
       },
@@ -56,7 +56,7 @@ bool refuses_to_load() {
   }
 }
 
-// LibTorch would say without a word that there is no device.
+// LibTorch would silently report that there is no device.
 TEST(CudaDeathTest, TheCudaHalfIsNotLoadedTooLate) {
   if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
   testing::FLAGS_gtest_death_test_style = "threadsafe";

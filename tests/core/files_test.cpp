@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// An empty folder of the running test's own.
+/// Returns an empty folder for the running test alone.
 fs::path fresh_folder() {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
   auto folder = fs::path(testing::TempDir()) / "sfumato_core" / test->name();
@@ -25,7 +25,7 @@ std::size_t file_count(const fs::path& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-/// What `action` throws, as text.
+/// Message of the exception that `action` throws.
 template <class Action>
 std::string error_of(const Action& action) {
   try {
@@ -79,7 +79,7 @@ TEST(WriteFile, SaysWhyWhereTheNameIsAFolders) {
   EXPECT_EQ(file_count(folder), 1U);
 }
 
-/// Files may not grow past `bytes` while this lives: a full disk without one.
+/// Limits the size of files to `bytes` during its lifetime, which imitates a full disk.
 class SizeLimit {
  public:
   explicit SizeLimit(rlim_t bytes) {

@@ -6,7 +6,7 @@
 namespace sfumato {
 namespace {
 
-// libtorch.so exports a std::filesystem of its own; where the linker picks that one, this crashes.
+// libtorch.so exports its own std::filesystem; if the linker picks that one, this test crashes.
 TEST(StdFilesystem, IsTheStandardLibrarysOwn) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "sfumato_filesystem_test";
   std::filesystem::create_directories(folder / "a" / "b");

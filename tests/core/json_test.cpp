@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// What value_or throws for {"key": VALUE}, or the value itself as JSON.
+/// Message that value_or throws for {"key": VALUE}, or the value itself as JSON.
 template <class T>
 std::string read_as(const std::string& value) {
   try {

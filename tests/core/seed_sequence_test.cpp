@@ -10,7 +10,7 @@ namespace {
 using Words = std::vector<std::uint32_t>;
 
 TEST(SeedSequence, HasNumpysStates) {
-  // print(numpy.random.SeedSequence(0).generate_state(4)) and with what else is given here, in Python
+  // print(numpy.random.SeedSequence(0).generate_state(4)) in Python, and the same with the other arguments here
   EXPECT_EQ((SeedSequence{.entropy = 0}.generate_state(4)), (Words{0xb0f478be, 0xdb2cd7e7, 0x2c71ba49, 0xabf4641a}));
   EXPECT_EQ((SeedSequence{.entropy = 7, .spawn_key = {0, 0}, .pool_size = 24}.generate_state(4)),
             (Words{0x0f99a34e, 0xf15ed8fc, 0x2a82ed6f, 0x8c683fbd}));

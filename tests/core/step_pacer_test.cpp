@@ -8,8 +8,8 @@ namespace {
 
 using Journal = std::vector<std::string>;
 
-/// The backend of a device (LibTorch leaves one open to others, PrivateUse1) that writes down what is asked of its
-/// events, the first of which is 1.
+/// Backend of a device (LibTorch reserves PrivateUse1 for external ones) that records the calls on its events, of
+/// which the first is 1.
 class JournalBackend final : public c10::impl::DeviceGuardImplInterface {
  public:
   explicit JournalBackend(Journal& journal) : journal_(journal) {}

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that goes with the test.
+/// Fixture with a folder that is removed after the test.
 class ImageSets : public testing::Test {
  protected:
   void SetUp() override {
@@ -29,7 +29,7 @@ class ImageSets : public testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
   }
 
-  /// An image whose size and shade its file's content gives: "WIDTH HEIGHT SHADE".
+  /// Returns an image of the size and shade in its file: "WIDTH HEIGHT SHADE".
   static torch::Tensor read_text(const fs::path& path) {
     std::int64_t width = 0, height = 0;
     double shade = 0;
@@ -131,7 +131,7 @@ TEST_F(ImageSets, LevelsSurviveBothWays) {
   EXPECT_TRUE(torch::equal(to_levels(from_levels(levels)), levels));
 }
 
-/// An idx file of bytes.
+/// Returns an idx file of bytes.
 std::string idx(const std::vector<int>& shape, const std::string& content) {
   std::string bytes{0, 0, 8, static_cast<char>(shape.size())};
   for (const int extent : shape) bytes += {0, 0, 0, static_cast<char>(extent)};

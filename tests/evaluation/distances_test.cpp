@@ -40,7 +40,7 @@ TEST(KernelDistance, IsTheUnbiasedDiscrepancy) {
 }
 
 TEST(PrecisionRecall, CountsWhatLiesAmongTheOthers) {
-  const auto real = torch::arange(8, torch::kFloat64).reshape({8, 1});  // balls of radius 2 or more
+  const auto real = torch::arange(8, torch::kFloat64).reshape({8, 1});  // balls of radius at least 2
   const auto generated = torch::tensor({{0.5}, {1.5}, {2.5}, {100.}}, torch::kFloat64);
   const auto found = precision_recall(real, generated, 1);  // radii 1; generated 1, 1, 1, 97.5
   EXPECT_EQ(found.precision, .75);

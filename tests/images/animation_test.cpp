@@ -33,7 +33,7 @@ class Animation : public TemporaryFolder {
     write_animation(path, frames, {.frame_ms = 40, .last_frame_ms = 400});
     return path;
   }
-  /// The colour in the middle of the first frame, in bytes.
+  /// Returns the colour in the middle of the first frame, in bytes.
   static torch::Tensor first_color(const std::filesystem::path& path) {
     const auto image = (read_image(path) + 1) * 127.5;
     return image[0].slice(1, 10, 11).slice(2, 15, 16).flatten().round();

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// Black on the left, `right` on the other half.
+/// Image that is black on the left half and `right` on the other.
 torch::Tensor step(double right) {
   auto picture = torch::full({1, 3, 12, 16}, -1.0);
   picture.slice(3, 8).fill_(right);
@@ -23,8 +23,8 @@ TEST(Canny, AStepIsOneWhiteLineOnBlack) {
   EXPECT_TRUE(column == 7 || column == 8) << column;
 }
 
-// The gradient of a step of h grey levels is 4 h (Sobel's weights 1, 2, 1): with thresholds of 100 and 200 one of 60
-// is an edge and one of 40 is none, since no pixel beside it is above 200.
+// The gradient of a step of h grey levels is 4 h (Sobel's weights 1, 2, 1). With thresholds of 100 and 200 a step of 60
+// is an edge and one of 40 is not, since no pixel beside it is above 200.
 TEST(Canny, TheThresholdsAreGradientsOf8BitPixels) {
   const auto count = [](int levels, const CannyThresholds& thresholds) {
     return (canny_edges(step(-1 + 2 * levels / 255.0), thresholds) > 0).any().item<bool>();

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// A picture [1, 3, 1, N] whose channels all hold `bytes`.
+/// An image [1, 3, 1, N] whose channels all hold `bytes`.
 torch::Tensor row_of(const std::vector<std::int64_t>& bytes) {
   const auto row = torch::tensor(bytes).to(torch::kUInt8).view({1, -1, 1});
   return from_bytes(row.expand({-1, -1, 3}));
@@ -37,8 +37,8 @@ TEST(Pixels, EnlargesAsPillowDoes) {
             (std::vector<std::int64_t>{0, 29, 150, 255, 229, 149, 99}));
 }
 
-// Expected from Pillow 13, of white diagonals on black, 8 high and 6 wide. Both orders of the passes occur: rows first,
-// the first case would begin with 91.
+// Expected from Pillow 13, of white diagonals on black, 8 high and 6 wide. Both orders of the passes occur: with rows
+// first, the first case would begin with 91.
 TEST(Pixels, ResizesBothSidesInPillowsOrder) {
   const auto sums = torch::arange(8).view({8, 1}) + torch::arange(6);
   const auto bytes = ((sums % 3 == 0) * 255).to(torch::kUInt8).unsqueeze(2).expand({8, 6, 3});

@@ -24,7 +24,7 @@ class Read : public TemporaryFolder {
     return path;
   }
 
-  /// What reading `path` throws; fails where it prints to stderr or throws nothing.
+  /// Message that reading `path` throws; fails if it prints to stderr or throws nothing.
   static std::string complaint(const std::filesystem::path& path) {
     ::testing::internal::CaptureStderr();
     std::string message;
@@ -93,7 +93,7 @@ TEST_F(Read, ExifOrientationTurnsAJpeg) {
   stored.colRange(0, 16).setTo(cv::Scalar(255, 255, 255));  // the left half is white
   std::vector<std::uint8_t> bytes;
   cv::imencode(".jpg", stored, bytes);
-  // Orientation 6: what is stored left is shown at the top. APP1, TIFF header, a directory of one entry.
+  // Orientation 6: the stored left side is shown at the top. APP1, TIFF header, a directory of one entry.
   const std::string exif(
       "\xFF\xE1\x00\x22"
       "Exif\0\0"
@@ -112,7 +112,7 @@ TEST_F(Read, ExifOrientationTurnsAJpeg) {
   EXPECT_LT(image.slice(2, 20, 32).max().item<float>(), -0.9);
 }
 
-/// A TIFF header and a directory of one entry, which says orientation 6: what is stored left is shown at the top.
+/// A TIFF header and a directory of one entry, orientation 6: the stored left side is shown at the top.
 const std::string kTurned(
     "II*\0\x08\0\0\0"
     "\x01\0"
@@ -126,11 +126,11 @@ std::string half_white(const std::string& extension, int type) {
   cv::Mat stored(16, 32, type, white);
   stored.colRange(16, 32).setTo(cv::Scalar(0, 0, 0, white[3]));
   std::vector<std::uint8_t> bytes;
-  cv::imencode(extension, stored, bytes, {cv::IMWRITE_WEBP_QUALITY, 101});  // which is lossless
+  cv::imencode(extension, stored, bytes, {cv::IMWRITE_WEBP_QUALITY, 101});  // lossless
   return {bytes.begin(), bytes.end()};
 }
 
-/// A number as the bytes of a file.
+/// Returns a number as the bytes of a file.
 std::string bytes_of(std::uint32_t value, bool big_endian) {
   std::string bytes;
   for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> 8 * (big_endian ? 3 - i : i));
@@ -139,7 +139,7 @@ std::string bytes_of(std::uint32_t value, bool big_endian) {
 
 class Turned : public Read {
  protected:
-  /// That the picture is 32 high, white above and black below.
+  /// Expects an image 32 high, white above and black below.
   void expect_turned(const std::string& name, const std::string& bytes) {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
     const auto image = read_image(folder_ / name);
@@ -169,8 +169,8 @@ TEST_F(Turned, AWebpWithAlphaOrWithout) {
   }
 }
 
-// alpha.tif is 4 x 4 of RGB (255, 0, 0) at alpha 128, which it calls unassociated, as Pillow saves it; what OpenCV
-// saves leaves that open.
+// alpha.tif, saved by Pillow, is 4 x 4 of RGB (255, 0, 0) at alpha 128, marked as unassociated; OpenCV saves alpha
+// without such a mark.
 TEST_F(Read, ATiffsAlphaShowsWhiteBehindOnce) {
   for (const auto& path : {std::filesystem::path(SFUMATO_SOURCE_DIR) / "tests" / "images" / "alpha.tif",
                            written("a.tif", cv::Mat(4, 4, CV_8UC4, cv::Scalar(0, 0, 255, 128)))}) {
@@ -180,12 +180,12 @@ TEST_F(Read, ATiffsAlphaShowsWhiteBehindOnce) {
   }
 }
 
-/// A file of tests/images.
+/// Returns the path of a file of tests/images.
 std::filesystem::path stored(const std::string& name) {
   return std::filesystem::path(SFUMATO_SOURCE_DIR) / "tests" / "images" / name;
 }
 
-// Each .png is what Pillow 13 decodes of the first frame, converted to RGBA.
+// Each .png is the first frame as Pillow 13 decodes it, converted to RGBA.
 TEST_F(Read, TheFirstFrameOfAGif) {
   for (const std::string name : {"noise", "interlaced"})
     EXPECT_TRUE(torch::equal(read_image(stored(name + ".gif")), read_image(stored(name + "_gif.png")))) << name;
@@ -195,7 +195,7 @@ TEST_F(Read, TheFirstFrameOfAnAnimatedWebp) {
   for (const std::string name : {"animated", "animated_lossy"}) {
     const auto frame = read_image(stored(name + ".webp")), expected = read_image(stored(name + "_webp.png"));
     ASSERT_EQ(frame.sizes(), expected.sizes());
-    // Alpha times colour is rounded to 8 bits in neither: the pixels are the same bytes.
+    // Neither rounds alpha times colour to 8 bits: the pixels are the same bytes.
     EXPECT_LE((frame - expected).abs().max().item<float>(), 1e-6) << name;
   }
 }
@@ -250,7 +250,7 @@ TEST_F(Read, ATiffWhoseAlphaOpencvWouldLeaveOutIsRefused) {
   EXPECT_NE(complaint(stored("grey_alpha.tif")).find("grey with alpha"), std::string::npos);
 }
 
-/// Of EXIF in hexadecimal digits, as ImageMagick writes it into a PNG.
+/// Returns a raw profile of EXIF in hexadecimal digits, as ImageMagick writes it into a PNG.
 std::string raw_profile(const std::string& name, const std::string& bytes) {
   std::string digits;
   for (const unsigned char byte : bytes) {

@@ -11,7 +11,7 @@ double error(const torch::Tensor& actual, const torch::Tensor& exact) {
   return ((actual.to(torch::kFloat64) - exact).abs().max() / exact.abs().max()).item<double>();
 }
 
-/// Weights of 48 outputs from 40 inputs, and enough rows for the kernels to be taken.
+/// Weights of 48 outputs from 40 inputs, and enough rows for the kernels to be used.
 struct Case {
   Case() { torch::manual_seed(1); }
   torch::Tensor x = torch::randn({2, 70, 40}), weight = torch::randn({48, 40}), bias = torch::randn({48});

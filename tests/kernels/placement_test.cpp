@@ -6,7 +6,7 @@ namespace {
 
 using LinearOn = OnPlacement;
 
-/// Of one layer, but that weights, rows and result are all rounded.
+/// Tolerance of one layer whose weights, rows and result are all rounded.
 double layer_tolerance() {
   return tolerance(LinearOn::GetParam().dtype, 2);
 }
@@ -23,7 +23,7 @@ TEST_P(LinearOn, BothLayersAreNearFloat32OnTheCpu) {
   EXPECT_EQ(linear.scalar_type(), GetParam().dtype);
   EXPECT_LE(relative_error(linear, linear_layer(x, weight, bias)), layer_tolerance());
   const auto expected = linear_geglu(x, weight, bias);
-  // Two products' errors, and that of gelu and their product.
+  // The errors of two products, of gelu and of the product of both.
   EXPECT_LE(relative_error(linear_geglu(placed(x), placed(weight), placed(bias)), expected), 2 * layer_tolerance());
   EXPECT_GT(relative_error(linear_geglu(placed(x), placed(weight.flip(0)), placed(bias)), expected), 0.5);
 }

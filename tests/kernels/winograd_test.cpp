@@ -27,7 +27,7 @@ class Winograd : public testing::TestWithParam<std::array<std::int64_t, 5>> {
   torch::Tensor x_, weight_, bias_, exact_;
 };
 
-// Twice the rounding of the direct sum in float32, and as little as one layer may have.
+// Within twice the rounding of the direct sum in float32, and within the tolerance of one layer.
 TEST_P(Winograd, RoundsAboutAsTheDirectSumDoes) {
   const auto out = convolve_winograd(x_, weight_, bias_);
   EXPECT_LE(deviation(out, exact_), 2 * deviation(direct(x_, weight_, bias_), exact_) + 1e-6);
@@ -41,7 +41,7 @@ TEST_P(Winograd, TakesEitherMemoryFormatAndAnswersChannelsLast) {
   EXPECT_TRUE(torch::equal(out, convolve_winograd(x_.contiguous(last), weight_.contiguous(last), {})));
 }
 
-// One image, several; sizes that do not divide into tiles, one pixel; more tiles than are held at once.
+// One image and several; sizes that do not divide into tiles; one pixel; more tiles than are transformed at once.
 INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
                          testing::Values(std::array<std::int64_t, 5>{1, 16, 32, 8, 8},
                                          std::array<std::int64_t, 5>{3, 32, 16, 13, 6},

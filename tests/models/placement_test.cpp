@@ -20,7 +20,7 @@ torch::Tensor normal(at::IntArrayRef shape, std::uint64_t seed) {
   return torch::randn(shape, seeded_generator(seed), torch::kFloat32);
 }
 
-/// float32, as a sampler's state is: networks take it to their own dtype.
+/// Inputs in float32 like a sampler's state: networks convert them to their own dtype.
 UNet2DConditionInput input_at(const Placement& placement, std::uint64_t text = 3) {
   UNet2DConditionInput input;
   input.sample = normal({2, 4, 16, 16}, 2).to(placement.device);
@@ -53,7 +53,7 @@ class NetworksOn : public OnPlacement {
 TEST_P(NetworksOn, UNet2DConditionModel) {
   auto unet = initialized(UNet2DConditionModel(unet_config()));
   const auto compared = compare(unet, GetParam(), [&](const Placement& at) { return unet->forward(input_at(at)); });
-  // 10 resnets and 5 transformers, one behind the other: some 80 layers.
+  // 10 resnets and 5 transformers in sequence: some 80 layers.
   expect_near(compared, 80);
   const torch::NoGradGuard no_grad;
   const auto of_other_text = unet->forward(input_at(GetParam(), 4));
@@ -119,12 +119,12 @@ TileErrors tile_errors(const std::function<torch::Tensor(const std::optional<Vae
   return {relative_error(result(own), whole), relative_error(result(shared), whole)};
 }
 
-/// Calm on the left, lively on the right, so that tiles differ in their statistics.
+/// Image of low contrast on the left and high contrast on the right, so that the statistics of tiles differ.
 torch::Tensor uneven(at::IntArrayRef shape) {
   return normal(shape, 2) * torch::linspace(.05, 2, shape.back());
 }
 
-// On the model that ships, 9 dB are a factor of 2.8 decoded, 4 to 17 dB one of 1.6 to 7 encoded.
+// On the shipped model, 9 dB are a factor of 2.8 when decoding, 4 to 17 dB one of 1.6 to 7 when encoding.
 TEST(AutoencoderKLInTiles, DecodesNearerToTheWholeWithSharedStatistics) {
   auto vae = autoencoder();
   const auto z = uneven({1, 4, 32, 32});
@@ -161,7 +161,7 @@ TEST_P(NetworksOn, ClipTextModel) {
                              .max_position_embeddings = 12};
   config.eos_token_id = 59;
   auto model = initialized(CLIPTextModelWithProjection(config));
-  // Two ends of the text: the first one counts.
+  // Two end-of-text tokens: the first one is used.
   const auto ids = torch::tensor({{58L, 3L, 17L, 59L, 59L}, {58L, 2L, 59L, 59L, 59L}});
   const auto states = [&](const Placement& at) { return model->forward(ids.to(at.device)).last_hidden_state; };
   expect_near(compare(model, GetParam(), states), 16);

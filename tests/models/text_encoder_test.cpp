@@ -25,7 +25,7 @@ TEST(T5, InitialisationHasTransformersDeviations) {
   initialize(*model, seeded_generator(3));
   const auto weights = model->named_parameters();
   const std::string attention = "encoder.block.1.layer.0.SelfAttention.", dense = "encoder.block.1.layer.1.";
-  // Each is a sample of at least 30,000 numbers: its deviation is within 2 % in all but one of 10^6 runs.
+  // Each is a sample of at least 30,000 numbers: its std is within 2 % in all but one of 10^6 runs.
   EXPECT_NEAR(deviation(weights["shared.weight"]), 1.0, 0.02);
   EXPECT_NEAR(deviation(weights[attention + "q.weight"]) * std::sqrt(128.0 * 32.0), 1.0, 0.02);
   EXPECT_NEAR(deviation(weights[attention + "k.weight"]) * std::sqrt(128.0), 1.0, 0.02);
@@ -104,7 +104,7 @@ TEST(Clip, MoreTokensThanPositionsAreRefused) {
 
 TEST(Clip, AddedEmbeddingsActAsTheRowsTheyAreAndAreNoEndOfText) {
   const torch::NoGradGuard no_grad;
-  for (const std::int64_t eos : {2, 19}) {  // 2 stands for "the highest id"
+  for (const std::int64_t eos : {2, 19}) {  // 2 means "the highest id"
     CLIPTextModel model(CLIPTextModelConfig{.vocab_size = 20,
                                             .hidden_size = 16,
                                             .intermediate_size = 24,

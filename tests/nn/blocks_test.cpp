@@ -41,7 +41,7 @@ TEST(Attention, TellsWhatEachPlaceReceivesOfIt) {
   initialize(*attention, seeded_generator(1));
   const auto x = torch::randn({3, 5, 8}, seeded_generator(2), torch::kFloat32);
   EXPECT_TRUE(torch::allclose(attention->received(x).sum(1), torch::full({3}, 5.0), 1e-5, 1e-5));
-  // Where values are x itself and both heads agree, the sum of all answers is that of x, weighed by what it receives.
+  // If values are x itself and both heads agree, the sum of all outputs is that of x weighted by received attention.
   const torch::NoGradGuard no_grad;
   auto parameters = attention->named_parameters();
   parameters["to_v.weight"].copy_(torch::eye(8));
@@ -53,14 +53,14 @@ TEST(Attention, TellsWhatEachPlaceReceivesOfIt) {
   EXPECT_TRUE(torch::allclose(attention(x).sum(1), weighed, 1e-5, 1e-5));
 }
 
-// Scores of 45,000 to 180,000, as Stable Diffusion 2 has them: float16 ends at 65,504.
+// Scores of 45,000 to 180,000, as in Stable Diffusion 2: float16 ends at 65,504.
 TEST(Attention, TellsWhatPlacesReceiveThoughTheScoresAreBeyondFloat16) {
   const torch::NoGradGuard no_grad;
   Attention attention(AttentionOptions{.query_dim = 4, .heads = 1, .dim_head = 4});
   for (auto& parameter : attention->parameters())
     if (parameter.dim() == 2) parameter.copy_(torch::eye(4));
   attention->to(torch::kFloat16);
-  // Each place attends to the longest vector of its direction: the last one to the first.
+  // Each token attends to the longest vector of its direction: the last one to the first.
   const auto x = torch::cat({600 * torch::eye(4), 300 * torch::eye(4).narrow(0, 0, 1)}).unsqueeze(0);
   const auto expected = torch::tensor({{2.F, 1.F, 1.F, 1.F, 0.F}});
   EXPECT_TRUE(torch::equal(attention->received(x.to(torch::kFloat16)), expected));

@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-// torch's own convolution with padding_mode circular, for the strides and kernels that the networks have.
+// Compared with torch's convolution of padding_mode circular, for the strides and kernels of the networks.
 TEST(CircularPadding, IsThatOfTorchWhileItLives) {
   const torch::NoGradGuard no_gradients;
   torch::manual_seed(1);

@@ -5,19 +5,19 @@
 
 namespace sfumato {
 
-/// What a network answers in float32 on the CPU, and at a placement.
+/// Outputs of a network in float32 on the CPU, and at a placement.
 struct Compared {
   torch::Tensor expected, actual;
 
   double error() const { return relative_error(actual, expected); }
-  /// Whether the placement's answer is where, in what and as it is to be.
+  /// True if the placement's output has the right device, dtype and memory format.
   bool is_at(const Placement& placement) const {
     return actual.device() == placement.device && actual.scalar_type() == placement.dtype &&
            (actual.dim() != 4 || actual.is_contiguous(at::MemoryFormat::ChannelsLast));
   }
 };
 
-/// `forward` takes the placement that its inputs are to be at, and asks `network`, which is moved there in between.
+/// Calls `forward`, which runs `network` on inputs at the placement it receives, before and after moving the network.
 template <class Network, class Forward>
 Compared compare(Network& network, const Placement& placement, const Forward& forward) {
   const torch::NoGradGuard no_grad;

@@ -13,7 +13,7 @@ class LayersOn : public OnPlacement {
   torch::Tensor image(const Placement& placement) const {
     return image_.to(placement.device, placement.dtype).contiguous(at::MemoryFormat::ChannelsLast);
   }
-  /// That `network`, a map of images, is near float32 on the CPU and keeps to channels-last.
+  /// Expects `network`, a map of images, to be near float32 on the CPU and to keep channels-last.
   template <class Network, class Forward>
   void expect_near(Network network, double layers, const Forward& forward) {
     initialize(*network, seeded_generator(2));

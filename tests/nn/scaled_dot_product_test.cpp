@@ -11,7 +11,7 @@ torch::Tensor drawn(at::IntArrayRef shape, std::uint64_t seed) {
   return torch::randn(shape, seeded_generator(seed), torch::kFloat32).to(torch::kBFloat16).to(torch::kFloat64);
 }
 
-/// The result and the gradients of query, key and value in `dtype`, from the same numbers, as float64.
+/// Result and gradients of query, key and value in `dtype`, from the same numbers, as float64.
 std::vector<torch::Tensor> attention(torch::Dtype dtype, std::optional<double> scale) {
   std::vector<torch::Tensor> inputs;
   for (std::uint64_t i = 0; i < 3; ++i)
@@ -25,7 +25,7 @@ std::vector<torch::Tensor> attention(torch::Dtype dtype, std::optional<double> s
   return found;
 }
 
-// The scores are rounded to 2^-9 of their size, which is up to 10 here: 2 % of a probability at the worst.
+// The scores, up to 10 here, are rounded to 2^-9 of their size: at worst 2 % of a probability.
 TEST(ScaledDotProduct, TrainsInBfloat16AsInFloat64) {
   for (const auto scale : {std::optional<double>(), std::optional<double>(1.0)}) {
     const auto exact = attention(torch::kFloat64, scale), rounded = attention(torch::kBFloat16, scale);

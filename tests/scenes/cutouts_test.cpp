@@ -31,7 +31,7 @@ class Drawings : public testing::Test {
 };
 
 TEST_F(Drawings, APictureIsCutToWhatShowsAndFillsItsSquare) {
-  // 40 x 20 of red in a page of 100 x 100.
+  // A red area of 40 x 20 in a page of 100 x 100.
   std::ofstream(folder_ / "red.svg") << R"(<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">)"
                                      << R"(<rect x="50" y="10" width="40" height="20" fill="#f00"/></svg>)";
   const auto cutouts = render("drawing:red.svg");

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// Each letter is a token.
+/// Tokenizer with a token for each letter.
 class Letters : public Tokenizer {
  public:
   Tokens encode(const std::string& text) const override {
@@ -155,7 +155,7 @@ TEST_F(Folder, SubfoldersOfKohyaRepeatTheirImages) {
             (Captions{"10: left out, since its name is not REPEATS_CLASS",
                       "10_big cat: 2 images, 10 times each; 1 without a caption file have 'big cat'",
                       "20_dog_x: 1 images, 20 times each", "other: left out, since its name is not REPEATS_CLASS"}));
-  // In lowest terms 1, 1 and 2 times; two rows each time, for as many captions as an image has at most.
+  // In lowest terms 1, 1 and 2 times, with two rows each time: as many as the most captions of an image.
   const auto rows = caption_rows(files);
   EXPECT_EQ(rows.image, (std::vector<std::int64_t>{0, 0, 1, 1, 2, 2, 2, 2}));
   EXPECT_EQ(rows.captions, (Captions{"one", "two", "big cat", "big cat", "a dog", "a dog", "a dog", "a dog"}));

@@ -88,7 +88,7 @@ TEST(SceneMaker, AboveAndUnderMeanSo) {
   for (std::uint64_t i = 0; i < 20000; ++i) {
     const auto scene = scenes.scene(i);
     const bool above = says(scene.caption, "cat above"), under = says(scene.caption, "cat under");
-    if (says(scene.caption, "under the night sky")) continue;  // where the scene is, not how its things stand
+    if (says(scene.caption, "under the night sky")) continue;  // a backdrop, not a relation of things
     if (!above && !under) continue;
     if (scene.items.size() != 2) continue;
     const auto cat = scene.items[0].cutout == 0 ? scene.items[0] : scene.items[1];
@@ -112,7 +112,7 @@ TEST(SceneMaker, CountedThingsAreAsManyAsSaid) {
   }
 }
 
-// What no caption decides a model must average.
+// A model must average over anything that captions leave open.
 TEST(SceneMaker, ThePlainStyleNamesEveryBackdropButWhite) {
   const SceneMaker scenes(four_things(), grey_squares(4), 1, plain_style());
   int white = 0;
@@ -125,7 +125,7 @@ TEST(SceneMaker, ThePlainStyleNamesEveryBackdropButWhite) {
     EXPECT_FALSE(backdrop.phrase.empty()) << scene.caption;
     EXPECT_TRUE(says(scene.caption, backdrop.phrase)) << scene.caption;
   }
-  EXPECT_NEAR(white / 2000., .58, .06);  // 1 - .42, more for what has no landscape
+  EXPECT_NEAR(white / 2000., .58, .06);  // 1 - .42, more for things without a landscape
 }
 
 TEST(SceneMaker, ThePlainStyleShowsThingsLarge) {

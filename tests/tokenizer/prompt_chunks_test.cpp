@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kBos = 1, kEos = 2, kPad = 3, kComma = 4;
 const SpecialIds kSpecial{.bos = kBos, .eos = kEos, .pad = kPad, .comma = kComma};
 
-/// Tokens 100, 101, ... with commas at `commas`.
+/// Returns tokens 100, 101, ... with commas at `commas`.
 PromptSection section(std::int64_t count, const std::vector<std::int64_t>& commas = {}) {
   PromptSection tokens;
   for (std::int64_t i = 0; i < count; ++i) tokens.push_back({100 + i, 1.5});
@@ -19,7 +19,7 @@ PromptSection section(std::int64_t count, const std::vector<std::int64_t>& comma
   return tokens;
 }
 
-/// How many tokens of the text each chunk of 77 has.
+/// Number of text tokens in each chunk of 77.
 std::vector<std::int64_t> sizes(const std::vector<PromptSection>& sections) {
   std::vector<std::int64_t> sizes;
   for (const auto& chunk : make_chunks(sections, kSpecial, 77)) {

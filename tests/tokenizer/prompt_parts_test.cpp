@@ -10,7 +10,7 @@ namespace {
 using Parts = std::vector<PromptPart>;
 using Loras = std::vector<LoraTag>;
 
-// The example of the web UI's documentation.
+// Example from the web UI's documentation.
 TEST(PromptParts, AreJoinedByAndWithWeights) {
   EXPECT_EQ(split_parts("a cat :1.2 AND a dog AND a penguin :2.2"),
             (Parts{{"a cat", 1.2}, {"a dog", 1}, {"a penguin", 2.2}}));
@@ -30,7 +30,7 @@ TEST(LoraTags, AreTakenOut) {
   EXPECT_EQ(take_out_loras("a <b> <lora> c").text, "a <b> <lora> c");
 }
 
-// extra_networks_lora.py of the web UI: positional te, unet, dyn; named ones go before them, whatever their order.
+// extra_networks_lora.py of the web UI: positional te, unet, dyn; named ones take precedence, in any order.
 TEST(LoraTags, TheThirdNumberIsTheRankAndNoWeight) {
   const auto loras = take_out_loras(
                          "<lora:a:1:1:8><lora:b:0.5:0.25:4><lora:c:dyn=8:te=2><lora:d:0.5:unet=3:2:16><lyco:e:0.5>"

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// The last step of each text in ten, as the web UI lists them.
+/// Last step of each text in ten steps, as the web UI lists them.
 using Runs = std::vector<std::pair<int, std::string>>;
 
 Runs runs_of(const std::string& prompt, int steps = 10) {
@@ -18,7 +18,7 @@ Runs runs_of(const std::string& prompt, int steps = 10) {
   return runs;
 }
 
-// The examples of the web UI's documentation.
+// Examples from the web UI's documentation.
 TEST(PromptSchedule, IsThatOfTheWebUisExamples) {
   EXPECT_EQ(runs_of("test"), (Runs{{10, "test"}}));
   EXPECT_EQ(runs_of("a [b:3]"), (Runs{{3, "a "}, {10, "a b"}}));
@@ -35,7 +35,7 @@ TEST(PromptSchedule, IsThatOfTheWebUisExamples) {
   EXPECT_EQ(runs_of("[fe|||]male", 5), (Runs{{1, "female"}, {4, "male"}, {5, "female"}}));
 }
 
-// The wiki's, of 100 steps.
+// Example from the wiki, with 100 steps.
 TEST(PromptSchedule, CountsPartsOfTheSteps) {
   const auto runs = runs_of(
       "a [mountain:lake:0.25] and [an oak:a christmas tree:0.75][ in foreground::0.6][ in background:0.25] "

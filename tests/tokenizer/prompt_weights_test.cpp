@@ -18,7 +18,7 @@ void expect_weights(const std::string& prompt, const std::vector<WeightedText>& 
 
 const WeightedText kBreak{.is_break = true};
 
-// The examples of the web UI's documentation.
+// Examples from the web UI's documentation.
 TEST(PromptWeights, AreThoseOfTheWebUisExamples) {
   expect_weights("normal text", {{"normal text", 1}});
   expect_weights("an (important) word", {{"an ", 1}, {"important", 1.1}, {" word", 1}});

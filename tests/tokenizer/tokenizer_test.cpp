@@ -29,7 +29,7 @@ std::vector<std::int64_t> head(const Tokens& tokens, std::ptrdiff_t count) {
   return {tokens.ids.begin(), tokens.ids.begin() + count};
 }
 
-// Ids as openai/clip-vit-large-patch14 gives them, from CLIP's own documentation and tests.
+// Ids of openai/clip-vit-large-patch14, from CLIP's own documentation and tests.
 TEST(ClipTokenizer, GivesOpenAisIds) {
   const auto tokenizer = load_tokenizer(kClip);
   EXPECT_EQ(tokenizer->max_length(), 77);
@@ -148,7 +148,7 @@ TEST(LoadTokenizer, RefusesATokenizerJsonOfOtherRulesThanSentencePieces) {
   EXPECT_NE(said("/model/byte_fallback", "true").find("byte_fallback"), std::string::npos);
   EXPECT_NE(said("/normalizer/precompiled_charsmap", R"("A?")").find("base64"), std::string::npos);
   EXPECT_NE(said("/model/vocab", "[[1]]").find("tokenizer.json"), std::string::npos);
-  // Three bytes are no table.
+  // Three bytes are not a table.
   EXPECT_NE(said("/model/byte_fallback", "false").find("not a SentencePiece model"), std::string::npos);
 }
 

@@ -5,17 +5,17 @@ namespace {
 
 using Dropout = SmallTask;
 
-/// The loss of the batch numbered `step`.
+/// Loss of batch number `step`.
 torch::Tensor loss_of(Task& task, std::int64_t step) {
   return task.objective().loss(task.loader().batch(step));
 }
 
-// So that a run that was stopped and goes on is one that was not.
+// So that a resumed run equals an uninterrupted one.
 TEST_F(Dropout, IsAFunctionOfTheStep) {
   const auto task = this->task(0.5);
   const auto third = loss_of(*task, 3);
   EXPECT_FALSE(torch::equal(loss_of(*task, 4), third));
-  torch::rand({10});  // as others may draw
+  torch::rand({10});  // other code may draw too
   EXPECT_TRUE(torch::equal(loss_of(*task, 3), third));
   EXPECT_FALSE(torch::equal(loss_of(*this->task(0), 3), third)) << "it acts";
 }

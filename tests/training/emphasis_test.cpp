@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// A pack of grey pictures with these captions, of which the last is held out.
+/// A pack of grey images with these captions, of which the last is held out.
 Pack pack_of(const std::vector<std::string>& captions) {
   const auto count = static_cast<std::int64_t>(captions.size());
   std::string text;

@@ -52,7 +52,7 @@ TEST(StandardiseLatents, LeavesAnAutoencoderWithoutQuantConvAlone) {
   EXPECT_FALSE(standardise_latents(*vae, torch::zeros(3), torch::ones(3)));
 }
 
-/// More pictures of 8 x 8 pixels than are kept aside at once.
+/// More images of 8 x 8 pixels than one part of the cache holds.
 constexpr std::int64_t kPictures = 1100;
 
 void write_pictures(const std::filesystem::path& path) {
@@ -72,7 +72,7 @@ void write_pictures(const std::filesystem::path& path) {
       {{"format", "sfumato-pack"}, {"version", "1"}});
 }
 
-/// An autoencoder and pictures in a folder that goes with the test.
+/// Fixture of an autoencoder and images in a folder that is removed after the test.
 class CachedLatents : public testing::Test {
  protected:
   void SetUp() override {

@@ -25,7 +25,7 @@ class Log : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(path_); }
 };
 
-/// The y of a polyline's points, in their order.
+/// Returns the y of a polyline's points, in their order.
 std::vector<double> heights(const std::string& svg, std::size_t index) {
   std::size_t at = 0;
   for (std::size_t i = 0; i <= index; ++i) at = svg.find("points=\"", at) + 8;

@@ -14,7 +14,7 @@ namespace {
 const T5EncoderModelConfig kTextConfig{
     .vocab_size = 32, .d_model = 16, .d_kv = 8, .d_ff = 32, .num_layers = 1, .num_heads = 2};
 
-/// The networks of text_to_image_task, on a device in float32 as they are trained, and their loss.
+/// The networks of text_to_image_task, on a device in float32 as in training, and their loss.
 struct Learning {
   explicit Learning(torch::Device place) : device(place), process(Schedule(), place) {
     prepare_for_training(*unet, seeded_generator(1), device);
@@ -23,7 +23,7 @@ struct Learning {
     for (const auto& parameter : named_parameters_of(*text_encoder, "text_encoder")) parameters.push_back(parameter);
   }
 
-  /// Backwards, in `dtype` where autocast takes it; gives the loss.
+  /// Runs a backward pass, in `dtype` under autocast, and returns the loss.
   double learn(torch::Dtype dtype) {
     const auto normal = [&](std::uint64_t seed) {
       return torch::randn({4, 4, 8, 8}, seeded_generator(seed), torch::kFloat32).to(device);
@@ -62,7 +62,7 @@ struct Learning {
 
 class TrainingOn : public OnPlacement {};
 
-// Forwards and backwards through some 80 layers.
+// Forward and backward passes through some 80 layers.
 TEST_P(TrainingOn, LossAndGradientAreNearTheCpusInFloat32) {
   Learning standard(torch::kCPU), here(GetParam().device);
   const double expected = standard.learn(torch::kFloat32), loss = here.learn(GetParam().dtype);
@@ -74,7 +74,7 @@ TEST_P(TrainingOn, LossAndGradientAreNearTheCpusInFloat32) {
               tolerance(GetParam().dtype, 160) * standard.gradient().norm().item<double>());
 }
 
-/// In what a recipe's precision can name.
+/// Placements that a recipe's precision can name.
 std::vector<Placement> training_placements() {
   auto all = placements();
   std::erase_if(all, [](const Placement& placement) { return placement.dtype == torch::kFloat16; });
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(Placements, TrainingOn, testing::ValuesIn(training_plac
 
 using TrainingOnCuda = OnCuda;
 
-// Given the same gradients: AdamW's first steps are of one length whatever a gradient's size, rounding's included.
+// With the same gradients: AdamW's first steps have one length for any size of a gradient, even one of pure rounding.
 TEST_F(TrainingOnCuda, AnUpdateIsTheCpus) {
   Learning standard(torch::kCPU), here(device_);
   AdamW on_cpu(standard.parameters, {}), on_cuda(here.parameters, {});

@@ -31,7 +31,7 @@ Json text_to_image_recipe() {
           {"scheduler", {{"prediction_type", "v_prediction"}}}};
 }
 
-/// What is said of the recipe with one setting (apply_setting) more; "" where nothing is.
+/// Error for the recipe with one more setting (apply_setting); "" if there is none.
 std::string refusal_with(Json recipe, const std::string& setting) {
   apply_setting(recipe, setting);
   try {

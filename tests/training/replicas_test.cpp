@@ -7,7 +7,7 @@ namespace {
 
 class Replication : public SmallTask {
  protected:
-  /// The gradients of the first batch by parameter's name, and its loss.
+  /// Gradients of the first batch by parameter name, and its loss.
   std::map<std::string, torch::Tensor> gradients(std::int64_t replicas) {
     const auto task = this->task(0);
     Replicas all(*task, replicas);
@@ -18,8 +18,8 @@ class Replication : public SmallTask {
   }
 };
 
-// Sums in another order: 1e-5 of a gradient's own size, as for a layer in float32, or 1e-7 of the loss where a gradient
-// is nothing but rounding.
+// Sums in another order: 1e-5 of a gradient's own size, as for a layer in float32, or 1e-7 of the loss if a gradient
+// is only rounding.
 TEST_F(Replication, GivesTheGradientsOfTheWholeBatch) {
   const auto whole = gradients(1);
   for (const std::int64_t replicas : {2, 3}) {  // 3 divide a batch of 4 unevenly

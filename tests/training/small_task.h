@@ -46,7 +46,7 @@ inline void write_small_vae(const std::filesystem::path& folder) {
   write_json(folder / "config.json", Json(config.to_json()));
 }
 
-/// Tasks of one recipe in a folder that goes with the test.
+/// Tasks of one recipe in a folder that is removed after the test.
 class SmallTask : public testing::Test {
  protected:
   void SetUp() override {
@@ -73,7 +73,7 @@ class SmallTask : public testing::Test {
     return recipe;
   }
 
-  /// Its prediction is not zero, as it is before the first update.
+  /// Returns a task whose prediction is not zero, as it would be before the first update.
   std::unique_ptr<TextToImageTask> task(double dropout) const {
     const torch::NoGradGuard no_grad;
     const auto recipe = this->recipe(dropout);

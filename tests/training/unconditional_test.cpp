@@ -52,7 +52,7 @@ std::string unconditional_refusal(const std::vector<std::string>& settings) {
   return "";
 }
 
-/// Images in two subfolders of a folder that goes with the test: dark at the left, bright at the right.
+/// Images in two subfolders of a folder that is removed after the test: dark at the left, bright at the right.
 class Unconditional : public testing::Test {
  protected:
   void SetUp() override {
@@ -85,7 +85,7 @@ class Unconditional : public testing::Test {
     return std::make_unique<UnconditionalTask>(recipe, context());
   }
 
-  /// Trains, from the run's checkpoint where it has one, to the recipe's end or for `stop_after` updates.
+  /// Trains from the run's checkpoint, if it has one, to the recipe's end or for `stop_after` updates.
   void train_run(const std::string& run, const Json& json, std::int64_t stop_after = 0) const {
     const auto job = parse_job(json, "r.json");
     write_json(folder_ / run / "recipe.json", json);
@@ -99,8 +99,8 @@ class Unconditional : public testing::Test {
                                                      testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
-// eq. 16's L_vlb trains the variance alone: what it adds to the gradient of the last layer lies in the rows of the
-// variance, and those have no other gradient.
+// eq. 16's L_vlb trains only the variance: it adds to the last layer's gradient in the rows of the variance alone, and
+// these have no other gradient.
 TEST_F(Unconditional, GradientOfTheBoundStopsAtTheMean) {
   const auto gradient = [&](double weight) {
     auto settings = kHybrid;

@@ -15,7 +15,7 @@ namespace sfumato {
 namespace {
 
 constexpr std::int64_t kEncodeBatch = 32;
-constexpr std::int64_t kPartSize = 32 * kEncodeBatch;  // what a killed run loses at most: some seconds' work
+constexpr std::int64_t kPartSize = 32 * kEncodeBatch;  // the most that a killed run loses: a few seconds of work
 
 using Origin = std::map<std::string, std::string>;
 
@@ -26,13 +26,13 @@ std::optional<torch::Tensor> kept_latents(const std::filesystem::path& path, con
   return file.tensor("latents").clone();
 }
 
-/// Encodes images part by part, each of which is kept as a file of its own in `folder` until all are done.
+/// Encodes images part by part; each part is kept as a separate file in `folder` until all are complete.
 class PartwiseEncoder {
  public:
   PartwiseEncoder(const LatentSource& source, std::filesystem::path folder, Origin origin)
       : source_(source), folder_(std::move(folder)), origin_(std::move(origin)) {}
 
-  /// The posteriors' means, float16 [M, C, h, w] on the CPU.
+  /// Returns the posteriors' means, float16 [M, C, h, w] on the CPU.
   torch::Tensor encode(AutoencoderKLImpl& vae, const OnEncoded& on_encoded) const {
     std::vector<torch::Tensor> parts;
     for (std::int64_t first = 0; first < source_.size; first += kPartSize) {
@@ -59,7 +59,7 @@ class PartwiseEncoder {
       means.push_back(vae.encode(source_.images(torch::arange(first, end))).mode().to(torch::kCPU, torch::kFloat16));
       report(end);
     }
-    return torch::cat(means).contiguous();  // as a file gives it back: sums over it then round alike
+    return torch::cat(means).contiguous();  // the layout that a file has: sums over it then round alike
   }
 
   const LatentSource& source_;
@@ -77,8 +77,8 @@ torch::Tensor per_channel(const torch::Tensor& values) {
   return values.reshape({1, -1, 1, 1});
 }
 
-/// `latents` (float32 [M, C, h, w] of `vae`) as the autoencoder that it writes to `folder` would give them: of zero
-/// mean and unit deviation a channel or, without quant_conv, of unit deviation in all.
+/// Standardises `latents` (float32 [M, C, h, w] of `vae`) and writes the autoencoder of the results to `folder`: zero
+/// mean and unit std in each channel or, without quant_conv, unit std over all channels.
 torch::Tensor write_standardised(AutoencoderKLImpl& vae, torch::Tensor latents, const std::filesystem::path& folder) {
   const auto mean = latents.mean({0, 2, 3});                                             // [C]
   const auto deviation = (latents - per_channel(mean)).square().mean({0, 2, 3}).sqrt();  // [C]
@@ -106,7 +106,7 @@ bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, cons
   const auto channels = mean.size(0);
   weight.narrow(0, 0, channels).div_(deviation.reshape({-1, 1, 1, 1}));
   bias.narrow(0, 0, channels).sub_(mean).div_(deviation);
-  bias.narrow(0, channels, channels).sub_(2 * deviation.log());  // log-variances follow the means' scale
+  bias.narrow(0, channels, channels).sub_(2 * deviation.log());  // log-variances follow the scale of the means
   auto post_weight = parameters["post_quant_conv.weight"], post_bias = parameters["post_quant_conv.bias"];
   post_bias.add_(post_weight.flatten(1).matmul(mean));
   post_weight.mul_(deviation.reshape({1, -1, 1, 1}));
@@ -131,14 +131,14 @@ LatentCache cache_latents(const RunFolder& run, const std::string& vae_folder, c
   auto latents = kept_latents(kept, origin);
   if (!latents) {
     AutoencoderKL vae(from_pretrained<AutoencoderKLImpl>(vae_folder, placement));
-    for (auto& parameter : vae->parameters()) parameter.set_data(parameter.detach().clone());  // never the map
+    for (auto& parameter : vae->parameters()) parameter.set_data(parameter.detach().clone());  // not the mapped file
     const auto encoded = PartwiseEncoder(source, aside, origin).encode(*vae, on_encoded);
     latents = write_standardised(*vae, encoded.to(torch::kFloat32), aside / "vae").to(torch::kFloat16);
     write_safetensors(aside / "latents.safetensors", {{"latents", *latents}}, origin);
     std::filesystem::remove(kept);
     std::filesystem::remove_all(own_vae);
     std::filesystem::rename(aside / "vae", own_vae);
-    std::filesystem::rename(aside / "latents.safetensors", kept);  // last: where it exists, the folder beside is whole
+    std::filesystem::rename(aside / "latents.safetensors", kept);  // last: its presence means that vae/ is complete
   }
   std::filesystem::remove_all(aside);
   return {*latents, AutoencoderKL(from_pretrained<AutoencoderKLImpl>(own_vae, placement))};

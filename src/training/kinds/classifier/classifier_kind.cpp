@@ -20,7 +20,7 @@ class ClassifierJob : public TrainingJob {
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
     return std::make_unique<ClassifierTask>(recipe_, context.device);
   }
-  /// The labels are those of the pack, which must still be there.
+  /// Takes the labels from the pack, which must still exist.
   void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
                       const SaveOptions& options) const override {
     auto config = ImageClassifierConfig::from_json(recipe_.classifier);

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Row "classifier": an ImageClassifier.
+/// Row "classifier": trains an ImageClassifier.
 TrainingKind classifier_kind();
 
 }  // namespace sfumato

@@ -74,7 +74,7 @@ torch::Tensor ClassifierTask::named(const torch::Tensor& images, const torch::Te
 }
 
 torch::Tensor ClassifierTask::held_out_indices() const {
-  // With nothing held out the last pictures stand in.
+  // If nothing is held out, the last images are used.
   const auto count = std::min({kLookedAt, std::max(pack_.held_out(), kLookBatch), pack_.size()});
   return torch::arange(pack_.size() - count, pack_.size());
 }

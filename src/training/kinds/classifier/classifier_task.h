@@ -8,11 +8,11 @@
 
 namespace sfumato {
 
-/// Naming the things of composed scenes: the sum over all classes of the binary cross-entropy.
+/// Classifies the things of composed scenes: the loss is the binary cross-entropy summed over all classes.
 /// Batch: "images" float32 [N, 3, H, W] in [-1, 1], "labels" float32 [N, K] of 0 and 1.
 class ClassifierObjective : public Objective {
  public:
-  /// The weights are allocated and neither filled nor placed.
+  /// Allocates the weights without filling or placing them.
   ClassifierObjective(const ClassifierRecipe& recipe, std::vector<std::string> labels, torch::Device device);
   void place();
 
@@ -26,14 +26,14 @@ class ClassifierObjective : public Objective {
   bool bfloat16_;
 };
 
-/// Scenes of a pack with the things in them: a ClassifierObjective's batches.
+/// Loads batches of a ClassifierObjective: scenes of a pack with the things in them.
 class SceneLoader : public Loader {
  public:
-  /// The pack outlives the loader.
+  /// The pack must outlive the loader.
   SceneLoader(const ClassifierRecipe& recipe, Pack& pack, torch::Device device);
 
   Batch batch(std::int64_t number) override { return examples(order_.batch(number)); }
-  /// The scenes of these numbers.
+  /// Returns the scenes of these indices.
   Batch examples(const torch::Tensor& indices);
 
  private:
@@ -42,7 +42,7 @@ class SceneLoader : public Loader {
   ShuffledOrder order_;
 };
 
-/// Trains an ImageClassifier on the scenes of a pack, whose things are its labels.
+/// Trains an ImageClassifier on the scenes of a pack, whose things are the labels.
 class ClassifierTask : public Task {
  public:
   ClassifierTask(const ClassifierRecipe& recipe, torch::Device device);
@@ -51,9 +51,9 @@ class ClassifierTask : public Task {
   std::unique_ptr<Objective> new_objective() const override;
   Loader& loader() override { return loader_; }
   void init_from(const std::filesystem::path& folder) override;
-  /// {"held_out_accuracy": the share of held-out scenes whose things, n of them, are the n likeliest classes}.
+  /// Returns {"held_out_accuracy": the share of held-out scenes whose n things are the n likeliest classes}.
   Json evaluate(std::int64_t step) override;
-  /// Held-out scenes, wrongly named ones first.
+  /// Returns held-out scenes, wrongly classified ones first.
   torch::Tensor sample_grid() override;
 
  private:

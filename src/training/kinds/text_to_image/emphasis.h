@@ -7,9 +7,9 @@
 
 namespace sfumato {
 
-/// The pictures of a pack that are trained on, int64 [M] on the CPU: all that are not held out and, `emphasis.repeats`
-/// times, those whose caption has one of its words. Letters of ASCII match in either case; what is neither letter nor
-/// digit parts words.
+/// Returns the indices of a pack's training images, int64 [M] on the CPU: all that are not held out, where images with
+/// one of `emphasis`'s words in their caption are oversampled, `emphasis.repeats` times. ASCII letters match in either
+/// case; any other character than a letter or digit separates words.
 torch::Tensor emphasised_examples(const Pack& pack, const EmphasisRecipe& emphasis);
 
 }  // namespace sfumato

@@ -17,7 +17,7 @@ void export_text_encoder(const Checkpoint& checkpoint, const TextToImageRecipe& 
   options.basename = "model";
   save_weights(checkpoint.part("ema.text_encoder."), folder, options);
   nlohmann::ordered_json config = T5EncoderModelConfig::from_json(recipe.text_encoder).to_json();
-  // transformers loads in the dtype that the config names and diffusers in float32: with this both do the latter.
+  // transformers loads in the config's dtype and diffusers in float32: with this both load in float32.
   config["dtype"] = "float32";
   config["is_encoder_decoder"] = false;
   config["use_cache"] = false;
@@ -67,7 +67,7 @@ void export_text_to_image(const RunFolder& run, const Checkpoint& checkpoint, co
   auto schedule = ScheduleConfig::from_json(recipe.scheduler);
   schedule.class_name = "DDIMScheduler";
   write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());
-  write_json(folder / "model_index.json", model_index());  // last: it makes the folder a pipeline
+  write_json(folder / "model_index.json", model_index());  // last: it marks the folder as a pipeline
 }
 
 }  // namespace sfumato

@@ -12,10 +12,10 @@ class TextToImageJob : public TrainingJob {
 
   const Recipe& recipe() const override { return recipe_; }
   bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
-  /// Days may lie between the start of a run and its export.
+  /// Warns at the start of a run, since its export may come days later.
   std::vector<std::string> warnings() const override {
     if (std::filesystem::exists(std::filesystem::path(recipe_.tokenizer) / "spiece.model")) return {};
-    return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export will ask for"};
+    return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export needs"};
   }
   RunIdentity identity() const override {
     return {

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Row "text_to_image": a UNet2DConditionModel with its text encoder.
+/// Row "text_to_image": trains a UNet2DConditionModel with its text encoder.
 TrainingKind text_to_image_kind();
 
 }  // namespace sfumato

@@ -7,18 +7,18 @@
 
 namespace sfumato {
 
-/// Cached latents with their captions' ids, noise and timesteps: a TextToImageObjective's batches.
+/// Loads batches of a TextToImageObjective: cached latents with their captions' ids, noise and timesteps.
 class TextToImageLoader : public Loader {
  public:
-  /// `latents`: float16 [M, C, h, w] on the CPU. The pack outlives the loader.
+  /// `latents`: float16 [M, C, h, w] on the CPU. The pack must outlive the loader.
   TextToImageLoader(const TextToImageRecipe& recipe, const Pack& pack, torch::Tensor latents, torch::Device device);
 
   Batch batch(std::int64_t number) override;
-  /// The images of these numbers at timesteps of the whole schedule, their captions kept.
+  /// Returns the images of these indices at timesteps of the whole schedule, without caption dropout.
   Batch held_out(const torch::Tensor& indices, at::Generator& generator) const;
 
  private:
-  /// Latents and token ids of these images.
+  /// Returns latents and token ids of these images.
   Batch examples(const torch::Tensor& indices) const;
   void drop_captions(Batch& batch, at::Generator& generator) const;
   /// Draws noise and timesteps, the latter shifted (TextToImageLossRecipe::timestep_shift).

@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// Min-SNR (Hang et al. 2023, section 3.4): the weight of a level for the kind of prediction.
+/// Min-SNR weight of a noise level for a prediction type (Hang et al. 2023, section 3.4).
 torch::Tensor min_snr_weight(PredictionType type, const torch::Tensor& snr, double gamma) {
   const auto capped = snr.clamp_max(gamma);
   if (type == PredictionType::epsilon) return capped / snr.clamp_min(1e-8);

@@ -9,14 +9,14 @@
 
 namespace sfumato {
 
-/// Denoising of latents by a UNet2DConditionModel that is trained together with its T5EncoderModel (Rombach et al.
-/// 2022, eq. 3; v-prediction: Salimans & Ho 2022). Padding is attended to, as diffusers' StableDiffusionPipeline does.
+/// Denoises latents by a UNet2DConditionModel that is trained together with its T5EncoderModel (Rombach et al. 2022,
+/// eq. 3; v-prediction: Salimans & Ho 2022). Padding is attended to, as in diffusers' StableDiffusionPipeline.
 /// Batch: "latents" and "noise" float32 [N, C, h, w], "ids" int64 [N, L], "t" int64 [N].
 class TextToImageObjective : public Objective {
  public:
-  /// The weights are allocated and neither filled nor placed.
+  /// Allocates the weights without filling or placing them.
   TextToImageObjective(const TextToImageRecipe& recipe, torch::Device device);
-  /// Moves the networks to the device, ready to be trained.
+  /// Moves the networks to the device, ready for training.
   void place();
 
   TrainableSet tensors() override;

@@ -14,7 +14,7 @@ constexpr std::int64_t kHeldOutLatents = 256;
 constexpr std::int64_t kLatentBatch = 64;
 constexpr std::int64_t kGridColumns = 4;
 
-/// What only the pack and the latents can tell of the networks' sizes.
+/// Checks sizes of the networks that depend on the pack and the latents.
 void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
   const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
   if (largest >= config.vocab_size)
@@ -43,11 +43,11 @@ TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const RunFolde
                           cache_latents(run, recipe.vae, latent_source(pack_, recipe.data.pack, device), on_encoded)))),
       loader_(recipe, pack_, cache_.latents, device) {
   const torch::NoGradGuard no_grad;
-  // For the export: what the model has words for.
+  // The model's vocabulary, for the export.
   if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
   auto& unet = *objective_.unet;
   initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
-  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
+  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of the target
   unet.conv_out->bias.zero_();
   initialize(*objective_.text_encoder, generator_for(recipe.seed, Stream::kInitialisation, 1));
   objective_.place();
@@ -67,7 +67,7 @@ void TextToImageTask::init_from(const std::filesystem::path& folder) {
 Json TextToImageTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   const EvaluationScope evaluation(*objective_.unet);
-  // With nothing held out the last pictures stand in.
+  // If nothing is held out, the last images are used.
   const auto count = std::min({kHeldOutLatents, std::max(pack_.held_out(), kLatentBatch), pack_.size()});
   double sum = 0;
   for (std::int64_t first = 0; first < count; first += kLatentBatch) {

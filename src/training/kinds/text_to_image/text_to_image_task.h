@@ -9,7 +9,7 @@
 
 namespace sfumato {
 
-/// A TextToImageObjective on the cached latents of captioned pictures, both networks from scratch.
+/// Trains a TextToImageObjective on the cached latents of captioned images, both networks from scratch.
 class TextToImageTask : public Task {
  public:
   TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
@@ -19,9 +19,9 @@ class TextToImageTask : public Task {
   std::unique_ptr<Objective> new_objective() const override;
   Loader& loader() override { return loader_; }
   void init_from(const std::filesystem::path& folder) override;
-  /// {"held_out_loss": the loss of held-out pictures, with the same noise and timesteps every time}.
+  /// Returns {"held_out_loss": the loss of held-out images, with the same noise and timesteps every time}.
   Json evaluate(std::int64_t step) override;
-  /// The pack's probe prompts, each from its own seed.
+  /// Returns images of the pack's probe prompts, each from its own seed.
   torch::Tensor sample_grid() override;
 
  private:
@@ -29,7 +29,7 @@ class TextToImageTask : public Task {
   torch::Device device_;
   Pack pack_;
   TextToImageObjective objective_;
-  LatentCache cache_;  // after all else: it writes into the run's folder, when everything else is known to be good
+  LatentCache cache_;  // last: it writes into the run's folder, so all other members must be valid first
   TextToImageLoader loader_;
 };
 

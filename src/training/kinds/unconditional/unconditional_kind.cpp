@@ -8,7 +8,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-/// DDPMPipeline or DDIMPipeline for pixels, by the scheduler's class; LDMPipeline for latents.
+/// Returns the model_index.json of DDPMPipeline or DDIMPipeline (pixels, by the scheduler's class) or LDMPipeline.
 OrderedJson unconditional_index(const UnconditionalRecipe& recipe, const std::string& scheduler) {
   const auto pixels = scheduler == "DDPMScheduler" ? "DDPMPipeline" : "DDIMPipeline";
   OrderedJson index{{"_class_name", recipe.vae.empty() ? pixels : "LDMPipeline"},
@@ -19,7 +19,7 @@ OrderedJson unconditional_index(const UnconditionalRecipe& recipe, const std::st
   return index;
 }
 
-/// The side of an x0, which diffusers' pipelines read from the network's config.
+/// Side of an x0, which diffusers' pipelines read from the network's config.
 std::int64_t sample_size_of(const UnconditionalRecipe& recipe, const RunFolder& run) {
   if (recipe.vae.empty()) return recipe.data.image_size;
   const auto vae = AutoencoderKLConfig::from_json(read_json(run.path() / "vae" / "config.json"));
@@ -61,7 +61,7 @@ class UnconditionalJob : public TrainingJob {
     if (!recipe_.vae.empty()) export_first_stage(run, folder / "vqvae", options);
     const auto schedule = ScheduleConfig::from_json(recipe_.scheduler);
     write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());
-    // Last: it makes the folder a pipeline.
+    // Last: it marks the folder as a pipeline.
     write_json(folder / "model_index.json", unconditional_index(recipe_, schedule.class_name));
   }
 

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Row "unconditional": a UNet2DModel of pixels or latents.
+/// Row "unconditional": trains a UNet2DModel on pixels or latents.
 TrainingKind unconditional_kind();
 
 }  // namespace sfumato

@@ -6,14 +6,14 @@
 
 namespace sfumato {
 
-/// Examples, mirrored at random, with noise, timesteps and classes: an UnconditionalObjective's batches.
+/// Loads batches of an UnconditionalObjective: examples, mirrored at random, with noise, timesteps and classes.
 class UnconditionalLoader : public Loader {
  public:
-  /// The source outlives the loader.
+  /// The source must outlive the loader.
   UnconditionalLoader(const UnconditionalRecipe& recipe, ExampleSource& source, torch::Device device);
 
   Batch batch(std::int64_t number) override;
-  /// The examples of these numbers as they are.
+  /// Returns the examples of these indices, never mirrored, with their true classes.
   Batch held_out(const torch::Tensor& indices, at::Generator& generator) const;
 
  private:

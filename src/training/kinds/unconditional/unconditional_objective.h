@@ -9,20 +9,20 @@
 
 namespace sfumato {
 
-/// Denoising by a UNet2DModel: L_simple (Ho et al. 2020, eq. 14) and, with a weight of the bound, L_hybrid = L_simple +
-/// lambda L_vlb (Nichol & Dhariwal 2021, eq. 16), in which the bound trains the variance alone: its gradient stops at
-/// the mean. As in the improved DDPM code L_vlb is T times the term of the row's timestep, in bits per dimension.
+/// Denoises by a UNet2DModel with L_simple (Ho et al. 2020, eq. 14) or, with a weight of the bound, L_hybrid = L_simple
+/// + lambda L_vlb (Nichol & Dhariwal 2021, eq. 16). The bound then trains only the variance: its gradient stops at the
+/// mean. As in the improved DDPM code, L_vlb is T times the term of the row's timestep, in bits per dimension.
 /// Batch: "x0" and "noise" float32 [N, C, H, W], "t" int64 [N], and "class_labels" int64 [N] with a class embedding.
 class UnconditionalObjective : public Objective {
  public:
-  /// The weights are allocated and neither filled nor placed.
+  /// Allocates the weights without filling or placing them.
   UnconditionalObjective(const UnconditionalRecipe& recipe, torch::Device device);
-  /// Moves the network to the device, ready to be trained.
+  /// Moves the network to the device, ready for training.
   void place();
 
   TrainableSet tensors() override;
   torch::Tensor loss(const Batch& batch) override;
-  /// L_simple alone.
+  /// Returns L_simple alone.
   torch::Tensor simple_loss(const Batch& batch);
 
   Schedule schedule;
@@ -30,7 +30,7 @@ class UnconditionalObjective : public Objective {
   UNet2DModel unet;
 
  private:
-  /// The network's output at x_t, [N, out_channels, H, W] float32.
+  /// Returns the network's output at x_t, [N, out_channels, H, W] float32.
   torch::Tensor raw_output(const Batch& batch, const torch::Tensor& xt);
   torch::Tensor simple_loss(const Batch& batch, const torch::Tensor& raw) const;
 

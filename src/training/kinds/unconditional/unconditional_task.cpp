@@ -26,7 +26,7 @@ UnconditionalTask::UnconditionalTask(const UnconditionalRecipe& recipe, const Ta
   const torch::NoGradGuard no_grad;
   auto& unet = *objective_.unet;
   initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
-  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of what is to be predicted
+  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of the target
   unet.conv_out->bias.zero_();
   objective_.place();
 }

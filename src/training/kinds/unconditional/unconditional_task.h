@@ -16,16 +16,16 @@ class UnconditionalTask : public Task {
   std::unique_ptr<Objective> new_objective() const override;
   Loader& loader() override { return loader_; }
   void init_from(const std::filesystem::path& folder) override;
-  /// {"held_out_loss": L_simple of held-out images, with the same noise and timesteps every time} and, at the recipe's
-  /// interval, "held_out_bpd".
+  /// Returns {"held_out_loss": L_simple of held-out images, with the same noise and timesteps every time} and, at the
+  /// recipe's interval, "held_out_bpd".
   Json evaluate(std::int64_t step) override;
-  /// Samples, of classes in turn where the network has classes, each from its own seed.
+  /// Returns samples, each from its own seed; the classes, if the network has any, take turns.
   torch::Tensor sample_grid() override;
   std::optional<BitsPerDimension> held_out_bits(const BitsSettings& settings) override;
 
  private:
-  /// The last images, at most `most` unless that is 0: held-out ones or, with nothing held out, those that stand in for
-  /// them.
+  /// Returns the indices of the held-out images, at most `most` unless that is 0. If nothing is held out, the last
+  /// images are used.
   torch::Tensor held_out_indices(std::int64_t most) const;
 
   UnconditionalRecipe recipe_;

@@ -28,7 +28,7 @@ class VaeJob : public TrainingJob {
                       const SaveOptions& options) const override {
     auto config = AutoencoderKLConfig::from_json(recipe_.vae);
     config.sample_size = recipe_.data.image_size;
-    // A frozen encoder's latents, and their scale, are those of the autoencoder that the run began with.
+    // With a frozen encoder, latents and their scale are those of the run's initial autoencoder.
     if (!recipe_.freeze_encoder) config.scaling_factor = 1.0 / value_or(checkpoint.metrics, "latent_std", 1.0);
     save_weights(checkpoint.part("ema.vae."), folder, options);
     write_json(folder / "config.json", config.to_json());

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Row "vae": an AutoencoderKL.
+/// Row "vae": trains an AutoencoderKL.
 TrainingKind vae_kind();
 
 }  // namespace sfumato

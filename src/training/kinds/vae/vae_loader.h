@@ -8,10 +8,10 @@
 
 namespace sfumato {
 
-/// Images of a pack, or random crops of them, with the noise of their latents: a VaeObjective's batches.
+/// Loads batches of a VaeObjective: images of a pack, or random crops of them, with the noise of their latents.
 class VaeLoader : public Loader {
  public:
-  /// The pack outlives the loader.
+  /// The pack must outlive the loader.
   VaeLoader(const VaeRecipe& recipe, const AutoencoderKLConfig& config, Pack& pack, torch::Device device);
 
   Batch batch(std::int64_t number) override;

@@ -6,14 +6,14 @@
 
 namespace sfumato {
 
-/// Reconstruction of pictures by an AutoencoderKL: pixels' mean square (and absolute) error plus a small KL divergence
+/// Reconstructs images by an AutoencoderKL: mean square (and absolute) error of pixels plus a small KL divergence
 /// (Kingma & Welling 2014; Rombach et al. 2022, appendix G, without the adversarial part).
 /// Batch: "images" float32 [N, 3, H, W] in [-1, 1], "noise" float32 [N, latent_channels, H/f, W/f].
 class VaeObjective : public Objective {
  public:
-  /// The weights are allocated and neither filled nor placed.
+  /// Allocates the weights without filling or placing them.
   VaeObjective(const VaeRecipe& recipe, torch::Device device);
-  /// Moves the networks to the device, ready to be trained.
+  /// Moves the networks to the device, ready for training.
   void place();
 
   TrainableSet tensors() override;

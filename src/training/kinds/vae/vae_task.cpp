@@ -9,8 +9,8 @@
 namespace sfumato {
 namespace {
 
-/// At the start the posterior is narrow (deviation 0.05): with a wider one the sampled noise drowns the picture for
-/// the first thousand steps.
+/// Makes the initial posterior narrow (standard deviation 0.05): with a wider one, the sampled noise hides the image
+/// for the first thousand steps.
 constexpr double kInitialLogVariance = -6.0;
 constexpr std::int64_t kHeldOutLookedAt = 64;
 constexpr std::int64_t kEvaluationBatch = 16;
@@ -52,7 +52,7 @@ void VaeTask::init_from(const std::filesystem::path& folder) {
 }
 
 torch::Tensor VaeTask::held_out_images(std::int64_t first, std::int64_t count) {
-  // With nothing held out the last pictures stand in.
+  // If nothing is held out, the last images are used.
   const auto start = pack_.size() - std::max(pack_.held_out(), std::min(pack_.size(), kHeldOutLookedAt));
   return channels_last(pack_.images(torch::arange(start + first, start + first + count), device_));
 }

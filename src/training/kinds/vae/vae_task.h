@@ -7,7 +7,7 @@
 
 namespace sfumato {
 
-/// A VaeObjective on pictures of a pack or random crops of them.
+/// Trains a VaeObjective on images of a pack or random crops of them.
 class VaeTask : public Task {
  public:
   VaeTask(const VaeRecipe& recipe, torch::Device device);
@@ -16,9 +16,9 @@ class VaeTask : public Task {
   std::unique_ptr<Objective> new_objective() const override;
   Loader& loader() override { return loader_; }
   void init_from(const std::filesystem::path& folder) override;
-  /// {"held_out_psnr": decibels over all held-out pixels looked at, "latent_std": deviation of their latents' means}.
+  /// Returns {"held_out_psnr": decibels over the held-out pixels evaluated, "latent_std": std of the latents' means}.
   Json evaluate(std::int64_t step) override;
-  /// Held-out pictures in the odd rows, and below each what the autoencoder makes of it.
+  /// Returns held-out images in the odd rows, and below each its reconstruction.
   torch::Tensor sample_grid() override;
 
  private:
