@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "kernels/plain_inference.h"
-#include "models/config.h"
+#include "models/config_members.h"
 
 namespace sfumato {
 namespace {
@@ -72,6 +72,26 @@ torch::Tensor in_kernels_format(const torch::Tensor& x) {
   return is_plain_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }
 
+template <class Members, class Config>
+void list_vae_members(Members& members, Config& config) {
+  members.value("act_fn", config.act_fn);
+  members.value("block_out_channels", config.block_out_channels);
+  members.value("force_upcast", config.force_upcast);
+  members.value("in_channels", config.in_channels);
+  members.value("latent_channels", config.latent_channels);
+  members.unless_empty("latents_mean", config.latents_mean);
+  members.unless_empty("latents_std", config.latents_std);
+  members.value("layers_per_block", config.layers_per_block);
+  members.value("mid_block_add_attention", config.mid_block_add_attention);
+  members.value("norm_num_groups", config.norm_num_groups);
+  members.value("out_channels", config.out_channels);
+  members.first("sample_size", config.sample_size);
+  members.value("scaling_factor", config.scaling_factor);
+  members.unless_empty("shift_factor", config.shift_factor);
+  members.value("use_post_quant_conv", config.use_post_quant_conv);
+  members.value("use_quant_conv", config.use_quant_conv);
+}
+
 }  // namespace
 
 AutoencoderKLConfig AutoencoderKLConfig::from_json(const Json& json) {
@@ -81,22 +101,8 @@ AutoencoderKLConfig AutoencoderKLConfig::from_json(const Json& json) {
 }
 
 void AutoencoderKLConfig::read(const Json& json, const std::string& class_name) {
-  in_channels = value_or(json, "in_channels", in_channels);
-  out_channels = value_or(json, "out_channels", out_channels);
-  block_out_channels = value_or(json, "block_out_channels", block_out_channels);
-  layers_per_block = value_or(json, "layers_per_block", layers_per_block);
-  act_fn = value_or(json, "act_fn", act_fn);
-  latent_channels = value_or(json, "latent_channels", latent_channels);
-  norm_num_groups = value_or(json, "norm_num_groups", norm_num_groups);
-  sample_size = one_or_many(json, "sample_size", {sample_size}).at(0);
-  scaling_factor = value_or(json, "scaling_factor", scaling_factor);
-  shift_factor = value_or(json, "shift_factor", shift_factor);
-  latents_mean = value_or(json, "latents_mean", latents_mean);
-  latents_std = value_or(json, "latents_std", latents_std);
-  force_upcast = value_or(json, "force_upcast", force_upcast);
-  use_quant_conv = value_or(json, "use_quant_conv", use_quant_conv);
-  use_post_quant_conv = value_or(json, "use_post_quant_conv", use_post_quant_conv);
-  mid_block_add_attention = value_or(json, "mid_block_add_attention", mid_block_add_attention);
+  MemberReader reader(json);
+  list_vae_members(reader, *this);
   require_blocks(json, "down_block_types", "DownEncoderBlock2D", block_out_channels.size(), class_name);
   require_blocks(json, "up_block_types", "UpDecoderBlock2D", block_out_channels.size(), class_name);
 }
@@ -120,26 +126,11 @@ void AutoencoderKLConfig::validate(const std::string& class_name) const {
 }
 
 nlohmann::ordered_json AutoencoderKLConfig::to_json() const {
-  nlohmann::ordered_json json;
-  json["_class_name"] = kAutoencoderKL;
-  json["act_fn"] = act_fn;
-  json["block_out_channels"] = block_out_channels;
+  nlohmann::ordered_json json = {{"_class_name", kAutoencoderKL}};
+  MemberWriter writer(json);
+  list_vae_members(writer, *this);
   json["down_block_types"] = repeated("DownEncoderBlock2D", block_out_channels.size());
-  json["force_upcast"] = force_upcast;
-  json["in_channels"] = in_channels;
-  json["latent_channels"] = latent_channels;
-  if (!latents_mean.empty()) json["latents_mean"] = latents_mean;
-  if (!latents_std.empty()) json["latents_std"] = latents_std;
-  json["layers_per_block"] = layers_per_block;
-  json["mid_block_add_attention"] = mid_block_add_attention;
-  json["norm_num_groups"] = norm_num_groups;
-  json["out_channels"] = out_channels;
-  json["sample_size"] = sample_size;
-  json["scaling_factor"] = scaling_factor;
-  if (shift_factor != 0) json["shift_factor"] = shift_factor;
   json["up_block_types"] = repeated("UpDecoderBlock2D", block_out_channels.size());
-  json["use_post_quant_conv"] = use_post_quant_conv;
-  json["use_quant_conv"] = use_quant_conv;
   return json;
 }
 

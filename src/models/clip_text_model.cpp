@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "models/clip_mlp.h"
-#include "models/config.h"
+#include "models/config_members.h"
 
 namespace sfumato {
 namespace {
@@ -59,6 +59,20 @@ void check(const CLIPTextModelConfig& config) {
   require_clip_activation("CLIPTextModel", config.hidden_act);
 }
 
+template <class Members, class Config>
+void list_clip_members(Members& members, Config& config) {
+  members.value("vocab_size", config.vocab_size);
+  members.value("hidden_size", config.hidden_size);
+  members.value("intermediate_size", config.intermediate_size);
+  members.value("projection_dim", config.projection_dim);
+  members.value("num_hidden_layers", config.num_hidden_layers);
+  members.value("num_attention_heads", config.num_attention_heads);
+  members.value("max_position_embeddings", config.max_position_embeddings);
+  members.value("hidden_act", config.hidden_act);
+  members.value("layer_norm_eps", config.layer_norm_eps);
+  members.value("eos_token_id", config.eos_token_id);
+}
+
 }  // namespace
 
 class CLIPEncoderLayerImpl : public torch::nn::Module {
@@ -87,34 +101,18 @@ class CLIPEncoderLayerImpl : public torch::nn::Module {
 
 CLIPTextModelConfig CLIPTextModelConfig::from_json(const Json& json) {
   CLIPTextModelConfig config;
-  config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
-  config.hidden_size = value_or(json, "hidden_size", config.hidden_size);
-  config.intermediate_size = value_or(json, "intermediate_size", config.intermediate_size);
-  config.projection_dim = value_or(json, "projection_dim", config.projection_dim);
-  config.num_hidden_layers = value_or(json, "num_hidden_layers", config.num_hidden_layers);
-  config.num_attention_heads = value_or(json, "num_attention_heads", config.num_attention_heads);
-  config.max_position_embeddings = value_or(json, "max_position_embeddings", config.max_position_embeddings);
-  config.hidden_act = value_or(json, "hidden_act", config.hidden_act);
-  config.layer_norm_eps = value_or(json, "layer_norm_eps", config.layer_norm_eps);
-  config.eos_token_id = value_or(json, "eos_token_id", config.eos_token_id);
+  MemberReader reader(json);
+  list_clip_members(reader, config);
   check(config);
   return config;
 }
 
 Json CLIPTextModelConfig::to_json(const std::string& architecture) const {
-  return {{"architectures", {architecture}},
-          {"model_type", "clip_text_model"},
-          {"dtype", "float32"},
-          {"vocab_size", vocab_size},
-          {"hidden_size", hidden_size},
-          {"intermediate_size", intermediate_size},
-          {"projection_dim", projection_dim},
-          {"num_hidden_layers", num_hidden_layers},
-          {"num_attention_heads", num_attention_heads},
-          {"max_position_embeddings", max_position_embeddings},
-          {"hidden_act", hidden_act},
-          {"layer_norm_eps", layer_norm_eps},
-          {"eos_token_id", eos_token_id}};
+  nlohmann::ordered_json json = {
+      {"architectures", {architecture}}, {"model_type", "clip_text_model"}, {"dtype", "float32"}};
+  MemberWriter writer(json);
+  list_clip_members(writer, *this);
+  return json;
 }
 
 CLIPTextModelImpl::CLIPTextModelImpl(const CLIPTextModelConfig& config)

@@ -46,12 +46,17 @@ const OneOrMany& at_block(const LayersOfBlocks& values, std::size_t index) {
   return values.size() == 1 ? values.front() : values.at(index);
 }
 
-nlohmann::ordered_json null_if_empty(const std::string& text) {
-  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+OneOrMany one_or_many_flags(const Json& config, const std::string& key, OneOrMany fallback) {
+  const auto found = config.find(key);
+  if (found == config.end() || found->is_null()) return fallback;
+  if (found->is_boolean()) return {found->get<bool>() ? 1 : 0};
+  const auto values = value_or(config, key, std::vector<bool>{});
+  return {values.begin(), values.end()};
 }
 
-nlohmann::ordered_json null_if_zero(std::int64_t value) {
-  return value == 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(value);
+nlohmann::ordered_json flags_to_json(const OneOrMany& values) {
+  if (values.size() == 1) return values.front() != 0;
+  return std::vector<bool>(values.begin(), values.end());
 }
 
 std::int64_t at_block(const OneOrMany& values, std::size_t index) {

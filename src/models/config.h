@@ -29,9 +29,10 @@ nlohmann::ordered_json to_json_value(const LayersOfBlocks& values);
 /// Values for the layers of block `index`.
 const OneOrMany& at_block(const LayersOfBlocks& values, std::size_t index);
 
-/// Returns null for "" and for 0, as configs write unset values.
-nlohmann::ordered_json null_if_empty(const std::string& text);
-nlohmann::ordered_json null_if_zero(std::int64_t value);
+/// `config[key]`, a bool or a list of bools, as 0 and 1; `fallback` where missing or null. Throws
+/// std::invalid_argument.
+OneOrMany one_or_many_flags(const Json& config, const std::string& key, OneOrMany fallback);
+nlohmann::ordered_json flags_to_json(const OneOrMany& values);
 
 /// Value for block `index`.
 std::int64_t at_block(const OneOrMany& values, std::size_t index);

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "models/clip_mlp.h"
-#include "models/config.h"
+#include "models/config_members.h"
 #include "nn/scaled_dot_product.h"
 
 namespace sfumato {
@@ -36,6 +36,19 @@ class GLIDETextAttentionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(GLIDETextAttention);
 
+template <class Members, class Config>
+void list_glide_members(Members& members, Config& config) {
+  members.value("vocab_size", config.vocab_size);
+  members.value("hidden_size", config.hidden_size);
+  members.value("intermediate_size", config.intermediate_size);
+  members.value("num_hidden_layers", config.num_hidden_layers);
+  members.value("num_attention_heads", config.num_attention_heads);
+  members.value("max_position_embeddings", config.max_position_embeddings);
+  members.value("hidden_act", config.hidden_act);
+  members.value("layer_norm_eps", config.layer_norm_eps);
+  members.value("use_padding_embeddings", config.use_padding_embeddings);
+}
+
 }  // namespace
 
 class GLIDETextLayerImpl : public torch::nn::Module {
@@ -64,30 +77,17 @@ class GLIDETextLayerImpl : public torch::nn::Module {
 
 GLIDETextModelConfig GLIDETextModelConfig::from_json(const Json& json) {
   GLIDETextModelConfig config;
-  config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
-  config.hidden_size = value_or(json, "hidden_size", config.hidden_size);
-  config.intermediate_size = value_or(json, "intermediate_size", config.intermediate_size);
-  config.num_hidden_layers = value_or(json, "num_hidden_layers", config.num_hidden_layers);
-  config.num_attention_heads = value_or(json, "num_attention_heads", config.num_attention_heads);
-  config.max_position_embeddings = value_or(json, "max_position_embeddings", config.max_position_embeddings);
-  config.hidden_act = value_or(json, "hidden_act", config.hidden_act);
-  config.layer_norm_eps = value_or(json, "layer_norm_eps", config.layer_norm_eps);
-  config.use_padding_embeddings = value_or(json, "use_padding_embeddings", config.use_padding_embeddings);
+  MemberReader reader(json);
+  list_glide_members(reader, config);
   config.validate();
   return config;
 }
 
 nlohmann::ordered_json GLIDETextModelConfig::to_json() const {
-  return {{"_class_name", kGLIDETextModel},
-          {"vocab_size", vocab_size},
-          {"hidden_size", hidden_size},
-          {"intermediate_size", intermediate_size},
-          {"num_hidden_layers", num_hidden_layers},
-          {"num_attention_heads", num_attention_heads},
-          {"max_position_embeddings", max_position_embeddings},
-          {"hidden_act", hidden_act},
-          {"layer_norm_eps", layer_norm_eps},
-          {"use_padding_embeddings", use_padding_embeddings}};
+  nlohmann::ordered_json json = {{"_class_name", kGLIDETextModel}};
+  MemberWriter writer(json);
+  list_glide_members(writer, *this);
+  return json;
 }
 
 void GLIDETextModelConfig::validate() const {

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "models/config.h"
+#include "models/config_members.h"
 #include "nn/resnet.h"
 
 namespace sfumato {
@@ -23,15 +23,21 @@ std::vector<std::string> read_labels(const Json& json) {
   return labels;
 }
 
+template <class Members, class Config>
+void list_classifier_members(Members& members, Config& config) {
+  members.value("block_out_channels", config.block_out_channels);
+  members.value("image_size", config.image_size);
+  members.value("in_channels", config.in_channels);
+  members.value("layers_per_block", config.layers_per_block);
+  members.value("norm_num_groups", config.norm_num_groups);
+}
+
 }  // namespace
 
 ImageClassifierConfig ImageClassifierConfig::from_json(const Json& json) {
   ImageClassifierConfig config;
-  config.in_channels = value_or(json, "in_channels", config.in_channels);
-  config.image_size = value_or(json, "image_size", config.image_size);
-  config.block_out_channels = value_or(json, "block_out_channels", config.block_out_channels);
-  config.layers_per_block = value_or(json, "layers_per_block", config.layers_per_block);
-  config.norm_num_groups = value_or(json, "norm_num_groups", config.norm_num_groups);
+  MemberReader reader(json);
+  list_classifier_members(reader, config);
   config.labels = read_labels(json);
   require_positive(kImageClassifier, "in_channels", {config.in_channels});
   require_positive(kImageClassifier, "image_size", {config.image_size});
@@ -42,13 +48,9 @@ ImageClassifierConfig ImageClassifierConfig::from_json(const Json& json) {
 }
 
 nlohmann::ordered_json ImageClassifierConfig::to_json() const {
-  nlohmann::ordered_json json;
-  json["_class_name"] = kImageClassifier;
-  json["block_out_channels"] = block_out_channels;
-  json["image_size"] = image_size;
-  json["in_channels"] = in_channels;
-  json["layers_per_block"] = layers_per_block;
-  json["norm_num_groups"] = norm_num_groups;
+  nlohmann::ordered_json json = {{"_class_name", kImageClassifier}};
+  MemberWriter writer(json);
+  list_classifier_members(writer, *this);
   auto& names = json["id2label"] = nlohmann::ordered_json::object();
   for (std::size_t id = 0; id < labels.size(); ++id) names[std::to_string(id)] = labels[id];
   return json;

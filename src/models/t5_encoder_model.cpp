@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "models/config.h"
+#include "models/config_members.h"
 #include "nn/scaled_dot_product.h"
 
 namespace sfumato {
@@ -183,6 +183,20 @@ torch::Tensor additive_mask(const torch::Tensor& attention_mask, const torch::Te
   return torch::zeros(dropped.sizes(), like.options()).masked_fill(dropped, lowest);
 }
 
+template <class Members, class Config>
+void list_t5_members(Members& members, Config& config) {
+  members.value("vocab_size", config.vocab_size);
+  members.value("d_model", config.d_model);
+  members.value("d_kv", config.d_kv);
+  members.value("d_ff", config.d_ff);
+  members.value("num_layers", config.num_layers);
+  members.value("num_heads", config.num_heads);
+  members.value("relative_attention_num_buckets", config.relative_attention_num_buckets);
+  members.value("relative_attention_max_distance", config.relative_attention_max_distance);
+  members.value("layer_norm_epsilon", config.layer_norm_epsilon);
+  members.value("feed_forward_proj", config.feed_forward_proj);
+}
+
 }  // namespace
 
 class T5StackImpl : public torch::nn::Module {
@@ -212,18 +226,8 @@ class T5StackImpl : public torch::nn::Module {
 
 T5EncoderModelConfig T5EncoderModelConfig::from_json(const Json& json) {
   T5EncoderModelConfig config;
-  config.vocab_size = value_or(json, "vocab_size", config.vocab_size);
-  config.d_model = value_or(json, "d_model", config.d_model);
-  config.d_kv = value_or(json, "d_kv", config.d_kv);
-  config.d_ff = value_or(json, "d_ff", config.d_ff);
-  config.num_layers = value_or(json, "num_layers", config.num_layers);
-  config.num_heads = value_or(json, "num_heads", config.num_heads);
-  config.relative_attention_num_buckets =
-      value_or(json, "relative_attention_num_buckets", config.relative_attention_num_buckets);
-  config.relative_attention_max_distance =
-      value_or(json, "relative_attention_max_distance", config.relative_attention_max_distance);
-  config.layer_norm_epsilon = value_or(json, "layer_norm_epsilon", config.layer_norm_epsilon);
-  config.feed_forward_proj = value_or(json, "feed_forward_proj", config.feed_forward_proj);
+  MemberReader reader(json);
+  list_t5_members(reader, config);
   if (config.feed_forward_proj != "relu" && config.feed_forward_proj != "gated-gelu") {
     refuse_value("T5EncoderModel", "feed_forward_proj", "\"" + config.feed_forward_proj + "\"",
                  "\"relu\" or \"gated-gelu\"");
@@ -233,24 +237,12 @@ T5EncoderModelConfig T5EncoderModelConfig::from_json(const Json& json) {
 }
 
 Json T5EncoderModelConfig::to_json() const {
-  return {{"architectures", {"T5EncoderModel"}},
-          {"model_type", "t5"},
-          {"dtype", "float32"},
-          {"vocab_size", vocab_size},
-          {"d_model", d_model},
-          {"d_kv", d_kv},
-          {"d_ff", d_ff},
-          {"num_layers", num_layers},
-          {"num_heads", num_heads},
-          {"relative_attention_num_buckets", relative_attention_num_buckets},
-          {"relative_attention_max_distance", relative_attention_max_distance},
-          {"layer_norm_epsilon", layer_norm_epsilon},
-          {"feed_forward_proj", feed_forward_proj},
-          {"dropout_rate", 0.0},
-          {"is_encoder_decoder", false},
-          {"use_cache", false},
-          {"pad_token_id", 0},
-          {"eos_token_id", 1}};
+  nlohmann::ordered_json json = {
+      {"architectures", {"T5EncoderModel"}}, {"model_type", "t5"}, {"dtype", "float32"}, {"dropout_rate", 0.0},
+      {"is_encoder_decoder", false},         {"use_cache", false}, {"pad_token_id", 0},  {"eos_token_id", 1}};
+  MemberWriter writer(json);
+  list_t5_members(writer, *this);
+  return json;
 }
 
 T5EncoderModelImpl::T5EncoderModelImpl(const T5EncoderModelConfig& config)
