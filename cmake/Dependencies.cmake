@@ -1,5 +1,5 @@
-# What the build needs from outside. The core needs the first two alone; nlohmann_json, and GoogleTest for the tests,
-# may also be given as sources, for machines that have LibTorch and nothing else.
+# External dependencies. The core needs only the first two. nlohmann_json, and GoogleTest for the tests, may also be
+# given as sources, for machines that have only LibTorch.
 set(SFUMATO_JSON_SOURCE "" CACHE PATH "Sources of nlohmann_json, or a folder that has nlohmann/json.hpp; empty takes the installed package")
 set(SFUMATO_GTEST_SOURCE "" CACHE PATH "Sources of GoogleTest; empty takes the installed package")
 

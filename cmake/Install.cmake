@@ -1,4 +1,4 @@
-# cmake --install: programs, libraries and headers, what ships with them, and the package sfumato for other projects.
+# cmake --install: programs, libraries, headers, models and data, and the package sfumato for other projects.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/sfumato")

@@ -1,7 +1,7 @@
-# One library a folder of src/, one program a file of tools/, one test program a folder of tests/. All of them reuse
-# one precompiled header: torch/torch.h costs 17 s a file without it.
+# A library for each folder of src/, a program for each file of tools/, a test program for each folder of tests/. All
+# of them reuse one precompiled header: without it, torch/torch.h costs 17 s a file.
 
-# What every library shows its users: an installed one asks the package files of sfumatoConfig.cmake for the same.
+# Public requirements of every library; an installed one gets the same from sfumatoConfig.cmake.
 add_library(sfumato_base INTERFACE)
 set_target_properties(sfumato_base PROPERTIES EXPORT_NAME base)
 target_compile_features(sfumato_base INTERFACE cxx_std_20)
@@ -11,7 +11,7 @@ target_link_libraries(sfumato_base INTERFACE $<INSTALL_INTERFACE:sfumato::depend
 
 add_library(sfumato_flags INTERFACE)
 # g++ 12 reports -Wrestrict, -Wstringop-overflow and -Warray-bounds falsely in its own std::string (GCC bugs 105329,
-# 105651); -Wsubobject-linkage takes a file that is compiled in a group for a header.
+# 105651); -Wsubobject-linkage mistakes a file that is compiled in a group for a header.
 target_compile_options(sfumato_flags INTERFACE -Wall -Wextra -Wpedantic -Wno-unused-parameter -Wno-restrict
                                                 -Wno-stringop-overflow -Wno-array-bounds -Wno-subobject-linkage -Werror)
 
@@ -20,7 +20,7 @@ target_link_libraries(sfumato_pch PUBLIC sfumato_base PRIVATE sfumato_flags)
 target_precompile_headers(sfumato_pch PRIVATE <torch/torch.h> <nlohmann/json.hpp> <filesystem> <functional> <map>
                                               <optional> <string> <vector>)
 
-# g++ 12 takes members of a Request that is written down with designated initialisers for uninitialised ones.
+# g++ 12 mistakes members of a Request with designated initialisers for uninitialised ones.
 set(_sfumato_test_options -Wno-maybe-uninitialized)
 
 function(_sfumato_common target)
@@ -55,13 +55,13 @@ function(sfumato_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# A GoogleTest program is one test of ctest's, since each start loads LibTorch: several hundred starts took minutes. It
-# prints what fails and nothing else; GTEST_FILTER in the environment picks from it.
+# A GoogleTest program is a single ctest test, since each start loads LibTorch: several hundred starts took minutes. It
+# prints only failures; GTEST_FILTER in the environment selects from its tests.
 function(_sfumato_add_gtest name target)
   add_test(NAME ${name} COMMAND ${target} --gtest_brief=1)
 endfunction()
 
-# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp under tests/nn, which is ctest's nn/tests.
+# sfumato_test(nn DEPENDS nn): the GoogleTest program test_nn from every .cpp under tests/nn, named nn/tests in ctest.
 function(sfumato_test folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
@@ -76,9 +76,9 @@ function(sfumato_test folder)
   _sfumato_add_gtest(${folder}/tests ${target})
 endfunction()
 
-# sfumato_parity_test(models DEPENDS models): tests/parity/models_reference.py OUT_DIR writes what diffusers and
-# transformers compute; the GoogleTest program of tests/parity/models_*.cpp, given that folder in the environment
-# variable SFUMATO_PARITY_DIR, computes the same and compares. For ctest they are parity/models/reference and /tests.
+# sfumato_parity_test(models DEPENDS models): tests/parity/models_reference.py OUT_DIR writes the results of diffusers
+# and transformers; the GoogleTest program of tests/parity/models_*.cpp finds that folder in the environment variable
+# SFUMATO_PARITY_DIR, computes the same and compares. In ctest they are parity/models/reference and /tests.
 function(sfumato_parity_test area)
   if(NOT SFUMATO_PARITY_PYTHON)
     return()
@@ -102,7 +102,7 @@ function(sfumato_parity_test area)
                                                        ENVIRONMENT "SFUMATO_PARITY_DIR=${golden}")
 endfunction()
 
-# sfumato_python_test(consumer/consumer): tests/consumer/consumer_test.py, of the standard library alone.
+# sfumato_python_test(consumer/consumer): tests/consumer/consumer_test.py, which uses only the standard library.
 function(sfumato_python_test name)
   add_test(NAME ${name} COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tests/${name}_test.py")
   set_tests_properties(${name} PROPERTIES ENVIRONMENT

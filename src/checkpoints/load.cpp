@@ -121,7 +121,7 @@ std::string class_name(const torch::nn::Module& module) {
   return name;
 }
 
-/// Throws where the plan does not fill the module exactly.
+/// Throws if the plan does not fill the module exactly.
 void check(const Plan& plan, const torch::nn::Module& module, const std::filesystem::path& path) {
   KeyFaults faults;
   faults.add("missing", plan.missing);
@@ -152,7 +152,7 @@ void load_weights(torch::nn::Module& module, const std::filesystem::path& path, 
     const auto mapped = file.tensor(fill.key);
     const auto tensor = placed(mapped, fill, placement, options);
     torch::Tensor(fill.target).set_data(tensor);
-    if (!tensor.is_alias_of(mapped)) file.release(fill.key);  // as it goes, or both copies are held at the end
+    if (!tensor.is_alias_of(mapped)) file.release(fill.key);  // at once, so that only one copy stays in memory
   }
 }
 

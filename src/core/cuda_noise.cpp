@@ -14,7 +14,7 @@ float unit(std::uint32_t n) {
   return static_cast<float>(n) * kPart + kPart / 2;
 }
 
-/// The same for (0, 2 pi).
+/// The same for the interval (0, 2 pi).
 float angle(std::uint32_t n) {
   constexpr float kPart = 0x1p-32F * 2 * std::numbers::pi_v<float>;
   return static_cast<float>(n) * kPart + kPart / 2;

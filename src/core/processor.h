@@ -11,7 +11,7 @@ namespace sfumato {
 bool has_fast_bfloat16();
 
 /// Returns one line for the user if a placement on the CPU uses bfloat16 and the processor has no instructions for it,
-/// else "". `fast_bfloat16` is has_fast_bfloat16() but for tests.
+/// else "". Only tests set `fast_bfloat16`.
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16 = has_fast_bfloat16());
 
 }  // namespace sfumato

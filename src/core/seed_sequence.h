@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// Derives the seeds of a tree of independent generators from one seed (numpy.random.SeedSequence, after O'Neill 2015,
+/// Derives the seeds of a tree of independent generators from one seed (numpy.random.SeedSequence; O'Neill 2015,
 /// "Developing a seed_seq alternative").
 struct SeedSequence {
   std::uint64_t entropy = 0;

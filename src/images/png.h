@@ -14,8 +14,8 @@ namespace sfumato {
 using TextChunks = std::vector<std::pair<std::string, std::string>>;
 
 /// Encodes an image ([1, 3, H, W] or [3, H, W], floats in [-1, 1]) as an 8-bit RGB PNG. Texts are stored before the
-/// pixels, as tEXt if Latin-1 and as iTXt otherwise, like Pillow's PngInfo.add_text. Throws
-/// std::runtime_error.
+/// pixels, as tEXt if Latin-1 and as iTXt otherwise, like Pillow's PngInfo.add_text.
+/// Throws std::runtime_error.
 std::string encode_png(const torch::Tensor& image, const TextChunks& texts = {});
 
 /// Writes the result of encode_png to a file, atomically (core/files.h).

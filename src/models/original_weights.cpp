@@ -27,7 +27,7 @@ std::vector<std::string> open_clip_keys(std::int64_t layers) {
   return keys;
 }
 
-/// Returns OpenCLIP's tensors, without a prefix, stacked where it stacks them.
+/// Returns OpenCLIP's tensors without a prefix, some of which stack several of ours.
 NamedWeights open_clip_weights(const NamedWeights& weights, std::int64_t layers) {
   NamedWeights result;
   for (const auto& key : open_clip_keys(layers)) {

@@ -29,8 +29,8 @@ struct CaptionedFolder {
 /// Lists the captioned images of a folder, sorted by name. With metadata.jsonl or metadata.csv (Hugging Face's
 /// imagefolder): the images in that list. Otherwise each image with a .txt or .caption of the same name beside it, one
 /// caption a line, and the images of subfolders named REPEATS_CLASS (kohya's sd-scripts), whose class is the caption of
-/// an image without one. Throws std::runtime_error naming the folder, the line or the image without a
-/// caption.
+/// an image without one.
+/// Throws std::runtime_error naming the folder, the line or the image without a caption.
 CaptionedFolder list_captioned_images(const std::filesystem::path& folder);
 
 /// Reads images as read_image does (images/read.h), scaled to cover size x size and cropped to their middle:

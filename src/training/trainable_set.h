@@ -4,8 +4,8 @@
 
 namespace sfumato {
 
-/// Tensors of a run by their use, under their names in checkpoints
-/// ("unet.conv_in.weight").
+/// Tensors of a run by their use, each under its name in checkpoints,
+/// such as "unet.conv_in.weight".
 struct TrainableSet {
   /// Updated by the optimizer; gradients are reduced, clipped and applied only for these.
   NamedTensors optimized;

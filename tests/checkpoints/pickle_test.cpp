@@ -191,7 +191,7 @@ TEST(PickleFile, RefusesAModuleOfManyParameters) {
   EXPECT_NE(refusal_of(program(text("x") + dict)).find("a module of 17 parameters"), std::string::npos);
 }
 
-/// torch.save's format before PyTorch 1.6: five pickles and the storages, whose sizes stand before their numbers.
+/// torch.save's format before PyTorch 1.6: five pickles and the storages, each preceded by its size.
 std::string stream_with(const std::string& object, std::int64_t count = 6, const std::string& little_endian = "\x88") {
   const auto magic = std::string("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.");
   const auto version = std::string("\x80\x02M\xe9\x03.");
@@ -200,7 +200,7 @@ std::string stream_with(const std::string& object, std::int64_t count = 6, const
   return magic + version + machine + object + keys + bytes_of(count) + floats(6);
 }
 
-/// A persistent id with a view of the storage: none.
+/// A persistent id whose view of the storage is None.
 std::string six_of_a_stream(const std::string& view = "N") {
   const auto held =
       tuple(text("storage") + global("torch", "FloatStorage") + text("0") + text("cpu") + number(6) + view) + "Q";
@@ -247,16 +247,16 @@ TEST(PickleFile, RefusesTensorsThatLeadOutOfTheirStorage) {
   const auto most = long_number(std::numeric_limits<std::int64_t>::max());
   const auto zero = number(0), one = number(1);
   const std::string cases[] = {
-      tensor(held, one, tuple(number(6)), tuple(one)),                             // one too far
-      tensor(held, number(-1), tuple(number(2)), tuple(one)),                      // before the first
-      tensor(held, zero, tuple(number(2)), tuple(number(6))),                      // by its stride
+      tensor(held, one, tuple(number(6)), tuple(one)),                             // one element too far
+      tensor(held, number(-1), tuple(number(2)), tuple(one)),                      // before the first element
+      tensor(held, zero, tuple(number(2)), tuple(number(6))),                      // too large a stride
       tensor(held, number(5), tuple(number(2)), tuple(number(-1))),                // backwards
       tensor(held, zero, tuple(number(-6)), tuple(one)),                           // a negative size
       tensor(held, zero, tuple(most), tuple(most)),                                // overflows
       tensor(held, most, tuple(number(2)), tuple(one)),                            // overflows
       tensor(held, zero, tuple(most + most), tuple(zero + zero)),                  // 2^126 times one number
       tensor(held, zero, tuple(number(1 << 30) + number(8)), tuple(zero + zero)),  // 2^33 times one number
-      tensor(held, zero, tuple(number(2) + number(3)), tuple(one)),                // a stride too few
+      tensor(held, zero, tuple(number(2) + number(3)), tuple(one)),                // one stride missing
   };
   for (const auto& bytes : cases)
     EXPECT_NE(

@@ -100,7 +100,7 @@ TEST(ControlNetModelConfig, RefusesWhatIsNotSupportedByName) {
   EXPECT_NE(refusal(R"({"mid_block_type": null})").find("mid_block_type"), std::string::npos);
 }
 
-// Keys as they stand in control_v11p_sd15_canny.
+// Keys of control_v11p_sd15_canny.
 TEST(OriginalControlNetKey, IsThatOfTheReleasedFiles) {
   const ControlNetModelConfig config;
   const auto key = [&](const std::string& name) { return original_controlnet_key(name, config); };

@@ -9,8 +9,8 @@
 
 namespace sfumato {
 
-/// The x0 of an unconditional run by index: images, or their latents from a first stage, with their
-/// classes.
+/// The x0 of an unconditional run by index, with their classes: images or, with a first stage, their
+/// latents.
 class ExampleSource {
  public:
   /// Opens the recipe's images and, with a first stage, encodes them, mirrored ones too if the recipe flips. Throws
