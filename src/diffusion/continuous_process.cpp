@@ -83,8 +83,9 @@ double shifted(double sigma, double factor) {
 double shift_factor(const FlowConfig& flow) {
   if (!flow.use_dynamic_shifting) return flow.shift;
   if (!flow.mu)
-    throw std::invalid_argument("scheduler config: 'use_dynamic_shifting' is true, expected false where the image's "
-                                "size chooses no shift");
+    throw std::invalid_argument(
+        "scheduler config: 'use_dynamic_shifting' is true, expected false where the image's "
+        "size chooses no shift");
   return flow.time_shift_type == "linear" ? *flow.mu : std::exp(*flow.mu);
 }
 
@@ -100,12 +101,12 @@ std::vector<double> flow_times(const Schedule& schedule, std::int64_t n) {
   const auto& flow = config.flow;
   const double factor = shift_factor(flow);
   // The range between whose ends the levels lie is shifted before them, so that `shift` counts twice for the last one.
-  const double least = shifted(1 / static_cast<double>(config.num_train_timesteps),
-                               flow.use_dynamic_shifting ? 1 : flow.shift);
+  const double least =
+      shifted(1 / static_cast<double>(config.num_train_timesteps), flow.use_dynamic_shifting ? 1 : flow.shift);
   std::vector<double> sigmas;
   for (std::int64_t i = 0; i < n; ++i)
-    sigmas.push_back(shifted(i == 0 ? 1 : std::lerp(1, least, static_cast<double>(i) / static_cast<double>(n - 1)),
-                             factor));
+    sigmas.push_back(
+        shifted(i == 0 ? 1 : std::lerp(1, least, static_cast<double>(i) / static_cast<double>(n - 1)), factor));
   if (flow.shift_terminal.value_or(0) != 0) stretch_to_terminal(sigmas, *flow.shift_terminal);
   if (config.sigma_schedule == "discrete") return sigmas;
   return spread({.schedule = schedule,

@@ -9,8 +9,8 @@
 
 namespace sfumato {
 
-/// A noise level of a process x_t = alpha * x0 + sigma * eps, in which nothing but sigma / alpha >= 0 is assumed. `t` is
-/// the timestep that the network receives, real-valued.
+/// A noise level of a process x_t = alpha * x0 + sigma * eps, in which nothing but sigma / alpha >= 0 is assumed. `t`
+/// is the timestep that the network receives, real-valued.
 struct Level {
   double t = 0;
   double alpha = 1;

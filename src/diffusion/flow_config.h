@@ -8,9 +8,9 @@ namespace sfumato {
 
 /// The keys of FlowMatchEulerDiscreteScheduler, with its defaults.
 struct FlowConfig {
-  double shift = 1;                   ///< of sigma towards noise (Esser et al. 2024, eq. 23)
-  bool use_dynamic_shifting = false;  ///< by mu in place of `shift`
-  double base_shift = 0.5, max_shift = 1.15;                        ///< mu at the next two lengths
+  double shift = 1;                           ///< of sigma towards noise (Esser et al. 2024, eq. 23)
+  bool use_dynamic_shifting = false;          ///< by mu in place of `shift`
+  double base_shift = 0.5, max_shift = 1.15;  ///< mu at the next two lengths
   std::int64_t base_image_seq_len = 256, max_image_seq_len = 4096;  ///< in tokens
   std::string time_shift_type = "exponential";  ///< how mu shifts: by exp(mu), or, with linear, by mu
   std::optional<double> shift_terminal;         ///< the last sigma above 0, to which all are stretched

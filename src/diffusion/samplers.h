@@ -131,8 +131,8 @@ torch::Tensor sample_restart(const SampleArgs& args);
 /// v_prediction it is v that is extrapolated, as there.
 torch::Tensor sample_pndm(const SampleArgs& args);
 
-/// The same from eps alone, without a step done again: of first order where it begins, and then of one more each step up
-/// to the fourth (Zhang & Chen 2023, appendix H.3; IPNDMScheduler). It starts from alpha = 0 as from x0 = 0.
+/// The same from eps alone, without a step done again: of first order where it begins, and then of one more each step
+/// up to the fourth (Zhang & Chen 2023, appendix H.3; IPNDMScheduler). It starts from alpha = 0 as from x0 = 0.
 torch::Tensor sample_ipndm(const SampleArgs& args);
 
 /// SA-Solver (Xue et al. 2023, algorithm 1; SASolverScheduler): a stochastic Adams predictor, each step of which is

@@ -98,8 +98,15 @@ std::vector<SchedulerClass> make_table() {
   const Keys solver = thresholding + sigmas + flow + Keys{"solver_order", "lower_order_final"};
   const Keys dpm = solver + end + Keys{"solver_type", "algorithm_type", "lambda_min_clipped"};
   const Keys edm = end + Keys{"sigma_min", "sigma_max", "sigma_data", "sigma_schedule", "rho", "prediction_type"};
-  const Keys flow_match = sigmas + Keys{"shift", "use_dynamic_shifting", "base_shift", "max_shift", "base_image_seq_len",
-                                        "max_image_seq_len", "time_shift_type", "shift_terminal", "invert_sigmas",
+  const Keys flow_match = sigmas + Keys{"shift",
+                                        "use_dynamic_shifting",
+                                        "base_shift",
+                                        "max_shift",
+                                        "base_image_seq_len",
+                                        "max_image_seq_len",
+                                        "time_shift_type",
+                                        "shift_terminal",
+                                        "invert_sigmas",
                                         "stochastic_sampling"};
   const Keys pixels = spacing + zero_snr + clipping + thresholding;
   const Keys consistency = pixels + Keys{"set_alpha_to_one", "original_inference_steps", "timestep_scaling"};

@@ -10,8 +10,8 @@ namespace sfumato {
 
 /// What a scheduler_config.json says of its solver: of DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler,
 /// UniPCMultistepScheduler, DEISMultistepScheduler, EDMDPMSolverMultistepScheduler or SASolverScheduler. Members are
-/// diffusers' keys, with its defaults. Each solver obeys what it knows, as a scheduler that is made from another class's
-/// config does there.
+/// diffusers' keys, with its defaults. Each solver obeys what it knows, as a scheduler that is made from another
+/// class's config does there.
 struct SolverConfig {
   std::int64_t solver_order = 2;  ///< at least 1; at most 3 but for UniPC and the multistep DPM-Solver
   /// DPM-Solver's second order: heun, else midpoint. UniPC's B(h): bh1, else bh2.
@@ -20,10 +20,10 @@ struct SolverConfig {
   /// fresh noise. SA-Solver's: noise_prediction solves for eps, else for x0.
   std::string algorithm_type = "dpmsolver++";
   std::int64_t predictor_order = 2, corrector_order = 2;  ///< SA-Solver's, 1 to 4
-  bool lower_order_final = true;                     ///< the last steps, where there are few, at lower orders
-  bool euler_at_final = false;                       ///< DPM-Solver's last step at first order
-  bool predict_x0 = true;                            ///< UniPC's: solves for x0, else for eps
-  std::vector<std::int64_t> disable_corrector = {};  ///< UniPC's: the steps, from 0, that are not corrected
+  bool lower_order_final = true;                          ///< the last steps, where there are few, at lower orders
+  bool euler_at_final = false;                            ///< DPM-Solver's last step at first order
+  bool predict_x0 = true;                                 ///< UniPC's: solves for x0, else for eps
+  std::vector<std::int64_t> disable_corrector = {};       ///< UniPC's: the steps, from 0, that are not corrected
 
   /// By algorithm_type.
   bool is_stochastic() const { return algorithm_type.starts_with("sde-"); }

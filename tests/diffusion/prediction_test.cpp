@@ -73,8 +73,8 @@ TEST(Prediction, OfEdmIsThePapersPreconditioning) {
   EXPECT_TRUE(torch::allclose(result.x0, expected, 1e-5, 1e-6));
   EXPECT_TRUE(torch::allclose(result.eps, (x - expected) / kS, 1e-5, 1e-6));
   config.prediction_type = "v_prediction";
-  EXPECT_TRUE(torch::allclose(estimate(output, c_in * x, level, Prediction::of(config)).x0,
-                              c_skip * x - c_out * output, 1e-5, 1e-6));
+  EXPECT_TRUE(torch::allclose(estimate(output, c_in * x, level, Prediction::of(config)).x0, c_skip * x - c_out * output,
+                              1e-5, 1e-6));
 }
 
 TEST(Prediction, OfAnInvertedFlowHasTheOppositeSign) {
@@ -88,7 +88,8 @@ TEST(Prediction, OfAnInvertedFlowHasTheOppositeSign) {
 }
 
 TEST(Prediction, IsFloat32WhateverTheNetworkComputesIn) {
-  const auto result = estimate(random(1).to(torch::kBFloat16), random(2), kLevel, {.type = PredictionType::v_prediction});
+  const auto result =
+      estimate(random(1).to(torch::kBFloat16), random(2), kLevel, {.type = PredictionType::v_prediction});
   EXPECT_EQ(result.x0.scalar_type(), torch::kFloat32);
   EXPECT_EQ(result.eps.scalar_type(), torch::kFloat32);
 }

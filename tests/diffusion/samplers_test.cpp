@@ -95,13 +95,12 @@ TEST(Samplers, EveryOneArrivesAtTheX0ThatIsAlwaysPredicted) {
 /// Schedules of the continuous processes with each of their ends.
 std::vector<Schedule> continuous_schedules() {
   std::vector<Schedule> schedules;
-  for (const auto& json : std::vector<Json>{{{"_class_name", "EDMEulerScheduler"}},
-                                            {{"_class_name", "EDMDPMSolverMultistepScheduler"},
-                                             {"sigma_schedule", "exponential"},
-                                             {"sigma_data", 2.0}},
-                                            {{"_class_name", "EDMEulerScheduler"}, {"final_sigmas_type", "sigma_min"}},
-                                            {{"_class_name", "IPNDMScheduler"}},
-                                            {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}})
+  for (const auto& json : std::vector<Json>{
+           {{"_class_name", "EDMEulerScheduler"}},
+           {{"_class_name", "EDMDPMSolverMultistepScheduler"}, {"sigma_schedule", "exponential"}, {"sigma_data", 2.0}},
+           {{"_class_name", "EDMEulerScheduler"}, {"final_sigmas_type", "sigma_min"}},
+           {{"_class_name", "IPNDMScheduler"}},
+           {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}})
     schedules.emplace_back(ScheduleConfig::from_json(json));
   return schedules;
 }
@@ -181,7 +180,8 @@ TEST(SaSolver, AtTauZeroFollowsAnX0ThatIsLinearInLambda) {
                           .on_step = {}});
     const auto& end = steps.back().to;
     const double lambda = std::log(end.alpha / end.sigma);
-    // The first step's corrector is of second order, with h^2 / 2 for its first moment: exact to O(h^3) of a small part.
+    // The first step's corrector is of second order, with h^2 / 2 for its first moment: exact to O(h^3) of a small
+    // part.
     EXPECT_NEAR(y.item<double>(), end.sigma * std::exp(lambda) * (lambda - 1), 5e-3) << order;
   }
 }

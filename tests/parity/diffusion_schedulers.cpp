@@ -28,10 +28,10 @@ double trajectory_tolerance(const Json& one) {
   // Timesteps between integers are rounded to float32, by 3e-5 near 1000, though not in the reference's tables here.
   if (one.at("config").at("_class_name") == "FlowMatchEulerDiscreteScheduler") return 5e-5;
   static const std::map<std::string, double> rounded = {
-      {"euler_a", 5e-4}, {"dpm2_a", 1e-3},      {"dpm2", 2e-4},      {"dpm++sde", 2e-4}, {"lms", 1e-4},
-      {"restart", 1e-4}, {"deis", 2e-4},        {"heun", 5e-5},      {"dpm++2m", 5e-5},  {"dpm++2m_sde", 2e-4},
-      {"dpm++3m", 5e-5}, {"dpm++3m_sde", 5e-5}, {"dpm++2s_a", 5e-5}, {"unipc", 5e-5},    {"pndm", 5e-5},
-      {"sa_solver", 3e-4}};
+      {"euler_a", 5e-4},   {"dpm2_a", 1e-3},      {"dpm2", 2e-4},    {"dpm++sde", 2e-4},
+      {"lms", 1e-4},       {"restart", 1e-4},     {"deis", 2e-4},    {"heun", 5e-5},
+      {"dpm++2m", 5e-5},   {"dpm++2m_sde", 2e-4}, {"dpm++3m", 5e-5}, {"dpm++3m_sde", 5e-5},
+      {"dpm++2s_a", 5e-5}, {"unipc", 5e-5},       {"pndm", 5e-5},    {"sa_solver", 3e-4}};
   const auto found = rounded.find(sampler);
   return found == rounded.end() ? 1e-5 : found->second;
 }

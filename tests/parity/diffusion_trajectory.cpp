@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/files.h"
+#include "diffusion/pndm_steps.h"
 #include "diffusion/prediction.h"
 
 namespace sfumato::parity {
@@ -59,8 +60,8 @@ std::vector<Step> steps_of(const Json& one, const Schedule& schedule) {
   return counts_anew ? pndm_counted_anew(schedule, steps, count) : steps;
 }
 
-/// True where the reference's x is x0 + (sigma / alpha) eps: EDM's classes, and of betas those that go by sigma, but for
-/// the solvers.
+/// True where the reference's x is x0 + (sigma / alpha) eps: EDM's classes, and of betas those that go by sigma, but
+/// for the solvers.
 bool reference_keeps_scaled(const ScheduleConfig& config, StepGrid grid) {
   if (config.process != "betas") return config.process == "edm";
   return goes_by_sigma(grid) && !is_solver(grid);

@@ -36,8 +36,8 @@ INSTANTIATE_TEST_SUITE_P(, PipelineParity,
                                            "xl_img2img", "refiner", "img2img", "img2img_whole", "img2img_eta",
                                            "hires_latent", "hires_bicubic", "hires_lanczos", "edit", "edit_closely",
                                            "edit_unguided", "tiling", "tiling_img2img", "subseed", "edm", "edm_img2img",
-                                           "edm_euler", "edm_euler_img2img", "sa_solver", "sa_solver_img2img",
-                                           "ipndm", "pndm_img2img", "lms_img2img"),
+                                           "edm_euler", "edm_euler_img2img", "sa_solver", "sa_solver_img2img", "ipndm",
+                                           "pndm_img2img", "lms_img2img"),
                          [](const auto& info) { return info.param; });
 
 /// That the comparison can fail: how far the final latents move when one thing of the request changes.

@@ -35,7 +35,8 @@ Sampler sampler_of(const Unconditional& model, const ChainOptions& options) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Sampler& row) { return row.name == name; });
   // Stochastic sampling of flow matching steps as lcm does.
   const bool renoises = options.sampler.empty() && model.schedule.config().flow.stochastic_sampling;
-  if (found == rows.end() || (is_of_distilled_models(*found) && !renoises)) refuse_option("sampler", name, listed_samplers());
+  if (found == rows.end() || (is_of_distilled_models(*found) && !renoises))
+    refuse_option("sampler", name, listed_samplers());
   return *found;
 }
 
