@@ -38,12 +38,14 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
 
 torch::Tensor invert_ddim(const SampleArgs& args) {
   const auto steps = inverse_steps(args.steps);
-  return sample_ddim({.denoise = args.denoise,
-                      .x = args.x,
-                      .steps = steps,
-                      .noise = args.noise,
-                      .options = {},
-                      .on_step = args.on_step});
+  const SamplerOptions options;
+  const SampleArgs inverse{.denoise = args.denoise,
+                           .x = args.x,
+                           .steps = steps,
+                           .noise = args.noise,
+                           .options = options,
+                           .on_step = args.on_step};
+  return sample_ddim(inverse);
 }
 
 }  // namespace sfumato

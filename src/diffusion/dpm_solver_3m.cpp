@@ -13,7 +13,9 @@ torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto x0 = args.denoise(x, {from, i, i}).x0;
-    if (to.sigma > 0) {
+    if (keeps_ratio(args.steps[i])) {
+      x = to.alpha / from.alpha * x;
+    } else if (to.sigma > 0) {
       const double h = half_log_snr(to) - half_log_snr(from);
       past.push_front({half_log_snr(from), x0});
       if (past.size() > kOrder) past.pop_back();

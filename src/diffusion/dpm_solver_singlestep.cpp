@@ -46,7 +46,9 @@ torch::Tensor sample_dpm_solver_sde(const SampleArgs& args) {
     const auto& [from, to, middle] = args.steps[i];
     const double r = from.ratio(), m = middle.ratio(), s = to.ratio();
     auto x0 = args.denoise(x, {from, i, 2 * i}).x0;
-    if (to.sigma > 0) {
+    if (keeps_ratio(args.steps[i])) {
+      x = to.alpha / from.alpha * x;
+    } else if (to.sigma > 0) {
       const auto scaled = x / from.alpha;
       // A Brownian motion along sigma / alpha: the noise of the whole step has that of its first half in it.
       const auto first = noise.between(from, middle), second = noise.between(middle, to);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "diffusion/continuous_process.h"
+#include "diffusion/pndm_steps.h"
 #include "diffusion/restart.h"
 #include "diffusion/sigma_schedules.h"
 #include "diffusion/timesteps.h"
@@ -121,6 +122,7 @@ std::vector<Step> steps_by_sigma(const Schedule& schedule, std::int64_t n, StepG
     for (auto& level : levels) level.t = std::log(level.ratio()) / 4;
   return with_middles(schedule, steps_through(levels, ends_noisy ? noisy_end(schedule, grid, levels) : clean()), grid);
 }
+
 std::vector<Level> levels_at(const Schedule& schedule, const std::vector<std::int64_t>& timesteps) {
   std::vector<Level> levels;
   for (const auto t : timesteps) levels.push_back(schedule.level_at(static_cast<double>(t)));
@@ -144,36 +146,6 @@ std::vector<Step> ddim_steps(const Schedule& schedule, std::int64_t n) {
   return steps;
 }
 
-/// Each of the first three of DDIM's in four.
-std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>& ddim) {
-  constexpr std::size_t kWarmUp = 3;
-  if (ddim.size() <= kWarmUp)
-    throw std::invalid_argument("steps is " + std::to_string(ddim.size()) +
-                                ", expected at least 4 with this model's scheduler, whose skip_prk_steps is false");
-  const auto half = static_cast<double>(schedule.num_train_timesteps() / static_cast<std::int64_t>(ddim.size()) / 2);
-  std::vector<Step> steps;
-  for (std::size_t i = 0; i < kWarmUp; ++i) {
-    const auto &from = ddim[i].from, &to = ddim[i + 1].from;
-    // With an odd stride, the middle as the network is told it is not the one that x is led to.
-    const auto middle = schedule.level_at(to.t + half);
-    steps.insert(steps.end(), {{from, schedule.level_at(from.t - half)}, {middle, middle}, {middle, to}, {to, to}});
-  }
-  steps.insert(steps.end(), ddim.begin() + kWarmUp, ddim.end());
-  return steps;
-}
-
-/// Where a step of DDIM's stride to `to` comes from.
-Level level_before(const Schedule& schedule, const Level& to, std::int64_t n) {
-  return schedule.level_at(to.t + static_cast<double>(schedule.num_train_timesteps() / n));
-}
-
-std::vector<Step> pndm_steps(const Schedule& schedule, std::int64_t n) {
-  auto steps = ddim_steps(schedule, n);
-  if (!schedule.config().skip_prk_steps) return with_warm_up(schedule, steps);
-  if (n > 1) steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from, level_before(schedule, steps[1].from, n)});
-  return steps;
-}
-
 /// Those of a continuous process, which end at its last level above 0 where the grid or final_sigmas_type do. As the
 /// reference leaves that, alpha = 1.
 std::vector<Step> continuous_steps(const Schedule& schedule, std::int64_t n, StepGrid grid) {
@@ -193,6 +165,11 @@ std::vector<Step> continuous_steps(const Schedule& schedule, std::int64_t n, Ste
 
 bool stays(const Step& step) {
   return step.from.t == step.to.t && step.from.alpha == step.to.alpha;
+}
+
+bool keeps_ratio(const Step& step) {
+  constexpr double kRounding = 1e-12;
+  return step.to.sigma > 0 && std::abs(step.to.ratio() / step.from.ratio() - 1) < kRounding;
 }
 
 RatioSpan ratio_span(const std::vector<Step>& steps) {
@@ -236,7 +213,7 @@ std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid 
     case StepGrid::ddim:
       return ddim_steps(schedule, n);
     case StepGrid::pndm:
-      return pndm_steps(schedule, n);
+      return pndm_steps(schedule, ddim_steps(schedule, n));
     case StepGrid::ancestral:
       return steps_through(levels_at(schedule, timesteps(schedule, n)), clean());
     case StepGrid::lcm:
@@ -276,23 +253,6 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
     throw std::invalid_argument("strength is " + std::to_string(strength) + ", expected 0 to 1");
   const auto kept = static_cast<std::int64_t>(static_cast<double>(n) * strength);
   return kept == 0 ? std::vector<Step>() : without_first(steps, n - kept);
-}
-
-std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n) {
-  if (!schedule.config().skip_prk_steps)
-    throw std::invalid_argument(
-        "multistep start is 'diffusers', expected fresh with this model's scheduler, whose "
-        "skip_prk_steps is false");
-  const auto stride = static_cast<double>(schedule.num_train_timesteps() / n);
-  std::vector<Step> counted;
-  for (const auto& step : steps) {
-    const auto& from = step.from;
-    if (counted.size() == 1)
-      counted.push_back({from, from, level_before(schedule, from, n)});
-    else
-      counted.push_back({from, schedule.level_at(from.t - stride)});
-  }
-  return counted;
 }
 
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {

@@ -17,6 +17,10 @@ struct Step {
 /// Whether a step ends where it begins: an evaluation alone (StepGrid::pndm).
 bool stays(const Step& step);
 
+/// Whether a step ends at the sigma / alpha that it begins at, up to rounding, as the last one after Karras' levels
+/// with final_sigmas_type sigma_min: x changes its scale alone.
+bool keeps_ratio(const Step& step);
+
 /// The least sigma / alpha above 0 and the largest of some steps.
 struct RatioSpan {
   double least = 0, largest = 0;
@@ -69,10 +73,6 @@ std::vector<Step> without_first(const std::vector<Step>& steps, std::int64_t ski
 /// (`get_timesteps` of diffusers' pipelines), without restarts from noisier levels than the first; nothing at strength
 /// 0. Throws std::invalid_argument for a strength outside [0, 1].
 std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, double strength);
-
-/// The last steps of StepGrid::pndm as PNDMScheduler makes them in image to image, where it counts from their first:
-/// the second repeats the first, whatever its timestep is. Throws std::invalid_argument with Runge-Kutta steps.
-std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n);
 
 /// Standard deviation of the noise that sampling starts from, in units of x_t = alpha x0 + sigma eps
 /// (`init_noise_sigma`).

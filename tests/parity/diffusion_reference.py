@@ -97,7 +97,7 @@ def trajectory(scheduler, steps, variance_type, sigmas=None, strength=1.0, mu=No
     if hasattr(scheduler, "noise_sampler"):
         scheduler.noise_sampler = kdiffusion.BrownianPath(draw)
     first = (steps - int(steps * strength)) * scheduler.order  # get_timesteps of the image-to-image pipelines
-    if first > 0:
+    if first > 0 and hasattr(scheduler, "set_begin_index"):  # PNDM goes by timesteps alone
         scheduler.set_begin_index(first)
     left, latents, timesteps = scheduler.timesteps[first:], [], []
     for i, t in enumerate(left):

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/files.h"
+#include "diffusion/pndm_steps.h"
 #include "diffusion/prediction.h"
 
 namespace sfumato::parity {

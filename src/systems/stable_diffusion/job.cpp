@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "diffusion/pndm_steps.h"
+
 namespace sfumato {
 namespace {
 

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "diffusion/steps.h"
+
+namespace sfumato {
+
+/// StepGrid::pndm of a process of betas, from the steps of StepGrid::ddim.
+std::vector<Step> pndm_steps(const Schedule& schedule, std::vector<Step> ddim);
+
+/// The last steps of StepGrid::pndm, of n inference steps, as PNDMScheduler makes them in image to image. It counts
+/// from their first: the second repeats the first, whatever its timestep is. Throws std::invalid_argument with
+/// Runge-Kutta steps.
+std::vector<Step> pndm_counted_anew(const Schedule& schedule, const std::vector<Step>& steps, std::int64_t n);
+
+}  // namespace sfumato
