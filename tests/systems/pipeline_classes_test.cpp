@@ -16,13 +16,14 @@ TEST(PipelineClasses, StandOnceAndXlByItsName) {
   }
   for (const auto* other : {"StableDiffusion3Pipeline", "FluxPipeline", "StableDiffusionUpscalePipeline", ""})
     EXPECT_EQ(find_pipeline_class(other), nullptr) << other;
-  EXPECT_TRUE(pipeline_class_names().ends_with(", DDIMPipeline or LDMPipeline"));
+  EXPECT_TRUE(pipeline_class_names().ends_with(", LDMPipeline or GLIDEPipeline"));
 }
 
 TEST(PipelineClasses, NameTheSystemOfEach) {
   EXPECT_EQ(find_pipeline_class("StableDiffusionXLPipeline")->system, System::stable_diffusion);
   for (const auto* name : {"DDPMPipeline", "DDIMPipeline", "LDMPipeline"})
     EXPECT_EQ(find_pipeline_class(name)->system, System::unconditional) << name;
+  EXPECT_EQ(find_pipeline_class("GLIDEPipeline")->system, System::glide);
 }
 
 }  // namespace

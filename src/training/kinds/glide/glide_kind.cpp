@@ -1,0 +1,61 @@
+#include "training/kinds/glide/glide_kind.h"
+
+#include "training/kinds/glide/glide_export.h"
+#include "training/kinds/glide/glide_task.h"
+
+namespace sfumato {
+namespace {
+
+class GLIDEJob : public TrainingJob {
+ public:
+  explicit GLIDEJob(GLIDERecipe recipe) : recipe_(std::move(recipe)) {}
+
+  const Recipe& recipe() const override { return recipe_; }
+  bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
+  std::vector<std::string> warnings() const override {
+    std::vector<std::string> missing;
+    const auto miss = [&](const char* key, const std::string& folder, const char* file) {
+      if (!std::filesystem::exists(std::filesystem::path(folder) / file))
+        missing.push_back(std::string("the recipe's ") + key + " '" + folder + "' has no file " + file +
+                          ", which --export will need");
+    };
+    if (recipe_.is_upsampler())
+      miss("base", recipe_.base, "model_index.json");
+    else
+      miss("tokenizer", recipe_.tokenizer, "tokenizer_config.json");
+    return missing;
+  }
+  void check() const override { check_glide_recipe(recipe_); }
+  std::unique_ptr<Task> make_task(const TaskContext& context) const override {
+    return std::make_unique<GLIDETask>(recipe_, context);
+  }
+  void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
+                      const SaveOptions& options) const override {
+    export_glide(run, checkpoint, recipe_, folder, options);
+  }
+
+ private:
+  GLIDERecipe recipe_;
+};
+
+std::unique_ptr<TrainingJob> parse_glide_job(const Json& json, const std::string& where) {
+  return std::make_unique<GLIDEJob>(parse_glide_recipe(json, where));
+}
+
+}  // namespace
+
+TrainingKind glide_kind() {
+  return {.name = "glide",
+          .keys = {"data", "vae", "unet", "text_encoder", "scheduler", "tokenizer", "loss", "sample", "inpaint"},
+          .fixed_keys = {"vae", "unet", "text_encoder", "scheduler", "inpaint"},
+          .parse = parse_glide_job};
+}
+
+TrainingKind glide_upsampler_kind() {
+  return {.name = "glide_upsampler",
+          .keys = {"data", "unet", "text_encoder", "scheduler", "loss", "sample", "inpaint", "low_res_size", "base"},
+          .fixed_keys = {"unet", "text_encoder", "scheduler", "inpaint", "low_res_size"},
+          .parse = parse_glide_job};
+}
+
+}  // namespace sfumato
