@@ -1,6 +1,7 @@
 #include "systems/pipeline_classes.h"
 
 #include <algorithm>
+#include <map>
 
 namespace sfumato {
 namespace {
@@ -75,16 +76,16 @@ const PipelineClass* find_pipeline_class(const std::string& name) {
 }
 
 std::string programs_and_classes() {
-  std::string without_text;
-  std::size_t with_text = 0;
+  std::map<System, std::string> names;
+  std::size_t stable_diffusion = 0;
   for (const auto& row : pipeline_classes()) {
-    if (row.system == System::unconditional)
-      without_text += (without_text.empty() ? "" : ", ") + row.name;
-    else
-      ++with_text;
+    auto& list = names[row.system];
+    list += (list.empty() ? "" : ", ") + row.name;
+    if (row.system == System::stable_diffusion) ++stable_diffusion;
   }
   return "txt2img, img2img and inpaint run StableDiffusionPipeline, StableDiffusionXLPipeline and " +
-         std::to_string(with_text - 2) + " classes of their kind; sample runs " + without_text;
+         std::to_string(stable_diffusion - 2) + " classes of their kind; txt2img and inpaint run " +
+         names[System::glide] + "; sample runs " + names[System::unconditional];
 }
 
 }  // namespace sfumato

@@ -6,6 +6,7 @@
 
 #include "core/shortened.h"
 #include "training/kinds/classifier/classifier_kind.h"
+#include "training/kinds/glide/glide_kind.h"
 #include "training/kinds/text_to_image/text_to_image_kind.h"
 #include "training/kinds/unconditional/unconditional_kind.h"
 #include "training/kinds/vae/vae_kind.h"
@@ -53,6 +54,8 @@ const std::vector<TrainingKind>& training_kinds() {
       text_to_image_kind(),
       classifier_kind(),
       unconditional_kind(),
+      glide_kind(),
+      glide_upsampler_kind(),
   };
   return table;
 }

@@ -16,13 +16,15 @@ TEST(PipelineClasses, StandOnceAndXlByItsName) {
   }
   for (const auto* other : {"StableDiffusion3Pipeline", "FluxPipeline", "StableDiffusionUpscalePipeline", ""})
     EXPECT_EQ(find_pipeline_class(other), nullptr) << other;
-  EXPECT_TRUE(programs_and_classes().ends_with("; sample runs DDPMPipeline, DDIMPipeline, LDMPipeline"));
+  EXPECT_TRUE(programs_and_classes().ends_with(
+      "; txt2img and inpaint run GLIDEPipeline; sample runs DDPMPipeline, DDIMPipeline, LDMPipeline"));
 }
 
 TEST(PipelineClasses, NameTheSystemOfEach) {
   EXPECT_EQ(find_pipeline_class("StableDiffusionXLPipeline")->system, System::stable_diffusion);
   for (const auto* name : {"DDPMPipeline", "DDIMPipeline", "LDMPipeline"})
     EXPECT_EQ(find_pipeline_class(name)->system, System::unconditional) << name;
+  EXPECT_EQ(find_pipeline_class("GLIDEPipeline")->system, System::glide);
 }
 
 }  // namespace

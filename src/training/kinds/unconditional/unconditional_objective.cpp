@@ -2,6 +2,7 @@
 
 #include "training/autocast.h"
 #include "training/network_parameters.h"
+#include "training/variance_loss.h"
 
 namespace sfumato {
 
@@ -45,10 +46,7 @@ torch::Tensor UnconditionalObjective::loss(const Batch& batch) {
   const auto xt = process.add_noise(x0, batch.at("noise"), t);
   const auto raw = raw_output(batch, xt);
   const auto simple = simple_loss(batch, raw);
-  if (vlb_weight_ == 0) return simple;
-  const auto parts = raw.chunk(2, 1);  // the prediction, and the variance's interpolation
-  const auto term = bound_.term(x0, xt, torch::cat({parts[0].detach(), parts[1]}, 1), t);  // [N]
-  return simple + vlb_weight_ * static_cast<double>(schedule.num_train_timesteps()) * term.mean();
+  return vlb_weight_ == 0 ? simple : simple + vlb_weight_ * variance_loss(bound_, x0, xt, raw, t);
 }
 
 }  // namespace sfumato

@@ -1,0 +1,102 @@
+#include "training/kinds/glide/glide_export.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "core/json.h"
+#include "diffusion/schedule_config.h"
+#include "models/glide_text_model.h"
+#include "models/unet_2d_condition_model.h"
+#include "training/loading/latent_cache.h"
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+using OrderedJson = nlohmann::ordered_json;
+
+const OrderedJson kUnetClass = {"diffusers", "UNet2DConditionModel"}, kTextClass = {"sfumato", "GLIDETextModel"};
+
+/// Names of a stage's parts.
+struct StageFolders {
+  std::string unet, text_encoder, scheduler, scheduler_class;
+};
+
+void export_stage(const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
+                  const StageFolders& names, SaveOptions options) {
+  save_weights(checkpoint.part("ema.unet."), folder / names.unet, options);
+  write_json(folder / names.unet / "config.json", UNet2DConditionModelConfig::from_json(recipe.unet).to_json());
+  options.basename = "model";
+  save_weights(checkpoint.part("ema.text_encoder."), folder / names.text_encoder, options);
+  write_json(folder / names.text_encoder / "config.json",
+             GLIDETextModelConfig::from_json(recipe.text_encoder).to_json());
+  auto schedule = ScheduleConfig::from_json(recipe.scheduler);
+  schedule.class_name = names.scheduler_class;
+  write_json(folder / names.scheduler / "scheduler_config.json", schedule.to_json());
+}
+
+void copy_glide_tokenizer(const fs::path& from, const fs::path& to) {
+  if (!fs::is_regular_file(from / "tokenizer_config.json"))
+    throw std::runtime_error("the recipe's tokenizer '" + from.string() + "' has no file tokenizer_config.json");
+  fs::create_directories(to);
+  for (const auto& entry : fs::directory_iterator(from))
+    if (const auto kind = entry.path().extension(); kind == ".model" || kind == ".json" || kind == ".txt")
+      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+}
+
+std::string tokenizer_class(const fs::path& tokenizer) {
+  const bool is_sentence_piece = fs::exists(tokenizer / "spiece.model");
+  return value_or<std::string>(read_json(tokenizer / "tokenizer_config.json"), "tokenizer_class",
+                               is_sentence_piece ? "T5Tokenizer" : "GPT2Tokenizer");
+}
+
+void export_base(const RunFolder& run, const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
+                 const SaveOptions& options) {
+  copy_glide_tokenizer(recipe.tokenizer, folder / "tokenizer");
+  const StageFolders names{"text_unet", "text_encoder", "text_noise_scheduler", "DDPMScheduler"};
+  export_stage(checkpoint, recipe, folder, names, options);
+  OrderedJson index = {{"_class_name", "GLIDEPipeline"},
+                       {"text_encoder", kTextClass},
+                       {"text_noise_scheduler", {"diffusers", "DDPMScheduler"}},
+                       {"text_unet", kUnetClass},
+                       {"tokenizer", {"transformers", tokenizer_class(recipe.tokenizer)}}};
+  if (!recipe.vae.empty()) {
+    export_first_stage(run, folder / "vae", options);
+    index["vae"] = {"diffusers", "AutoencoderKL"};
+  }
+  const auto things = run.path() / "things.json";
+  if (fs::exists(things)) fs::copy_file(things, folder / "things.json", fs::copy_options::overwrite_existing);
+  write_json(folder / "model_index.json", index);  // last: it makes the folder a pipeline
+}
+
+void export_upsampler(const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
+                      const SaveOptions& options) {
+  const auto index_file = fs::path(recipe.base) / "model_index.json";
+  if (recipe.base.empty() || !fs::exists(index_file))
+    throw std::runtime_error("the recipe's base '" + recipe.base + "' is no folder of a GLIDEPipeline: expected the " +
+                             "export of a run of kind glide");
+  OrderedJson index = read_json(index_file);
+  for (const auto& entry : fs::directory_iterator(recipe.base))
+    if (entry.is_directory() && !entry.path().filename().string().starts_with("upscale_"))
+      fs::copy(entry.path(), folder / entry.path().filename(),
+               fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const StageFolders names{"upscale_unet", "upscale_text_encoder", "upscale_noise_scheduler", "DDIMScheduler"};
+  export_stage(checkpoint, recipe, folder, names, options);
+  index["upscale_low_res_size"] = recipe.low_res_size;
+  index["upscale_noise_scheduler"] = {"diffusers", "DDIMScheduler"};
+  index["upscale_text_encoder"] = kTextClass;
+  index["upscale_unet"] = kUnetClass;
+  write_json(folder / "model_index.json", index);
+}
+
+}  // namespace
+
+void export_glide(const RunFolder& run, const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
+                  const SaveOptions& options) {
+  if (recipe.is_upsampler())
+    export_upsampler(checkpoint, recipe, folder, options);
+  else
+    export_base(run, checkpoint, recipe, folder, options);
+}
+
+}  // namespace sfumato

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "data/pack.h"
+#include "training/kinds/glide/glide_recipe.h"
+#include "training/loading/loader.h"
+#include "training/randomness.h"
+
+namespace sfumato {
+
+/// Images of a pack, or their latents, with captions, noise, timesteps, and what the UNet receives beside x: a
+/// GLIDEObjective's batches.
+class GLIDELoader : public Loader {
+ public:
+  /// `latents`: float16 [M, C, h, w] on the CPU, or undefined for pixels. The pack outlives the loader.
+  GLIDELoader(const GLIDERecipe& recipe, Pack& pack, torch::Tensor latents, torch::Device device);
+
+  Batch batch(std::int64_t number) override;
+  /// The images of these numbers, their captions kept.
+  Batch held_out(const torch::Tensor& indices, at::Generator& generator);
+  /// {C, h, w} of an x0.
+  std::vector<std::int64_t> shape() const;
+  /// True at the tokens of ids [N, L], false at padding.
+  torch::Tensor mask_of(const torch::Tensor& ids) const;
+
+ private:
+  torch::Tensor x0(const torch::Tensor& indices);
+  /// All but the noise: x0, the text, and the concatenated channels.
+  Batch examples(const torch::Tensor& indices, double caption_dropout, at::Generator& generator);
+  Batch with_noise(Batch batch, at::Generator& generator) const;
+
+  std::uint64_t seed_;
+  double caption_dropout_;
+  bool inpaint_;
+  std::int64_t low_res_size_, image_size_, num_train_timesteps_;
+  Pack& pack_;
+  torch::Tensor latents_;
+  torch::Device device_;
+  ShuffledOrder order_;
+};
+
+/// Masks [N, 1, h, w] of inpainting: 1 where the image is known. One rectangle each is made anew, of a random place and
+/// of sides of a quarter to all of the image's; in one row of ten all of it.
+torch::Tensor random_masks(std::int64_t count, std::int64_t height, std::int64_t width, at::Generator& generator);
+
+}  // namespace sfumato

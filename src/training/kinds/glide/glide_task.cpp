@@ -1,0 +1,150 @@
+#include "training/kinds/glide/glide_task.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "checkpoints/weight_files.h"
+#include "training/grid.h"
+#include "training/network_parameters.h"
+#include "training/recipe_values.h"
+#include "training/sampling.h"
+
+namespace sfumato {
+namespace {
+
+constexpr std::int64_t kHeldOutImages = 256, kImageBatch = 64, kGridColumns = 4;
+
+LatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
+  if (recipe.vae.empty()) return {};
+  auto cache =
+      cache_latents(context.run, recipe.vae, latent_source(pack, recipe.data.pack, context.device), context.on_encoded);
+  const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
+  if (unet.out_channels != 2 * cache.latents.size(1))
+    refuse_misfit("unet: 'out_channels'", unet.out_channels,
+                  "twice the autoencoder's 'latent_channels', " + std::to_string(2 * cache.latents.size(1)));
+  if (unet.sample_size.front() != cache.latents.size(2))
+    refuse_misfit("unet: 'sample_size'", unet.sample_size.front(),
+                  std::to_string(cache.latents.size(2)) + ", the side of the latents");
+  return cache;
+}
+
+void check_pack(const GLIDERecipe& recipe, const Pack& pack) {
+  const auto text = GLIDETextModelConfig::from_json(recipe.text_encoder);
+  const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
+  if (largest >= text.vocab_size)
+    refuse_misfit("text_encoder: 'vocab_size'", text.vocab_size,
+                  "more than the pack's token ids, which go up to " + std::to_string(largest));
+  const auto length = pack.empty_ids().size(0);
+  if (text.max_position_embeddings != length)
+    refuse_misfit("text_encoder: 'max_position_embeddings'", text.max_position_embeddings,
+                  std::to_string(length) + ", the length of the pack's captions");
+  if (recipe.vae.empty() && pack.image_size() != std::vector<std::int64_t>(2, recipe.data.image_size))
+    refuse_misfit("data: 'image_size'", recipe.data.image_size,
+                  "the side of the pack's images, " + std::to_string(pack.image_size().front()));
+}
+
+/// The UNet of a folder, its conv_in widened with zeros to the input channels of `unet`.
+void copy_widened(UNet2DConditionModelImpl& unet, const std::filesystem::path& folder) {
+  auto config = UNet2DConditionModelConfig::from_json(read_json(folder / "config.json"));
+  const auto wider = unet.config().in_channels - config.in_channels;
+  if (wider <= 0) return copy_weights(unet, folder, UNet2DConditionModelImpl::rename_key);
+  auto given = unet.config();
+  given.in_channels = config.in_channels;
+  UNet2DConditionModel narrow(given);
+  load_weights(*narrow, folder, {}, UNet2DConditionModelImpl::rename_key);
+  const torch::NoGradGuard no_grad;
+  const auto parameters = unet.named_parameters();
+  for (const auto& item : narrow->named_parameters()) {
+    auto value = item.value();
+    if (item.key() == "conv_in.weight") value = torch::constant_pad_nd(value, {0, 0, 0, 0, 0, wider});
+    parameters[item.key()].copy_(value);
+  }
+}
+
+}  // namespace
+
+GLIDETask::GLIDETask(const GLIDERecipe& recipe, const TaskContext& context)
+    : recipe_(recipe),
+      device_(context.device),
+      pack_(recipe.data.pack, recipe.data.image_size),
+      objective_((check_pack(recipe, pack_), recipe), context.device),
+      cache_(glide_latents(recipe, context, pack_)),
+      loader_(recipe, pack_, cache_.latents, context.device) {
+  const torch::NoGradGuard no_grad;
+  // For the export: the words that the model has seen.
+  if (const auto things = pack_.things(); !things.empty()) write_json(context.run.path() / "things.json", things);
+  auto& unet = *objective_.unet;
+  initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
+  unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of eps
+  unet.conv_out->bias.zero_();
+  initialize(*objective_.text_encoder, generator_for(recipe.seed, Stream::kInitialisation, 1));
+  objective_.place();
+}
+
+std::unique_ptr<Objective> GLIDETask::new_objective() const {
+  auto objective = std::make_unique<GLIDEObjective>(recipe_, device_);
+  objective->place();
+  return objective;
+}
+
+void GLIDETask::init_from(const std::filesystem::path& folder) {
+  const bool upsampler = recipe_.is_upsampler();
+  copy_widened(*objective_.unet, folder / (upsampler ? "upscale_unet" : "text_unet"));
+  copy_weights(*objective_.text_encoder, folder / (upsampler ? "upscale_text_encoder" : "text_encoder"),
+               GLIDETextModelImpl::rename_key);
+}
+
+torch::Tensor GLIDETask::last_images(std::int64_t most) const {
+  const auto there = pack_.held_out() > 0 ? pack_.held_out() : std::min(pack_.size(), kImageBatch);
+  return torch::arange(pack_.size() - there, pack_.size()).narrow(0, 0, std::min(most, there));
+}
+
+Json GLIDETask::evaluate(std::int64_t step) {
+  const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*objective_.unet);
+  const auto indices = last_images(kHeldOutImages);
+  double sum = 0;
+  for (const auto& part : indices.split(kImageBatch)) {
+    auto generator =
+        generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(part[0].item<std::int64_t>()));
+    sum += objective_.simple_loss(loader_.held_out(part, generator)).item<double>() * static_cast<double>(part.size(0));
+  }
+  return {{"held_out_loss", sum / static_cast<double>(indices.size(0))}};
+}
+
+torch::Tensor GLIDETask::decode(const torch::Tensor& x0) {
+  return recipe_.vae.empty() ? x0 : cache_.vae->decode(cache_.vae->unscale(x0));
+}
+
+torch::Tensor GLIDETask::sample_grid() {
+  const torch::NoGradGuard no_grad;
+  const EvaluationScope evaluation(*objective_.unet);
+  auto generator = generator_for(recipe_.seed, Stream::kSample, 0);
+  const bool needs_images = recipe_.inpaint || recipe_.is_upsampler();
+  auto batch = needs_images ? loader_.held_out(last_images(recipe_.sample.count), generator) : Batch{};
+  if (!needs_images) batch["ids"] = pack_.probe_ids().slice(0, 0, recipe_.sample.count).to(device_);  // [P, L]
+  const auto& ids = batch.at("ids");
+  const auto states_of = [&](const torch::Tensor& text) {
+    return objective_.text_encoder->forward(text, loader_.mask_of(text));
+  };
+  const auto empty = pack_.empty_ids().to(device_).expand_as(ids);
+  const auto concat = needs_images ? batch.at("concat") : torch::Tensor();
+  GuidanceTerms<Condition> terms{.positives = {{.encoder_hidden_states = states_of(ids), .concat = concat}}};
+  const auto scale = recipe_.sample.guidance_scale;
+  if (is_guided(scale)) terms.negative = Condition{.encoder_hidden_states = states_of(empty), .concat = concat};
+  const Backbone backbone = [&](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
+    const auto t = torch::full({1}, evaluation.level.t, x.options());
+    return objective_.raw_output(x, t, condition.encoder_hidden_states, condition.concat);
+  };
+  const auto x0 = draw_samples(backbone, terms,
+                               {.schedule = objective_.schedule,
+                                .sampler = "ddpm",
+                                .steps = recipe_.sample.steps,
+                                .guidance_scale = scale,
+                                .seeds = counted_seeds(recipe_.seed, ids.size(0)),
+                                .shape = loader_.shape(),
+                                .device = device_});
+  return make_grid(decode(x0), kGridColumns);
+}
+
+}  // namespace sfumato

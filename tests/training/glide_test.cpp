@@ -1,0 +1,255 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "checkpoints/safetensors.h"
+#include "training/kinds/glide/glide_task.h"
+#include "training/trainer.h"
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json glide_recipe() {
+  return {{"kind", "glide"},
+          {"seed", 3},
+          {"steps", 4},
+          {"batch_size", 4},
+          {"data", {{"pack", "colours.pack"}, {"image_size", 8}, {"caption_dropout", 0.2}}},
+          {"tokenizer", "tokenizer"},
+          {"unet",
+           {{"sample_size", 8},
+            {"in_channels", 3},
+            {"out_channels", 6},
+            {"block_out_channels", {16, 16}},
+            {"norm_num_groups", 4},
+            {"layers_per_block", 1},
+            {"down_block_types", {"ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"}},
+            {"up_block_types", {"SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"}},
+            {"mid_block_type", "UNetMidBlock2DSimpleCrossAttn"},
+            {"attention_head_dim", 8},
+            {"cross_attention_dim", 16},
+            {"class_embed_type", "simple_projection"},
+            {"projection_class_embeddings_input_dim", 16},
+            {"resnet_time_scale_shift", "scale_shift"}}},
+          {"text_encoder",
+           {{"vocab_size", 4},
+            {"hidden_size", 16},
+            {"intermediate_size", 32},
+            {"num_hidden_layers", 1},
+            {"num_attention_heads", 2},
+            {"max_position_embeddings", 3}}},
+          {"scheduler",
+           {{"_class_name", "DDPMScheduler"},
+            {"num_train_timesteps", 20},
+            {"beta_schedule", "squaredcos_cap_v2"},
+            {"variance_type", "learned_range"}}},
+          {"sample", {{"count", 2}, {"steps", 2}}},
+          {"log_every", 1},
+          {"sample_every", 2},
+          {"checkpoint_every", 2}};
+}
+
+Json changed(Json recipe, const std::vector<std::string>& settings) {
+  for (const auto& setting : settings) apply_setting(recipe, setting);
+  return recipe;
+}
+
+const std::vector<std::string> kInpaint = {"inpaint=true", "unet.in_channels=7"};
+const std::vector<std::string> kUpsampler = {"kind=glide_upsampler", "low_res_size=4", "unet.in_channels=6"};
+
+Json upsampler_recipe() {
+  auto recipe = changed(glide_recipe(), kUpsampler);
+  recipe.erase("tokenizer");
+  return recipe;
+}
+
+std::string refusal_of(const Json& recipe) {
+  try {
+    parse_job(recipe, "r.json")->check();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// A pack of 12 images, dark with the caption of id 2 and bright with that of id 3; 1 ends a caption and 0 pads it.
+class GLIDETraining : public testing::Test {
+ protected:
+  static constexpr std::int64_t kProbes = 16;
+
+  void SetUp() override {
+    fs::create_directories(folder_ / "tokenizer");
+    write_json(folder_ / "tokenizer" / "tokenizer_config.json", Json{{"tokenizer_class", "GPT2Tokenizer"}});
+    const std::int64_t count = 12;
+    const auto bright = torch::arange(count).remainder(2);
+    const auto row = [](std::int64_t word) {
+      return torch::tensor({word, std::int64_t{1}, std::int64_t{0}}, torch::kInt32);
+    };
+    std::vector<torch::Tensor> ids;
+    for (std::int64_t i = 0; i < count; ++i) ids.push_back(row(2 + i % 2));
+    const auto offsets = torch::arange(count + 1);
+    write_safetensors(folder_ / "colours.pack",
+                      {{"images", (96 + 64 * bright).view({count, 1, 1, 1}).expand({count, 3, 8, 8}).to(torch::kUInt8)},
+                       {"captions.ids", torch::stack(ids)},
+                       {"captions.bytes", torch::full({count}, 'x', torch::kUInt8)},
+                       {"captions.offsets", offsets},
+                       {"empty.ids", torch::tensor({1, 0, 0}, torch::kInt32)},
+                       {"probes.ids", torch::stack(ids).repeat({2, 1}).slice(0, 0, kProbes)},
+                       {"probes.bytes", torch::full({kProbes}, 'x', torch::kUInt8)},
+                       {"probes.offsets", torch::arange(kProbes + 1)},
+                       {"split.held_out", torch::tensor({2}, torch::kInt64)}},
+                      {{"format", "sfumato-pack"}, {"version", "1"}});
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Json at_folder(Json recipe) const {
+    recipe["data"]["pack"] = (folder_ / "colours.pack").string();
+    if (recipe.contains("tokenizer")) recipe["tokenizer"] = (folder_ / "tokenizer").string();
+    return recipe;
+  }
+
+  std::unique_ptr<Task> task(const Json& recipe) const {
+    return make_task(*parse_job(at_folder(recipe), "r.json"), {.run = RunFolder(folder_ / "run")});
+  }
+
+  void train_run(const std::string& run, const Json& recipe, std::int64_t stop_after = 0) const {
+    const auto json = at_folder(recipe);
+    const auto job = parse_job(json, "r.json");
+    write_json(folder_ / run / "recipe.json", json);
+    const auto task = make_task(*job, {.run = RunFolder(folder_ / run)});
+    TrainerOptions options;
+    options.hooks.stop_requested = [&, done = std::int64_t{0}]() mutable { return ++done == stop_after; };
+    train(*task, job->recipe(), RunFolder(folder_ / run), options);
+  }
+
+  fs::path folder_ = fs::path(testing::TempDir()) / ("sfumato-glide-" + std::to_string(::getpid()) +
+                                                     testing::UnitTest::GetInstance()->current_test_info()->name());
+};
+
+TEST_F(GLIDETraining, TheTextTransformerIsTrainedJointly) {
+  const auto task = this->task(glide_recipe());
+  auto& objective = dynamic_cast<GLIDEObjective&>(task->objective());
+  {
+    const torch::NoGradGuard no_grad;  // the first prediction is 0, through which no gradient reaches anything else
+    objective.unet->conv_out->weight.normal_();
+  }
+  objective.loss(task->loader().batch(0)).backward();
+  for (const auto& [name, tensor] : objective.tensors().optimized) {
+    ASSERT_TRUE(tensor.grad().defined()) << name;
+    EXPECT_GT(tensor.grad().abs().sum().item<double>(), 0) << name;
+  }
+}
+
+TEST_F(GLIDETraining, TheMaskEndsWithTheCaption) {
+  const auto batch = task(changed(glide_recipe(), {"data.caption_dropout=0"}))->loader().batch(0);
+  const auto expected = torch::tensor({true, true, false}).expand({4, 3});
+  EXPECT_TRUE(torch::equal(batch.at("mask"), expected));
+  const auto dropped = task(changed(glide_recipe(), {"data.caption_dropout=1"}))->loader().batch(0);
+  EXPECT_TRUE(torch::equal(dropped.at("mask"), torch::tensor({true, false, false}).expand({4, 3})));
+}
+
+TEST_F(GLIDETraining, AnUpsamplerReceivesTheImageAtLowResolution) {
+  const auto batch = task(upsampler_recipe())->loader().batch(0);
+  const auto &x0 = batch.at("x0"), &concat = batch.at("concat");
+  EXPECT_EQ(concat.sizes(), x0.sizes());
+  EXPECT_LE((concat - x0).abs().max().item<double>(), 1.01 / 127.5);  // images of one value, rounded to 8 bits
+}
+
+TEST_F(GLIDETraining, InpaintingReceivesTheKnownPartAndItsMask) {
+  const auto batch = task(changed(glide_recipe(), kInpaint))->loader().batch(0);
+  const auto& concat = batch.at("concat");
+  const auto mask = concat.narrow(1, 3, 1);
+  EXPECT_TRUE(torch::equal(concat.narrow(1, 0, 3), batch.at("x0") * mask));
+  EXPECT_TRUE(mask.eq(0).logical_or(mask.eq(1)).all().item<bool>());
+}
+
+TEST_F(GLIDETraining, AnInpaintingModelStartsAsItsBaseModel) {
+  train_run("base", glide_recipe());
+  export_run(RunFolder(folder_ / "base"), folder_ / "export", {});
+  const auto task = this->task(changed(glide_recipe(), kInpaint));
+  task->init_from(folder_ / "export");
+  const auto base = this->task(glide_recipe());
+  base->init_from(folder_ / "export");
+  const auto batch = task->loader().batch(0);
+  auto& wide = dynamic_cast<GLIDEObjective&>(task->objective());
+  auto& narrow = dynamic_cast<GLIDEObjective&>(base->objective());
+  const auto& x0 = batch.at("x0");
+  const auto states = narrow.text_encoder->forward(batch.at("ids"), batch.at("mask"));
+  const auto with_mask = wide.raw_output(x0, batch.at("t"), states, batch.at("concat"));
+  EXPECT_LE((with_mask - narrow.raw_output(x0, batch.at("t"), states, {})).abs().max().item<double>(), 1e-5);
+}
+
+TEST_F(GLIDETraining, ARunThatStoppedResumesToTheSameWeights) {
+  for (const auto& recipe : {changed(glide_recipe(), kInpaint), upsampler_recipe()}) {
+    fs::remove_all(folder_ / "whole");
+    fs::remove_all(folder_ / "parts");
+    train_run("whole", recipe);
+    train_run("parts", recipe, 2);
+    train_run("parts", recipe);
+    const auto whole = RunFolder(folder_ / "whole").newest(), parts = RunFolder(folder_ / "parts").newest();
+    ASSERT_EQ(parts->step, 4);
+    ASSERT_EQ(whole->tensors.size(), parts->tensors.size());
+    for (const auto& [name, value] : whole->tensors) EXPECT_TRUE(torch::equal(value, parts->tensors.at(name))) << name;
+  }
+}
+
+/// The share of a grid's images, dark and bright in turn, that are on their side of grey.
+double agreement_of(const torch::Tensor& grid) {
+  const auto means = grid.to(torch::kFloat64).unflatten(0, {4, 8}).unflatten(2, {4, 8}).mean({1, 3, 4}).flatten();
+  const auto bright = torch::arange(means.size(0)).remainder(2) == 1;
+  return ((means > 128) == bright).to(torch::kFloat64).mean().item<double>();
+}
+
+// A caption names a brightness, which noise hides at many timesteps: there only the text decides. With a broken path
+// of the text half of the images would agree with theirs.
+TEST_F(GLIDETraining, GuidanceMakesImagesFollowTheirCaptions) {
+  const auto recipe = changed(
+      glide_recipe(), {"steps=450", "batch_size=16", "optimizer.lr=0.004", "schedule.warmup_steps=10", "ema_decay=0.95",
+                       "sample_every=450", "checkpoint_every=450", "scheduler.beta_schedule=linear",
+                       "scheduler.beta_start=0.01", "scheduler.beta_end=0.4", "log_every=450"});
+  train_run("run", recipe);
+  export_run(RunFolder(folder_ / "run"), folder_ / "export", {});
+  const auto agreement = [&](const std::string& scale) {
+    const auto task =
+        this->task(changed(recipe, {"sample.count=16", "sample.steps=20", "sample.guidance_scale=" + scale}));
+    task->init_from(folder_ / "export");
+    return agreement_of(task->sample_grid());
+  };
+  const double plain = agreement("1"), guided = agreement("3");
+  std::printf("images that agree with their captions: %.2f at guidance 1, %.2f at 3\n", plain, guided);
+  EXPECT_GT(guided, plain);
+  EXPECT_GE(guided, 0.9);
+}
+
+TEST(GLIDERecipe, RefusesWhatDoesNotFit) {
+  EXPECT_EQ(refusal_of(glide_recipe()), "");
+  EXPECT_EQ(refusal_of(changed(glide_recipe(), kInpaint)), "");
+  EXPECT_EQ(refusal_of(upsampler_recipe()), "");
+  const auto expect_refused = [](const Json& recipe, const std::string& setting, const std::string& message) {
+    const auto refusal = refusal_of(changed(recipe, {setting}));
+    EXPECT_NE(refusal.find(message), std::string::npos) << setting << ": " << refusal;
+  };
+  const auto base = glide_recipe();
+  expect_refused(base, "inpaint=true", "'in_channels' is 3; expected 7: x, the masked image, its mask");
+  expect_refused(base, "unet.out_channels=3", "an even number");
+  expect_refused(base, "unet.sample_size=16", "expected 8, the side of the images");
+  expect_refused(base, "unet.class_embed_type=timestep", "expected simple_projection");
+  expect_refused(base, "unet.cross_attention_dim=8", "the text encoder's 'hidden_size', 16");
+  expect_refused(base, "text_encoder.num_heads=2", "num_heads");
+  expect_refused(base, "scheduler.variance_type=fixed_small", "expected learned_range");
+  expect_refused(base, "scheduler.prediction_type=v_prediction", "expected epsilon");
+  expect_refused(base, "loss.vlb_weight=0", "'vlb_weight' must be positive");
+  expect_refused(base, "data.caption_dropout=2", "caption_dropout");
+  expect_refused(base, "low_res_size=4", "low_res_size");
+  expect_refused(base, "vae=folder", "'clip_sample' is true");
+  expect_refused(upsampler_recipe(), "low_res_size=3", "low_res_size is 3; expected a divisor");
+  expect_refused(upsampler_recipe(), "low_res_size=8", "low_res_size is 8");
+  expect_refused(upsampler_recipe(), "vae=folder", "vae");
+}
+
+}  // namespace
+}  // namespace sfumato
