@@ -193,9 +193,9 @@ class Options(Programs):
         with open(os.path.join(os.fsencode(self.folder), b"caf\xe9/a.png"), "rb") as file:
             self.assertEqual(file.read(), (self.folder / "b.png").read_bytes())
 
-    def test_previews_until_the_picture_is_there(self):
-        command = [TXT2IMG, "-m", self.model, "--device", "cpu", "a cat", "-s", "1", "-H", "48", "-o", "a.png"]
-        process = subprocess.Popen([*command, "--steps", "900", "--preview-every", "3"], cwd=self.folder,
+    def preview_of_an_interrupted_run(self, *arguments):
+        command = [TXT2IMG, "-m", self.model, "--device", "cpu", "a cat", "-s", "1", "-H", "48", "-o", "a.png", "--force"]
+        process = subprocess.Popen([*command, "--steps", "900", "--preview-every", "3", *arguments], cwd=self.folder,
                                    env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(600):
             if (self.folder / "a.preview.png").exists():
@@ -205,7 +205,18 @@ class Options(Programs):
         process.communicate(timeout=60)
         rows = decoded(self.folder / "a.preview.png")
         self.assertEqual((len(rows), len(rows[0])), (48, 64 * 3))
-        self.assertEqual(self.files(), ["a.preview.png"])
+        (self.folder / "a.preview.png").unlink()
+        self.assertEqual(self.files(), [])
+        return rows
+
+    def test_previews_until_the_picture_is_there(self):
+        rows = self.preview_of_an_interrupted_run()
+        self.assertEqual(rows[0], rows[1])  # a latent pixel is a square of one colour
+        rows = self.preview_of_an_interrupted_run("--preview-vae", self.model)
+        self.assertNotEqual(rows[0], rows[1])
+        self.refuses(TXT2IMG, "a cat", "--preview-vae", self.model, says=["--preview-vae", "--preview-every"])
+        self.refuses(TXT2IMG, "a cat", "--preview-every", "1", "--preview-vae", "no-vae", code=1, says=["no-vae"])
+        (self.folder / "a.preview.png").write_text("mine")
         self.refuses(TXT2IMG, "a cat", "-o", "a.png", "--preview-every", "1", says=["a.preview.png", "--force"])
         self.refuses(TXT2IMG, "a cat", "-o", "b.png", "--preview-every", "-1", says=["preview every -1"])
         self.assertEqual(self.picture("a cat", "-s", "1", "--preview-every", "1"), self.picture("a cat", "-s", "1"))

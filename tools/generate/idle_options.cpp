@@ -44,6 +44,7 @@ std::vector<Dependents> dependents_of(const GenerateOptions& options) {
           {"--subseed-strength", request.subseed_strength > 0, {"--subseed"}},
           {"--only-masked", request.inpaint.only_masked, {"--mask-padding"}},
           {"--lora or a tag in the prompt", has_loras(options), {"--lora-partial"}},
+          {"--preview-every", options.preview_every > 0, {"--preview-vae"}},
           {"--animate", !options.animation.empty(), {"--frames"}},
           {guidance, guided, {"--guidance-rescale", "--image-guidance"}},
           {guidance, guided || request.negative_prompt.value_or("").empty(), {"--negative-prompt"}},

@@ -42,6 +42,8 @@ struct GenerateOptions {
   std::int64_t quality = kDefaultQuality;
   /// Steps between previews; 0 makes none.
   std::int64_t preview_every = 0;
+  /// A small VAE that decodes the previews; "" for a linear function of the latents.
+  std::string preview_vae{};
   bool force = false;
   /// Pictures whose file exists already are left out.
   bool skip_existing = false;

@@ -5,16 +5,31 @@
 
 namespace sfumato {
 
+PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffusion& model) {
+  AutoencoderKLConfig own;
+  static_cast<AutoencoderConfig&>(own) = model.vae->config();
+  return load_vae(path, own, model.placement);
+}
+
+torch::Tensor Previews::images() {
+  const torch::NoGradGuard no_gradients;
+  if (vae_.network) {
+    const auto decoded = vae_.network->decode(x0_.to(vae_.placement.device, vae_.placement.dtype));
+    return decoded.to(torch::kCPU, torch::kFloat32).clamp(-1, 1);
+  }
+  if (!preview_) preview_.emplace(model_);
+  return (*preview_)(x0_);
+}
+
 void Previews::evaluate(const torch::Tensor& x0) {
   if (every_ > 0) x0_ = x0;
 }
 
 void Previews::step_made(int step, const std::vector<std::filesystem::path>& outputs) {
   if (every_ == 0 || (step + 1) % every_ != 0) return;
-  if (!preview_) preview_.emplace(model_);
-  const auto images = (*preview_)(x0_);
+  const auto made = images();
   for (std::size_t k = 0; k < outputs.size(); ++k)
-    write_png(preview_name(outputs[k]), images[static_cast<std::int64_t>(k)]);
+    write_png(preview_name(outputs[k]), made[static_cast<std::int64_t>(k)]);
 }
 
 void Previews::remove(const std::vector<std::filesystem::path>& outputs) const {

@@ -5,14 +5,19 @@
 #include <vector>
 
 #include "systems/stable_diffusion/latent_preview.h"
+#include "systems/stable_diffusion/vae.h"
 
 namespace sfumato {
+
+/// Loads a small VAE that decodes previews of the model's latents. Throws std::runtime_error as load_vae does.
+PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffusion& model);
 
 /// Previews of the pictures that are being made, written every so many steps, and removed once they are done.
 class Previews {
  public:
-  /// `model` must live as long. `every` 0 does nothing.
-  Previews(const StableDiffusion& model, std::int64_t every) : model_(model), every_(every) {}
+  /// `model` and `vae` must outlive it. `every` 0 does nothing. Without a VAE previews are a linear function of latents.
+  Previews(const StableDiffusion& model, std::int64_t every, const PlacedVae& vae)
+      : model_(model), every_(every), vae_(vae) {}
   Previews(const Previews&) = delete;
   Previews& operator=(const Previews&) = delete;
 
@@ -23,8 +28,12 @@ class Previews {
   void remove(const std::vector<std::filesystem::path>& outputs) const;
 
  private:
+  /// Images [N, 3, H, W] of x0_.
+  torch::Tensor images();
+
   const StableDiffusion& model_;
   std::int64_t every_;
+  const PlacedVae& vae_;
   torch::Tensor x0_;
   std::optional<LatentPreview> preview_;
 };

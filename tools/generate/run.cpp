@@ -77,6 +77,7 @@ struct Run {
   Pipeline pipeline;
   Warnings warnings;
   Attachments attachments = {};
+  PlacedVae preview_vae = {};  ///< empty without --preview-vae
   std::optional<LoraSlot> loras = {};       ///< empty once no batch changes them any more
   std::optional<Additions> additions = {};  ///< in use, and their hashes
   AdditionHashes hashes = {};
@@ -223,6 +224,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   run.attachments = {.controlnets = load_controlnets(request.controls, *run.model),
                      .refiner = refiner_of(run.batches.front(), *run.model),
                      .vae_tiling = vae_tiling_of(options->vae_tiling, request.tiling)};
+  if (!options->preview_vae.empty()) run.preview_vae = load_preview_vae(options->preview_vae, *run.model);
   run.warnings.print(run.model->warnings);
   for (const auto& batch : run.batches) validate(batch.request, limits_of(*run.model, run.attachments));
   if (options->verbose)
@@ -308,7 +310,7 @@ void save_latents(const std::filesystem::path& path, const std::vector<Made>& pi
 
 int compute(Run& run) {
   watch_interrupts();
-  Previews previews(*run.model, run.options.preview_every);
+  Previews previews(*run.model, run.options.preview_every, run.preview_vae);
   Animation animation(*run.model, run.options);
   if (run.options.preview_every > 0 || animation.is_on())
     run.attachments.on_estimate = [&](const torch::Tensor& x, const torch::Tensor& x0) {
