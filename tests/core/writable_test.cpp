@@ -19,7 +19,7 @@ class Writable : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   template <class Check>
-  static std::string refusal(const Check& check) {
+  static std::string refusal_of(const Check& check) {
     try {
       check();
     } catch (const std::invalid_argument& error) {
@@ -28,7 +28,7 @@ class Writable : public testing::Test {
     return "";
   }
   static std::string refusal(const fs::path& path, bool force = false) {
-    return refusal([&] { check_writable(path, force); });
+    return refusal_of([&] { check_writable(path, force); });
   }
 
   fs::path folder_ = fs::path(testing::TempDir()) / ("sfumato-writable-" + std::to_string(::getpid()) +
@@ -38,8 +38,8 @@ class Writable : public testing::Test {
 TEST_F(Writable, AFileOrFolderThatCouldBeMadeLeavesNothing) {
   EXPECT_EQ(refusal(folder_ / "a.png"), "");
   EXPECT_EQ(refusal(folder_ / "new" / "folder" / "a.png"), "");
-  EXPECT_EQ(refusal([&] { check_writable_folder(folder_ / "new"); }), "");
-  EXPECT_EQ(refusal([&] { check_writable_folder(folder_); }), "");
+  EXPECT_EQ(refusal_of([&] { check_writable_folder(folder_ / "new"); }), "");
+  EXPECT_EQ(refusal_of([&] { check_writable_folder(folder_); }), "");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 0);
 }
 
@@ -51,13 +51,13 @@ TEST_F(Writable, WhatIsThereIsNamed) {
   EXPECT_NE(refusal(folder_).find("is a folder"), std::string::npos);
   const auto within = "'" + (folder_ / "a.png").string() + "' is no folder";
   EXPECT_NE(refusal(folder_ / "a.png" / "b.png").find(within), std::string::npos);
-  EXPECT_NE(refusal([&] { check_writable_folder(folder_ / "a.png"); }).find(within), std::string::npos);
-  EXPECT_NE(refusal([&] { check_writable_folder(folder_ / "a.png" / "run"); }).find(within), std::string::npos);
+  EXPECT_NE(refusal_of([&] { check_writable_folder(folder_ / "a.png"); }).find(within), std::string::npos);
+  EXPECT_NE(refusal_of([&] { check_writable_folder(folder_ / "a.png" / "run"); }).find(within), std::string::npos);
 }
 
 TEST_F(Writable, APlaceThatTakesNoFilesIsRefused) {
   EXPECT_NE(refusal("/proc/a.png").find("cannot be written: "), std::string::npos);
-  EXPECT_NE(refusal([] { check_writable_folder("/proc/run"); }).find("cannot be written: "), std::string::npos);
+  EXPECT_NE(refusal_of([] { check_writable_folder("/proc/run"); }).find("cannot be written: "), std::string::npos);
 }
 
 }  // namespace

@@ -48,9 +48,10 @@ bool is_stopped(const ConversionOptions& options) {
   return options.stop_requested && options.stop_requested();
 }
 
-bool is_with_projection(const PipelineFiles& files, const std::string& part) {
+/// True if the index names the class without a projection, whatever the weights are.
+bool is_without_projection(const PipelineFiles& files, const std::string& part) {
   const auto entry = files.index.find(part);
-  return entry != files.index.end() && entry->is_array() && entry->back() == "CLIPTextModelWithProjection";
+  return entry != files.index.end() && entry->is_array() && !entry->empty() && entry->back() == "CLIPTextModel";
 }
 
 /// Throws std::invalid_argument, by the folder's names, where a part's weights are not those of its network: renamed,
@@ -86,7 +87,7 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
                                 "': expected CLIP's, as Stable Diffusion 1, 2 and XL have");
   const bool projects = network.weights.contains("text_projection.weight");
   const auto config = CLIPTextModelConfig::from_json(network.config);
-  require_text_keys(part, network.weights, config, projects && is_with_projection(files, part));
+  require_text_keys(part, network.weights, config, projects && !is_without_projection(files, part));
   return original_text_weights(network.weights, config, projects, place);
 }
 
