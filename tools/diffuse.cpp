@@ -132,7 +132,8 @@ ScheduleConfig schedule_config(const Options& options, const ScheduleConfig& own
 
 Forward forward_of(const Options& options, const Placement& placement) {
   if (options.model.empty())
-    return {.first_stage = FirstStage(3, placement.device), .schedule = Schedule(schedule_config(options, {}))};
+    return {.first_stage = FirstStage(3, placement.device),
+            .schedule = Schedule(schedule_config(options, ScheduleConfig()))};
   auto forward = load_forward(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), placement,
                               shipped_folders("tokenizer", SFUMATO_SOURCE_DIR));
   forward.schedule = Schedule(schedule_config(options, forward.schedule.config()));

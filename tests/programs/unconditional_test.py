@@ -64,6 +64,24 @@ class Unconditional(Programs):
 
 
 class Samples(Unconditional):
+    def test_folders_of_continuous_processes(self):
+        pictures = []
+        for name, config in (("EDMDPMSolverMultistepScheduler", {}), ("IPNDMScheduler", {}),
+                             ("FlowMatchEulerDiscreteScheduler", {"shift": 3.0}),
+                             ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": True})):
+            model = self.folder / f"model{len(pictures)}"
+            write_unconditional(model, "pixels", scheduler=name, **config)
+            self.runs(SAMPLE, "-s", "7", "--steps", "4", "-o", f"{len(pictures)}.png", model=model)
+            pictures.append(pixels(self.folder / f"{len(pictures)}.png"))
+            self.refuses(SAMPLE, "--sampler", "tcd", model=model, says=["sampler is 'tcd'"])
+        self.assertEqual(len(set(map(bytes, pictures))), 4)
+        self.refuses(SAMPLE, "--sampler", "heun", model=model, says=["sampler is 'heun'", "alpha = 0"])
+        self.refuses(SAMPLE, "--sampler", "ddim", "--skip-type", "quadratic", model=model,
+                     says=["FlowMatchEulerDiscreteScheduler", "numbered timesteps"])
+        write_unconditional(self.folder / "shifted", "pixels", scheduler="FlowMatchEulerDiscreteScheduler",
+                            use_dynamic_shifting=True)
+        self.refuses(SAMPLE, model=self.folder / "shifted", says=["'use_dynamic_shifting' is true"])
+
     def test_images_and_their_grid_under_free_names(self):
         said = self.runs(SAMPLE, "-n", "3", "-s", "7", "--steps", "4")
         self.assertEqual(self.files(), ["out/0001-7.png", "out/0001-grid.png", "out/0002-8.png", "out/0003-9.png"])

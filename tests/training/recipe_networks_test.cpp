@@ -56,6 +56,10 @@ TEST(RecipeNetworks, AKeyThatIsMisspeltIsNotLeftOut) {
             "text_encoder: unknown key 'num_layer'; did you mean 'num_layers'?");
   EXPECT_EQ(refusal_with(text_to_image_recipe(), "scheduler.prediction_typ=epsilon"),
             "scheduler: unknown key 'prediction_typ'; did you mean 'prediction_type'?");
+  EXPECT_EQ(
+      refusal_with(text_to_image_recipe(), "scheduler._class_name=EDMEulerScheduler"),
+      "scheduler: '_class_name' is 'EDMEulerScheduler', expected one with betas, as DDIMScheduler: training draws "
+      "their timesteps");
 }
 
 TEST(RecipeNetworks, PicturesThatTheAutoencoderCannotHalve) {
