@@ -84,7 +84,8 @@ class LauncherTest(unittest.TestCase):
             (root / folder).mkdir(parents=True)
         shutil.copy(os.environ["SFUMATO_LAUNCHER"], root / "sfumato")
         (root / "cmake/build.lock").write_text(cls.lock)
-        (root / "cmake/parity.lock").write_text(cls.lock)
+        for name in ("parity", "parity_glide"):
+            (root / f"cmake/{name}.lock").write_text(cls.lock)
         (root / "CMakeLists.txt").write_text(CMAKE)
         (root / "src/word.h").write_text('inline const char* word() { return "hello"; }\n')
         (root / "tools/CMakeLists.txt").write_text("add_executable(one one.cpp)\nadd_executable(two two.cpp)\n")
@@ -256,6 +257,7 @@ class LauncherTest(unittest.TestCase):
         self.assertIn("Errors while running CTest", result.stderr + result.stdout)
         parity = list((self.top / "cache/sfumato").glob("parity-*/lib/python3.11/site-packages/build.pth"))
         self.assertEqual(len(parity), 1)
+        self.assertEqual(len(list((self.top / "cache/sfumato").glob("parity-*/references/*/.complete"))), 1)
 
 
 if __name__ == "__main__":
