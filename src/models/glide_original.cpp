@@ -161,10 +161,11 @@ std::int64_t image_channels(const UNet2DConditionModelConfig& unet) {
   return unet.out_channels / 2;
 }
 
-/// Channels beside x: an image at low resolution, a masked image and its mask, or both.
+/// Channels besides those of x: an image at low resolution, a masked image and its mask, or both.
 void check_channels(const UNet2DConditionModelConfig& unet) {
-  const auto image = image_channels(unet), beside = unet.in_channels - image;
-  if (unet.out_channels % 2 == 0 && (beside == 0 || beside == image || beside == image + 1 || beside == 2 * image + 1))
+  const auto image = image_channels(unet), further = unet.in_channels - image;
+  if (unet.out_channels % 2 == 0 &&
+      (further == 0 || further == image || further == image + 1 || further == 2 * image + 1))
     return;
   throw std::runtime_error("its UNet has " + std::to_string(unet.in_channels) + " input and " +
                            std::to_string(unet.out_channels) +

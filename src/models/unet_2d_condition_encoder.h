@@ -82,7 +82,7 @@ class UNet2DConditionEncoder : public torch::nn::Module {
 /// Returns a square convolution that keeps height and width.
 Conv2d same_size_conv(std::int64_t in, std::int64_t out, std::int64_t kernel);
 
-/// Returns the attention after the resnets of a block of this type, and the change of size at its end.
+/// Attention after each resnet of a block of this type, and the change of size at the block's end.
 BlockAttention attention_of(const std::string& block_type);
 BlockResample resample_of_block(const std::string& block_type);
 

@@ -12,7 +12,7 @@
 
 namespace sfumato {
 
-/// Layer after each ResnetBlock2D of a block: none (DownBlock2D), self-attention (AttnDownBlock2D), a transformer
+/// Attention after each ResnetBlock2D of a block: none (DownBlock2D), self-attention (AttnDownBlock2D), a transformer
 /// that attends to the text (CrossAttnDownBlock2D), or one attention to text and image (SimpleCrossAttnDownBlock2D).
 enum class BlockAttention { kNone, kSelf, kCross, kSimpleCross };
 

@@ -5,8 +5,8 @@
 
 namespace sfumato {
 
-/// Calls `write` with a folder beside `folder`, and puts it in the place of `folder` once it is whole. Returns false,
-/// and leaves `folder` as it was, where `write` does; likewise for what it throws.
+/// Calls `write` with a temporary folder, which takes the place of `folder` once it is whole. If `write` returns false
+/// or throws, so does this function, and `folder` stays as it was.
 bool write_whole_folder(const std::filesystem::path& folder,
                         const std::function<bool(const std::filesystem::path&)>& write);
 

@@ -18,7 +18,7 @@ Json read_config(const std::filesystem::path& folder) {
   return std::filesystem::exists(path) ? read_json(path) : Json::object();
 }
 
-/// True for do_lower_case. Throws for what transformers does with a key and this class does not.
+/// Value of do_lower_case. Throws for a key of transformers that this class does not support.
 bool reads_lower_case(const std::filesystem::path& folder) {
   const auto config = read_config(folder);
   for (const auto* key : {"add_prefix_space", "add_bos_token"})

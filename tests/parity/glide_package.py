@@ -1,7 +1,7 @@
 """GLIDE as diffusers 0.0.4 has it: its networks, schedulers and pipeline, each file loaded alone.
 
-The package as a whole does not import with today's transformers. What its files import of it and of transformers is
-replaced by the few names below.
+The package as a whole does not import with today's transformers. The few names that its files import of the package
+and of transformers are replaced below.
 """
 
 import importlib.util
@@ -72,7 +72,7 @@ def load(relative):
 
 
 def stand_in_transformers():
-    """What the pipeline's text transformer, a copy of CLIP's, imports of transformers."""
+    """The names of transformers that the pipeline's text transformer, a copy of CLIP's, imports."""
     unchanged = lambda *arguments, **options: lambda function: function
     names = ("CLIPConfig", "CLIPModel", "CLIPTextConfig", "CLIPVisionConfig", "GPT2Tokenizer")
     quick_gelu = lambda x: x * torch.sigmoid(1.702 * x)

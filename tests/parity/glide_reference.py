@@ -1,7 +1,7 @@
 """GLIDE's networks and cascade with random weights: glide_reference.py OUT_DIR.
 
-Writes NAME.pt, networks in the layout of OpenAI's released files, and for each NAME.safetensors with what diffusers
-0.0.4 computes with them; a GPT-2 tokenizer; cases.json and for each case NAME.safetensors with `base.I` and
+Writes NAME.pt, networks in the layout of OpenAI's released files, and for each NAME.safetensors with the
+outputs of diffusers 0.0.4; a GPT-2 tokenizer; cases.json and for each case NAME.safetensors with `base.I` and
 `upsample.I`, x after every step I of each stage.
 """
 

@@ -84,7 +84,7 @@ class LauncherTest(unittest.TestCase):
         for folder in ("cmake", "src", "tools"):
             (root / folder).mkdir(parents=True)
         shutil.copy(os.environ["SFUMATO_LAUNCHER"], root / "sfumato")
-        for name in ("build", "cuda", "parity"):
+        for name in ("build", "cuda", "parity", "parity_glide"):
             (root / f"cmake/{name}.lock").write_text(cls.lock)
         (root / "CMakeLists.txt").write_text(CMAKE)
         (root / "src/word.h").write_text('inline const char* word() { return "hello"; }\n')
@@ -267,6 +267,7 @@ class LauncherTest(unittest.TestCase):
         self.assertIn("Errors while running CTest", result.stderr + result.stdout)
         parity = list((self.top / "cache/sfumato").glob("parity-*/lib/python3*/site-packages/build.pth"))
         self.assertEqual(len(parity), 1)
+        self.assertEqual(len(list((self.top / "cache/sfumato").glob("parity-*/references/*/.complete"))), 1)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,10 @@ void add_chain_options(CLI::App& app, ChainOptions& chain, SampleTexts& texts) {
                  "Timesteps of ddim and ddpm: uniform (as the model's timestep_spacing) or quadratic (denser near the "
                  "image)")
       ->capture_default_str();
-  app.add_option("--respacing", chain.respacing,
-                 "In place of --steps: timesteps kept of equal sections of the process, as in 25 or 10,15,20");
+  app.add_option(
+      "--respacing", chain.respacing,
+      "In place of --steps: timesteps kept of equal sections of the process, as in 25 or 10,15,20; or ddimN, "
+      "fast27");
   app.add_option(
       "--variance", chain.variance,
       "Of ddpm: fixed_small, fixed_small_log, fixed_large, learned or learned_range; by default the folder's");

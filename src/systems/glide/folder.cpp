@@ -82,8 +82,8 @@ void write_stage(const GLIDEOriginal& stage, const fs::path& unet, const fs::pat
   write_part(text_encoder, stage.text.to_json(), with_text_model_level(stage.text_weights), "model", options);
 }
 
-/// vocab.json and merges.txt by the names that GPT-2 and GLIDE released them under, and what that code does: texts in
-/// lower case, padded with <|endoftext|>.
+/// vocab.json and merges.txt by the names that GPT-2 and GLIDE released them under, read as that code does: texts
+/// in lower case, padded with <|endoftext|>.
 void write_released_tokenizer(const fs::path& from, const fs::path& to, std::int64_t length) {
   fs::create_directories(to);
   fs::copy_file(from / "encoder.json", to / "vocab.json");

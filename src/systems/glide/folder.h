@@ -25,7 +25,7 @@ struct GLIDEFolderOptions {
   /// Of floating-point tensors; without one each keeps its own.
   std::optional<torch::Dtype> dtype = {};
   std::int64_t max_shard_size = 0;
-  /// Asked before each network: true ends the writing, which then leaves nothing.
+  /// Called before each network; true ends the writing, which then leaves nothing.
   std::function<bool()> stop_requested = {};
 };
 

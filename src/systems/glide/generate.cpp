@@ -10,7 +10,7 @@
 namespace sfumato {
 namespace {
 
-/// What inpainting gives each stage.
+/// Inputs of inpainting for each stage.
 struct Known {
   GLIDEInputs base, upsample;
 };
@@ -73,6 +73,12 @@ GLIDEImages inpaint(const GLIDE& model, const GLIDEJob& job, const GLIDEMaskedIm
   if (size_text(masked.image) != size_text(masked.mask))
     throw std::invalid_argument("the mask is " + size_text(masked.mask) + ", expected the image's size, " +
                                 size_text(masked.image));
+  if (masked.image.size(2) != masked.image.size(3))
+    throw std::invalid_argument("the image is " + size_text(masked.image) + ", expected a square: the model makes " +
+                                std::to_string(model.pixels(model.upsampler ? *model.upsampler : model.base)) +
+                                " pixels a side");
+  if (!masked.mask.gt(0).any().item<bool>())
+    throw std::invalid_argument("the mask is black everywhere, expected white where the image is made anew");
   return run(model, job, known_of(model, masked), on_step);
 }
 

@@ -27,13 +27,14 @@ GLIDEImages generate(const GLIDE& model, const GLIDEJob& job, const OnStep& on_s
 
 /// An image and the part of it that is made anew.
 struct GLIDEMaskedImage {
-  torch::Tensor image;  ///< [1, 3, H, W] in [-1, 1], of any size
-  torch::Tensor mask;   ///< [1, 1, H, W] in [0, 1], not 0 where it is made anew
+  torch::Tensor image;  ///< [1, 3, S, S] in [-1, 1], of any size
+  torch::Tensor mask;   ///< [1, 1, S, S] in [0, 1], above 0 where it is made anew
 };
 
 /// The masked part of an image from text (section 2.4 and the released code): both stages receive the rest and keep it,
 /// at the model's own size. A pixel of the base model is made anew if any pixel under it is. Throws
-/// std::invalid_argument for a model without channels for it, and where the sizes of image and mask differ.
+/// std::invalid_argument for a model without channels for it, for sizes that differ or are no square, and for a mask of
+/// zeros.
 GLIDEImages inpaint(const GLIDE& model, const GLIDEJob& job, const GLIDEMaskedImage& masked,
                     const OnStep& on_step = {});
 

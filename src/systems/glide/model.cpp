@@ -23,7 +23,7 @@ GLIDEStage load_stage(const ModelIndex& index, const StageParts& parts, const Pl
           .schedule = load_schedule(index, parts.scheduler)};
 }
 
-/// Channels beside x that an inpainting stage receives, and an upsampler.
+/// Channels of a masked image and its mask.
 std::int64_t known_channels(const GLIDEStage& stage) {
   return stage.channels() + 1;
 }

@@ -45,7 +45,7 @@ struct GLIDE {
 
   /// True if the UNets receive a masked image and its mask.
   bool inpaints() const;
-  /// Pixels a side of what a stage makes.
+  /// Pixels a side of a stage's images.
   std::int64_t pixels(const GLIDEStage& stage) const { return stage.side() * first_stage.downscale_factor(); }
 };
 

@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// What the file of an image of GLIDE holds: enough to make it again.
+/// Record in the file of an image of GLIDE: enough to make it again.
 struct GLIDERecord {
   std::string program;  ///< txt2img or inpaint
   std::string model;    ///< as the user named it

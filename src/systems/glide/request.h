@@ -19,10 +19,10 @@ struct GLIDEStageRequest {
   double guidance_scale = 1;
 };
 
-/// What images of GLIDE are made from. Defaults are those of the released code.
+/// A request for images of GLIDE. Defaults are those of the released code.
 struct GLIDERequest {
   std::string prompt;
-  /// The text that guidance leads away from; "" is the empty caption that training knows.
+  /// The text that guidance leads away from; "" is the empty caption of training.
   std::string negative_prompt = "";
   std::uint64_t seed = 0;  ///< of the first image; image k has seed + k
   std::int64_t batch_count = 1;

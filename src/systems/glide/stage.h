@@ -15,8 +15,7 @@ namespace sfumato {
 /// A text as a stage's UNet receives it: one row of encoder_hidden_states.
 Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::string& text);
 
-/// What a stage receives beside x and the text; undefined where it receives none. In x's space and size unless said
-/// otherwise, on the model's device.
+/// Inputs of a stage besides x and the text, on the model's device; undefined where it has none.
 struct GLIDEInputs {
   torch::Tensor low_res;  ///< the base model's x [N, C, h', w'], which the upsampler enlarges
   torch::Tensor known;    ///< the image [1, C, h, w] that is inpainted
@@ -31,9 +30,9 @@ struct GLIDEInputs {
 /// them is projected into the time embedding.
 Backbone glide_backbone(const GLIDEStage& stage);
 
-/// The guided denoiser of a stage for `count` images in `steps` steps. Where the image is known, x0 is the image. eps
-/// is derived from x0, as in the released code: the clipped x0 has another than the network predicts. Gradients are
-/// recorded unless the caller forbids it.
+/// Guided denoiser of a stage for the request's images in `steps` steps. Where the image is known, x0 is the image. eps
+/// is derived from the final x0, as in the released code: clipping changes it. Gradients are recorded unless the caller
+/// forbids it. The model outlives the denoiser.
 Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDEInputs& inputs,
                         const GLIDERequest& request, std::size_t steps);
 

@@ -104,6 +104,12 @@ TEST_F(GLIDEFolder, InpaintingRefusesWhatDoesNotFit) {
   const auto model = load();
   EXPECT_EQ(message(model, resolve(model, short_request()), masked),
             "the mask is 16x12, expected the image's size, 16x16");
+  EXPECT_EQ(
+      message(model, resolve(model, short_request()), {.image = torch::zeros({1, 3, 12, 16}), .mask = masked.mask}),
+      "the image is 16x12, expected a square: the model makes 16 pixels a side");
+  const auto black = torch::zeros({1, 1, 16, 16});
+  EXPECT_EQ(message(model, resolve(model, short_request()), {.image = masked.image, .mask = black}),
+            "the mask is black everywhere, expected white where the image is made anew");
   EXPECT_THROW(generate(model, resolve(model, short_request())), std::invalid_argument);
 }
 

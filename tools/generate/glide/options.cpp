@@ -35,9 +35,9 @@ void add_stage_options(CLI::App& app, GLIDEStageRequest& stage, double& eta, con
 
 void add_prompt_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
   auto& request = options.request;
-  app.add_option("-p,--prompt,prompt", request.prompt, "What the image shows");
+  app.add_option("-p,--prompt,prompt", request.prompt, "Contents of the image");
   app.add_option("-n,--negative-prompt", request.negative_prompt,
-                 "What it shall not show; by default the empty caption");
+                 "Contents to lead away from; by default the empty caption");
   app.add_option("-m,--model", options.model, "Folder of a GLIDEPipeline, or its name under models/");
   app.add_option("-b,--batch-count", request.batch_count, "Images of the prompt; their seeds count up")
       ->capture_default_str();
@@ -56,7 +56,7 @@ void add_upsampler_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& tex
 void add_inpaint_options(CLI::App& app, GLIDEOptions& options) {
   app.add_option("-i,--image", options.image, "The image of which a part is made anew, at the model's size");
   app.add_option("--mask", options.mask, "An image of the same size that is white where the other is made anew");
-  app.add_flag("--invert-mask", options.invert_mask, "Make anew what is black instead");
+  app.add_flag("--invert-mask", options.invert_mask, "Make the black part anew instead");
 }
 
 void add_glide_run_options(CLI::App& app, GLIDEOptions& options) {
@@ -103,12 +103,18 @@ void check_stage(const CLI::App& app, const std::string& prefix) {
     refuse_glide("--" + prefix + "steps " + app.get_option("--" + prefix + "steps")->as<std::string>(), "1 or more");
 }
 
+/// The first option of the upsampler on the command line; "" without one.
+std::string upsampler_option(const CLI::App& app) {
+  for (const auto* option : app.get_options())
+    if (option->count() > 0 && (option->get_name().starts_with("--upsample-") || option->get_name() == "--base-output"))
+      return option->get_name();
+  return "";
+}
+
 void check_upsampling(const CLI::App& app, const GLIDEOptions& options, const GLIDETexts& texts) {
   if (!texts.no_upsample) return;
   if (!options.base_output.empty()) refuse_glide("--base-output with --no-upsample", "-o, which names those images");
-  for (const auto* option : app.get_options())
-    if (option->get_name().starts_with("--upsample-") && option->count() > 0)
-      refuse_glide(option->get_name() + " with --no-upsample", "one of them");
+  if (const auto name = upsampler_option(app); !name.empty()) refuse_glide(name + " with --no-upsample", "one of them");
 }
 
 void check_glide_options(const CLI::App& app, const GenerateProgram& program, const GLIDEOptions& options) {
@@ -144,6 +150,7 @@ std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, 
   if (app.get_option("--eta")->count() > 0) request.base.chain.eta = texts.eta;
   if (app.get_option("--upsample-eta")->count() > 0) request.upsample.chain.eta = texts.upsample_eta;
   request.upsamples = !texts.no_upsample;
+  options.names_upsampler = !upsampler_option(app).empty();
   request.seed = texts.seed.empty() || texts.seed.starts_with('-') ? std::random_device()() : parse_seed(texts.seed);
   return options;
 }

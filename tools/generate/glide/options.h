@@ -19,6 +19,8 @@ struct GLIDEOptions {
 
   std::string output;       ///< pattern of the images
   std::string base_output;  ///< pattern of the base model's images; "" for none
+  /// True if an option of the upsampler was given.
+  bool names_upsampler = false;
   std::int64_t batch_size = 1, quality = kDefaultQuality;
   bool force = false, json = false, quiet = false;
 

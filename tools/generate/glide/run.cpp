@@ -70,12 +70,9 @@ std::optional<GLIDEMaskedImage> masked_image(const GenerateProgram& program, con
   return GLIDEMaskedImage{.image = read_image(options.image), .mask = options.invert_mask ? 1 - mask : mask};
 }
 
-/// Refuses what needs an upsampler where the model has none.
+/// Refuses options of the upsampler with a model that has none.
 void check_upsampler(const GLIDE& model, const GLIDEOptions& options) {
-  const auto& asked = options.request.upsample.chain;
-  const bool asks =
-      asked.steps > 0 || !asked.respacing.empty() || !asked.sampler.empty() || !options.base_output.empty();
-  if (!model.upsampler && (asks || !options.request.upsamples))
+  if (!model.upsampler && options.names_upsampler)
     throw std::invalid_argument("options of the upsampler with the model '" + options.model +
                                 "', which has none: expected a folder with upscale_unet");
 }

@@ -20,7 +20,7 @@ torch::Tensor random_intervals(std::int64_t count, std::int64_t size, at::Genera
   return (at >= first).logical_and(at < end);
 }
 
-/// What the base model makes of an image, enlarged again: [N, C, h, w].
+/// x0 at low resolution, as the base model would make it, enlarged again: [N, C, h, w].
 torch::Tensor low_resolution(const torch::Tensor& x0, std::int64_t side) {
   const auto small = torch::adaptive_avg_pool2d(x0, {side, side});
   const auto rounded = ((small.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1;

@@ -7,8 +7,8 @@
 
 namespace sfumato {
 
-/// Images of a pack, or their latents, with captions, noise, timesteps, and what the UNet receives beside x: a
-/// GLIDEObjective's batches.
+/// Batches of a GLIDEObjective: images of a pack, or their latents, with captions, noise, timesteps and the channels
+/// that are concatenated to x.
 class GLIDELoader : public Loader {
  public:
   /// `latents`: float16 [M, C, h, w] on the CPU, or undefined for pixels. The pack outlives the loader.
@@ -38,8 +38,8 @@ class GLIDELoader : public Loader {
   ShuffledOrder order_;
 };
 
-/// Masks [N, 1, h, w] of inpainting: 1 where the image is known. One rectangle each is made anew, of a random place and
-/// of sides of a quarter to all of the image's; in one row of ten all of it.
+/// Masks [N, 1, h, w] of inpainting: 1 where the image is known. In each row one rectangle is made anew, at a random
+/// place and with sides of a quarter to all of the image's; in one row of ten the whole image.
 torch::Tensor random_masks(std::int64_t count, std::int64_t height, std::int64_t width, at::Generator& generator);
 
 }  // namespace sfumato
