@@ -50,12 +50,7 @@ std::map<std::string, ValueTexts> differences(const Json& own, const Json& other
 
 const std::vector<TrainingKind>& training_kinds() {
   static const std::vector<TrainingKind> table = {
-      vae_kind(),
-      text_to_image_kind(),
-      classifier_kind(),
-      unconditional_kind(),
-      glide_kind(),
-      glide_upsampler_kind(),
+      vae_kind(), text_to_image_kind(), classifier_kind(), unconditional_kind(), glide_kind(), glide_upsampler_kind(),
   };
   return table;
 }

@@ -65,8 +65,9 @@ void add_run_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
   app.add_option("--preview-every", options.preview_every,
                  "Write a rough NAME.preview.png after so many steps each, until the picture is there; 0 does not")
       ->capture_default_str();
-  app.add_option("--preview-vae", options.preview_vae,
-                 "Decode the previews with this VAE, as TAESD's folder or file, in place of a linear map of the latents");
+  app.add_option(
+      "--preview-vae", options.preview_vae,
+      "Decode the previews with this VAE, as TAESD's folder or file, in place of a linear map of the latents");
   if (!program.takes_mask) {
     app.add_option("--animate", options.animation,
                    "Also write the reverse process, x_t and the estimate of x_0: a .gif, .webp or .mp4; {seed} is the "

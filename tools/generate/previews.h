@@ -15,7 +15,8 @@ PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffus
 /// Previews of the pictures that are being made, written every so many steps, and removed once they are done.
 class Previews {
  public:
-  /// `model` and `vae` must outlive it. `every` 0 does nothing. Without a VAE previews are a linear function of latents.
+  /// `model` and `vae` must outlive it. `every` 0 does nothing. Without a VAE previews are a linear function of
+  /// latents.
   Previews(const StableDiffusion& model, std::int64_t every, const PlacedVae& vae)
       : model_(model), every_(every), vae_(vae) {}
   Previews(const Previews&) = delete;

@@ -77,7 +77,7 @@ struct Run {
   Pipeline pipeline;
   Warnings warnings;
   Attachments attachments = {};
-  PlacedVae preview_vae = {};  ///< empty without --preview-vae
+  PlacedVae preview_vae = {};               ///< empty without --preview-vae
   std::optional<LoraSlot> loras = {};       ///< empty once no batch changes them any more
   std::optional<Additions> additions = {};  ///< in use, and their hashes
   AdditionHashes hashes = {};
