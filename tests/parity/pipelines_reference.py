@@ -3,7 +3,8 @@
     python pipelines_reference.py OUT_DIR
 
 Writes OUT_DIR/clip, t5, older, distilled, xl, refiner and those with other schedulers (folders as save_pretrained
-writes them), init.png, cases.json (requests) and for each case NAME.safetensors with `latents.I` after every step I and `images` in [0, 1].
+writes them), init.png, cases.json (requests) and for each case NAME.safetensors with `latents.I` after every step I and
+`images` in [0, 1].
 """
 
 import io
@@ -27,7 +28,8 @@ from transformers import (CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjec
 PROMPT, OTHER = "a cat on a sofa", "three red apples above a house"
 MAX_LENGTH = 24
 XL = (StableDiffusionXLPipeline, StableDiffusionXLImg2ImgPipeline)
-KINDS = {"edit": StableDiffusionInstructPix2PixPipeline, "xl": StableDiffusionXLPipeline, "edm": StableDiffusionXLPipeline, "edm_euler": StableDiffusionXLPipeline, "refiner": StableDiffusionXLImg2ImgPipeline}
+KINDS = {"edit": StableDiffusionInstructPix2PixPipeline, "refiner": StableDiffusionXLImg2ImgPipeline,
+         **dict.fromkeys(("xl", "edm", "edm_euler"), StableDiffusionXLPipeline)}
 
 # SDXL's and SD's kinds of options vary elsewhere (tests/parity/models_*): here the parts are to fit together.
 CASES = [
