@@ -121,9 +121,9 @@ TEST(UNet2DConditionModelConfig, RefusesHeadsThatDoNotDivideABlockOfTextAndImage
   EXPECT_NE(refusal(json).find("'attention_head_dim' is 32"), std::string::npos) << refusal(json);
   EXPECT_NE(refusal(json).find("48 channels of a SimpleCrossAttn"), std::string::npos) << refusal(json);
   json["attention_head_dim"] = 16;
-  for (const auto& [key, value] :
-       Json({{"cross_attention_norm", "group_norm"}, {"resnet_skip_time_act", true}, {"resnet_out_scale_factor", 1.5}})
-           .items()) {
+  const Json unsupported = {
+      {"cross_attention_norm", "group_norm"}, {"resnet_skip_time_act", true}, {"resnet_out_scale_factor", 1.5}};
+  for (const auto& [key, value] : unsupported.items()) {
     auto changed = json;
     changed[key] = value;
     EXPECT_NE(refusal(changed).find("'" + key + "'"), std::string::npos) << key;
