@@ -294,9 +294,9 @@ TEST(PickleFile, RefusesAMachineThatIsUsedWrongly) {
   EXPECT_NE(refusal_of("(Nb.").find("empty stack"), std::string::npos);
   EXPECT_NE(refusal_of("h\x07.").find("reads a memo entry that it has not stored"), std::string::npos);
   EXPECT_NE(refusal_of("}(Nu.").find("a key without a value"), std::string::npos);
-  EXPECT_NE(refusal_of("NNa.").find("something else for a list"), std::string::npos);
-  EXPECT_NE(refusal_of("]NNs.").find("something else for a dictionary"), std::string::npos);
-  EXPECT_NE(refusal_of("N)R.").find("something else for a function"), std::string::npos);
+  EXPECT_NE(refusal_of("NNa.").find("another value where it needs a list"), std::string::npos);
+  EXPECT_NE(refusal_of("]NNs.").find("another value where it needs a dictionary"), std::string::npos);
+  EXPECT_NE(refusal_of("N)R.").find("another value where it needs a function"), std::string::npos);
   EXPECT_NE(refusal_of("].").find("no dictionary of tensors"), std::string::npos);
   EXPECT_NE(refusal_of("}.").find("it holds no tensors"), std::string::npos);
 }
