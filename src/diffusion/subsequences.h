@@ -18,9 +18,9 @@ std::vector<std::int64_t> quadratic_timesteps(const Schedule& schedule, std::int
 /// Throws std::invalid_argument for no counts, a count below 1 or one larger than its section.
 std::vector<std::int64_t> respaced_timesteps(const Schedule& schedule, const std::vector<std::int64_t>& counts);
 
-/// Timesteps kept by a respacing as users and released code write it: counts as in "10,15,20"; "ddimN", every k-th timestep from 0 on for
-/// the smallest k that keeps N; or "fast27", "10,10,3,2,2" with the last timestep moved down by two (Nichol et al.
-/// 2021). Throws std::invalid_argument likewise, and where no k keeps N.
+/// Timesteps kept by a respacing as users and released code write it: counts as in "10,15,20"; "ddimN", every k-th
+/// timestep from 0 on for the smallest k that keeps N; or "fast27", "10,10,3,2,2" with the last timestep moved down by
+/// two (Nichol et al. 2021). Throws std::invalid_argument likewise, and where no k keeps N.
 std::vector<std::int64_t> parse_respacing(const Schedule& schedule, const std::string& text);
 
 /// "25" or "10,15,20" as numbers. Throws std::invalid_argument.

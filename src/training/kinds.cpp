@@ -27,12 +27,7 @@ const TrainingKind& find_kind(const std::string& name, const std::string& where)
 
 const std::vector<TrainingKind>& training_kinds() {
   static const std::vector<TrainingKind> table = {
-      vae_kind(),
-      text_to_image_kind(),
-      classifier_kind(),
-      unconditional_kind(),
-      glide_kind(),
-      glide_upsampler_kind(),
+      vae_kind(), text_to_image_kind(), classifier_kind(), unconditional_kind(), glide_kind(), glide_upsampler_kind(),
   };
   return table;
 }
