@@ -101,7 +101,8 @@ class Glide(Programs):
         self.assertNotIn("--hires-scale", text)
 
     def test_refuses_options_of_other_models_by_name(self):
-        for option in ("--hires-scale", "2"), ("--clip-skip", "2"), ("--lora", "x.safetensors"), ("-W", "64"), ("--vae", "x"):
+        options = ("--hires-scale", "2"), ("--clip-skip", "2"), ("--lora", "x.safetensors"), ("-W", "64"), ("--vae", "x")
+        for option in options:
             self.refuses(TXT2IMG, ["a cat", *option], f"'{option[0]}'", "GLIDE")
         self.refuses(TXT2IMG, ["a cat", "--upsample-step", 2], "did you mean '--upsample-steps'?")
 

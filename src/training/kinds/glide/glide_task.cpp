@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "checkpoints/weight_files.h"
+#include "checkpoints/load.h"
 #include "training/grid.h"
 #include "training/network_parameters.h"
 #include "training/recipe_values.h"
