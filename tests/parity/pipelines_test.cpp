@@ -108,7 +108,7 @@ TEST(EditingModel, AnotherModelWarnsOfAnImageGuidance) {
   auto request = test.request;
   request.image_guidance_scale = 2;
   const auto made = make_pictures(load_model(test.model), request);
-  ASSERT_EQ(made.warnings.size(), 1);
+  ASSERT_EQ(made.warnings.size(), 1U);
   EXPECT_NE(made.warnings.front().find("image guidance scale 2 has no effect"), std::string::npos);
 }
 
