@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/random.h"
@@ -108,8 +109,9 @@ TEST(EditingModel, AnotherModelWarnsOfAnImageGuidance) {
   auto request = test.request;
   request.image_guidance_scale = 2;
   const auto made = make_pictures(load_model(test.model), request);
-  ASSERT_EQ(made.warnings.size(), 1U);
-  EXPECT_NE(made.warnings.front().find("image guidance scale 2 has no effect"), std::string::npos);
+  EXPECT_TRUE(std::any_of(made.warnings.begin(), made.warnings.end(), [](const std::string& warning) {
+    return warning.starts_with("image guidance scale 2 has no effect");
+  }));
 }
 
 TEST(PipelineParityCanFail, ATimestepOffByOneShows) {
