@@ -45,7 +45,7 @@ struct MergedLoras {
 /// order of the files matters (as in AUTOMATIC1111's Lora/network.py; in peft a weight scales DoRA's delta instead, and
 /// the lengths stay). Computes in float32 and rounds to the weight's dtype once. A changed weight gets its own memory
 /// (set_data); the others may still view a mapped file. Throws std::runtime_error as read_lora does, and if a file does
-/// not fit the model: one line that lists all unexpected and misshapen layers (20 of each kind, and their number). The
+/// not fit the model: one line that lists all unexpected and misshapen layers (6 of each kind, and their number). The
 /// model is then unchanged.
 MergedLoras apply_loras(const std::vector<Lora>& loras, const LoraWeights& weights);
 

@@ -31,7 +31,7 @@ struct LoadOptions {
 /// one file (safetensors or torch.save's). A 1 x 1 convolution's [out, in, 1, 1] fits a linear layer's [out, in].
 /// Floating-point tensors get `placement`'s dtype, others keep their own; all get its device. A module registered under
 /// two names needs only one of them in the file. Throws std::runtime_error if the file cannot be read or does not fit:
-/// one line that lists all missing, unexpected and misshapen keys (20 of each kind, and their number). The module is
+/// one line that lists all missing, unexpected and misshapen keys (6 of each kind, and their number). The module is
 /// then unchanged.
 void load_weights(torch::nn::Module& module, const std::filesystem::path& path, const Placement& placement,
                   const KeyRename& rename = {}, const LoadOptions& options = {});
