@@ -1,5 +1,5 @@
-// compose: builds captioned pictures for training
-// Builds captioned pictures: scenes composed of the listed things, or a folder of captioned images, as a pack for
+// compose: builds captioned images for training
+// Builds captioned images: scenes composed of the listed things, or a folder of captioned images, as a pack for
 // train, as files, or as a contact sheet.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -36,7 +36,7 @@ namespace {
 using namespace sfumato;
 namespace fs = std::filesystem;
 
-/// The side of a cut-out's square.
+/// Side of a cutout's square.
 constexpr std::int64_t kCutoutSize = 112;
 constexpr std::int64_t kBatch = 64;
 constexpr std::int64_t kHeldOut = 1000;
@@ -45,14 +45,14 @@ struct Options {
   std::string pack, out, folder, sheet, captions;
   std::string things = "all", list, tokenizer;
   std::int64_t scenes = 200000, files = 16, size = 128;
-  std::optional<std::int64_t> held_out;  ///< 1000, of a folder at most a tenth
+  std::optional<std::int64_t> held_out;  ///< default 1000, for a folder at most a tenth
   std::uint64_t seed = 1;
   std::string style = "varied";
   std::optional<double> variety;
   bool list_sheet = false;
 };
 
-/// Shows how far a loop is that tells how many are done of how many.
+/// Returns a progress bar for a loop that reports how many of how many are done.
 OnPicture bar(const std::string& label) {
   auto progress = std::make_shared<std::optional<Progress>>();
   return [label, progress](std::size_t done, std::size_t all) {
@@ -62,14 +62,14 @@ OnPicture bar(const std::string& label) {
   };
 }
 
-/// A folder that ships: beside the installed program, else in the sources.
+/// Returns a folder that ships with the program: beside the installed program, else in the sources.
 fs::path shipped(const fs::path& name) {
   std::error_code error;
   const auto installed = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "share/sfumato" / name;
   return fs::exists(installed, error) ? installed : fs::path(SFUMATO_SOURCE_DIR) / name;
 }
 
-/// The things, their pictures, and who makes scenes of them.
+/// The things, their images, and the composer of scenes.
 struct Studio {
   std::vector<Thing> things;
   Cutouts cutouts;
@@ -121,7 +121,7 @@ std::vector<std::string> captions_of(const std::vector<Scene>& scenes) {
   return captions;
 }
 
-/// What sample grids show: the promised prompt first, then each kind of scene.
+/// Returns the captions of sample grids: the promised prompt first, then each kind of scene.
 std::vector<std::string> probes() {
   return {"a cat on a sofa",
           "a cat",
@@ -141,7 +141,7 @@ std::vector<std::string> probes() {
           "a banana on a blue background"};
 }
 
-/// Every name, with the other words for it: synonyms, and the plurals of what is counted.
+/// Returns every name with its alternatives: synonyms, and the plurals of countable things.
 std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thing>& things) {
   std::map<std::string, std::vector<std::string>> words;
   for (const auto& thing : things) {
@@ -160,7 +160,7 @@ std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thi
   return words;
 }
 
-/// The thing of each picture, in the order of pictures_of.
+/// Returns the thing of each image, in the order of pictures_of.
 std::vector<std::string> names_of_cutouts(const std::vector<Thing>& things) {
   std::vector<std::string> names;
   for (const auto& thing : things) names.insert(names.end(), thing.pictures.size(), thing.name.text);
@@ -235,7 +235,7 @@ torch::Tensor paint(const Studio& studio, const std::vector<Scene>& scenes, std:
   return torch::cat(parts);
 }
 
-/// Scenes as PNG with the caption in a .txt beside each (kohya's sd-scripts) and all in metadata.jsonl.
+/// Writes scenes as PNG, with the caption in a .txt file beside each (kohya's sd-scripts) and all in metadata.jsonl.
 void write_files(const Options& options) {
   const fs::path folder(options.out);
   if (fs::exists(folder / "metadata.jsonl")) {
@@ -263,7 +263,7 @@ void write_sheet(const Options& options) {
   write_png(options.sheet, captioned_sheet(paint(studio, scenes, options.size), captions_of(scenes), kColumns));
 }
 
-/// Every picture of the list alone, with its name: for looking through them.
+/// Writes every image of the list with its name, for review.
 void write_list_sheet(const Options& options) {
   constexpr std::int64_t kColumns = 24;
   const auto studio = open_studio(options);
@@ -279,7 +279,7 @@ void write_list_sheet(const Options& options) {
   write_png(options.sheet, captioned_sheet(paint(studio, scenes, options.size), captions_of(scenes), kColumns));
 }
 
-/// One caption a line, and every name and synonym: what the tokenizer is trained on.
+/// Writes one caption a line, then every name and synonym: the training text of the tokenizer.
 void write_captions(const Options& options) {
   const auto studio = open_studio(options);
   const auto scenes = make_scenes(studio.maker, options.scenes);

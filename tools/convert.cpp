@@ -1,4 +1,4 @@
-// convert: turns a checkpoint into a folder or a file, of another dtype
+// convert: converts a checkpoint to a folder or a file, of another dtype
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
 
-/// stable-diffusion.cpp's.
+/// Option names of stable-diffusion.cpp.
 const std::vector<OtherName> kOtherNames = {
     {"--model", "INPUT, without a name"}, {"-m", "INPUT, without a name"}, {"--output", "OUTPUT, without a name"},
     {"-o", "OUTPUT, without a name"},     {"--type", "--dtype"},           {"--outtype", "--dtype"},
@@ -73,13 +73,13 @@ ConversionOptions conversion_of(const Options& options) {
   return conversion;
 }
 
-/// A folder is written beside its name, which a slash at the end is no part of.
+/// Removes a slash at the end: the folder is written beside its name, which must not include the slash.
 fs::path without_slash(const std::string& path) {
   const auto normal = fs::path(path).lexically_normal();
   return normal.has_filename() ? normal : normal.parent_path();
 }
 
-/// A file of another format is not to be had, and a folder of its name would be taken for one.
+/// Refuses the extension of a format that is not supported; a folder of that name would be mistaken for a file.
 void check_name(const std::string& output) {
   if (output.empty()) throw std::invalid_argument("output '': expected a folder, or a name that ends in .safetensors");
   for (const auto* other : {".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx"})
@@ -87,7 +87,7 @@ void check_name(const std::string& output) {
       throw std::invalid_argument("output '" + output + "': expected a folder, or a name that ends in .safetensors");
 }
 
-/// Refuses to write over what is there without --force, and over the input in any case: it is read while writing.
+/// Refuses to overwrite files without --force, and the input in any case, because it is read while writing.
 void check_output(const Options& options) {
   check_name(options.output);
   const fs::path output = options.output;
@@ -104,7 +104,7 @@ void check_output(const Options& options) {
                                 (is_single_file(output) ? "file" : "folder"));
 }
 
-/// True for a network of GLIDE as OpenAI released it.
+/// True for a network of GLIDE in OpenAI's release format.
 bool is_glide(const std::string& input) {
   return fs::is_regular_file(input) && is_glide_original(*open_tensors(input));
 }

@@ -1,4 +1,4 @@
-// diffuse: shows the forward process of an image: a strip of it at growing noise
+// diffuse: shows the forward process of an image as a strip at increasing noise
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <optional>
@@ -22,7 +22,7 @@ namespace {
 
 using namespace sfumato;
 
-/// Timesteps that are shown of a process of kTimestepsOf.
+/// Default timesteps of a strip, for a process of kTimestepsOf.
 constexpr const char* kTimesteps = "0,10,50,100,150,200,250,300,400,600,800,999";
 constexpr std::int64_t kTimestepsOf = 1000;
 /// Longest side of an image, so that a strip of twelve fits into memory.
@@ -91,7 +91,7 @@ void check(const CLI::App& app, const Options& options) {
   check_writable(options.output, options.force);
 }
 
-/// Replaces what the command line leaves open.
+/// Fills in the options that the command line leaves open.
 void settle(Options& options) {
   const bool random = options.seed_text.empty() || options.seed_text.starts_with('-');
   options.seed = random ? std::random_device()() : parse_seed(options.seed_text);
@@ -108,7 +108,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
   return options;
 }
 
-/// The betas of --beta-schedule by itself, or of `own` with what the options change.
+/// Returns the betas of --beta-schedule alone, or those of `own` with the changes of the options.
 ScheduleConfig schedule_config(const Options& options, const ScheduleConfig& own) {
   auto config = own;
   const auto& name = options.beta_schedule;

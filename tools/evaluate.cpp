@@ -1,6 +1,6 @@
-// evaluate: measures how many of a model's pictures show what their prompts name
-// Makes a picture of each of a pack's held-out captions, lets a classifier name it, and prints the share that is named
-// right, with the ceiling: the pack's own pictures, as they are and through the model's VAE.
+// evaluate: measures how many of a model's images show the things that their prompts name
+// Generates an image for each of a pack's held-out captions, classifies it, and prints the share of correct names. The
+// ceiling is printed too: the pack's own images, unchanged and through the model's VAE.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -49,7 +49,7 @@ struct Cases {
 
 struct Result {
   NamingCounts real, through_vae, generated;
-  /// Of the generated pictures to the pack's own, by the judge's features.
+  /// Distances of the generated images to the pack's own, by the classifier's features.
   double frechet = 0, kernel = 0;
   PrecisionRecall overlap;
 };
@@ -84,7 +84,7 @@ torch::Tensor through_vae(const StableDiffusion& model, const torch::Tensor& ima
   return model.vae->decode(model.vae->encode(x).mode()).to(torch::kCPU, torch::kFloat32).clamp(-1, 1);
 }
 
-/// Names the pack's pictures, as they are and through the VAE. Returns the features of the former, [N, D].
+/// Classifies the pack's images, unchanged and through the VAE. Returns the features of the former, [N, D].
 torch::Tensor judge_real(const StableDiffusion& model, Pack& pack, Judge& judge, const Cases& cases, Result& result) {
   std::vector<torch::Tensor> features;
   const auto count = cases.indices.size(0);
@@ -99,7 +99,7 @@ torch::Tensor judge_real(const StableDiffusion& model, Pack& pack, Judge& judge,
   return torch::cat(features);
 }
 
-/// Names the generated pictures. Returns their features, [N, D].
+/// Classifies the generated images. Returns their features, [N, D].
 torch::Tensor judge_generated(const torch::Tensor& images, Judge& judge, const Cases& cases, Result& result) {
   std::vector<torch::Tensor> features;
   for (const auto& part : torch::arange(images.size(0)).split(kVaeBatch)) {
@@ -110,7 +110,7 @@ torch::Tensor judge_generated(const torch::Tensor& images, Judge& judge, const C
   return torch::cat(features);
 }
 
-/// A picture of each caption, [N, 3, H, W]; fewer where Ctrl-C ended it.
+/// Generates an image for each caption, [N, 3, H, W]; fewer after Ctrl-C.
 torch::Tensor generate(const StableDiffusion& model, const Cases& cases, const Options& options) {
   Progress progress("generate", cases.indices.size(0),
                     options.quiet ? Progress::Style::kQuiet : Progress::Style::kAutomatic);

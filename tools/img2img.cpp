@@ -1,4 +1,4 @@
-// img2img: makes pictures from text and a picture to start from
+// img2img: generates images from text and an initial image
 #include "generate/run.h"
 #include "images/read.h"
 

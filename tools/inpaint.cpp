@@ -1,4 +1,4 @@
-// inpaint: makes part of a picture anew, from text and a mask
+// inpaint: regenerates part of an image from text and a mask
 #include "generate/systems.h"
 #include "images/read.h"
 

@@ -1,4 +1,4 @@
-// invert: turns an image into the noise that a model makes it from, and back, also under another prompt
+// invert: inverts an image to the noise that a model generates it from, and back, also under another prompt
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <iomanip>
@@ -40,7 +40,7 @@ struct Options {
 struct Run {
   Options options;
   std::shared_ptr<const DdimMap> map;
-  torch::Tensor image, other;                ///< fitted, [1, 3, H, W]; `other` undefined where none is given
+  torch::Tensor image, other;                ///< fitted, [1, 3, H, W]; `other` undefined if not given
   std::vector<std::int64_t> compared_steps;  ///< of --compare-steps
 };
 
@@ -136,12 +136,12 @@ Run prepare_run(const Options& options) {
     if (steps < 1) refuse("--compare-steps " + std::to_string(steps), "at least 1");
   run.map = load_map(options);
   run.image = run.map->fit(run.image);
-  // Both images get one size, which the noises need.
+  // Both images need one size, because their noises do.
   if (run.other.defined()) run.other = run.map->fit(resize_lanczos(run.other, run.image.size(2), run.image.size(3)));
   return run;
 }
 
-/// Reports steps of both directions; false once Ctrl-C was pressed.
+/// Reports steps of both directions; returns false after Ctrl-C.
 class Steps {
  public:
   Steps(const Run& run, std::int64_t total)
@@ -178,7 +178,7 @@ TextChunks texts_of(const Run& run) {
   return program_text_chunks("invert", json);
 }
 
-/// The strip's images; undefined where Ctrl-C ended it.
+/// Returns the strip's images; undefined ones after Ctrl-C.
 std::vector<torch::Tensor> there_and_back(const Run& run, const torch::Tensor& noise, Steps& steps) {
   const auto back = run.map->to_images(noise, run.options.steps, steps.on_step());
   if (!back.defined()) return {};

@@ -1,4 +1,4 @@
-// sample: makes images with an unconditional model (DDPM, DDIM), and strips and animations of how it does
+// sample: generates images with an unconditional model (DDPM, DDIM), and strips and animations of the process
 #include <chrono>
 #include <cmath>
 #include <iomanip>
@@ -26,12 +26,12 @@ using namespace sfumato;
 
 using Clock = std::chrono::steady_clock;
 
-/// All that a run needs, checked, before anything is computed.
+/// Everything that a run needs, checked before any computation.
 struct Run {
   SampleOptions options;
   SampleOutputs outputs;
   Unconditional model;
-  std::vector<Chain> chains;  ///< one, or one for each number of steps that is compared
+  std::vector<Chain> chains;  ///< one, or one for each compared number of steps
   std::vector<double> labels;
 };
 
@@ -61,7 +61,7 @@ Run prepare_run(const SampleOptions& options) {
   const auto placement = placement_of(options);
   auto model = load_unconditional(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), placement);
   auto chains = chains_of(model, options);
-  // Between two noises all images have one class.
+  // Between two noises, all images have one class.
   auto labels = labels_of(model, options.classes, options.interpolate ? 1 : options.count);
   if (options.interpolate && !labels.empty()) labels.resize(static_cast<std::size_t>(options.count), labels.front());
   return {.options = options,
@@ -94,7 +94,7 @@ TextChunks texts_of_grid(const Run& run) {
   return to_text_chunks(record, run.model, run.chains.front());
 }
 
-/// Images `first` to first + count - 1 of the run.
+/// Returns images `first` to first + count - 1 of the run.
 SampleBatch batch_of(const Run& run, std::int64_t first, std::int64_t count) {
   SampleBatch batch{.seeds = {}};
   const auto& options = run.options;
@@ -108,7 +108,7 @@ SampleBatch batch_of(const Run& run, std::int64_t first, std::int64_t count) {
   return batch;
 }
 
-/// What a chain makes of all of the run's images [N, 3, H, W]; undefined where Ctrl-C ended it. `on_batch` gets each
+/// Generates all of the run's images [N, 3, H, W] with a chain; undefined after Ctrl-C. `on_batch` receives each
 /// batch's images and the index of its first.
 template <class OnBatch>
 torch::Tensor sample_all(const Run& run, const Chain& chain, Progress& progress, std::int64_t& done,
@@ -194,7 +194,7 @@ int sample_images(const Run& run) {
   return 0;
 }
 
-/// Images of one row a seed, one column a chain; or of one row between two noises.
+/// Writes images in one row per seed and one column per chain, or in one row between two noises.
 int sample_strip(const Run& run) {
   Progress progress("sampling", all_steps(run), style_of(run.options));
   std::int64_t done = 0;

@@ -41,13 +41,13 @@
 namespace sfumato {
 namespace {
 
-/// Prints what went wrong; the exit status.
+/// Prints the error and returns the exit status.
 int report(const std::exception& error, int status) {
   std::cerr << "train: " << error_text(error) << '\n';
   return status;
 }
 
-/// A bar that starts where the run does, which a resumed one tells by its first step.
+/// Returns a progress bar that starts at the run's first step, which is not 0 in a resumed run.
 std::function<void(const TrainingProgress&)> progress_bar() {
   auto bar = std::make_shared<std::optional<Progress>>();
   return [bar](const TrainingProgress& now) {
@@ -59,8 +59,8 @@ std::function<void(const TrainingProgress&)> progress_bar() {
   };
 }
 
-/// The pictures of a text-to-image run being encoded: a bar, in its own words where there is no terminal to draw it on,
-/// so that a log of a quiet run too says why the first step is minutes away.
+/// Returns the progress of encoding a text-to-image run's images: a bar or, without a terminal, lines of text. The log
+/// of a quiet run then explains, too, why the first step is minutes away.
 OnEncoded encoding_bar(bool quiet) {
   auto bar = std::make_shared<std::optional<Progress>>();
   return [bar, quiet](std::int64_t done, std::int64_t total) {
@@ -73,7 +73,7 @@ OnEncoded encoding_bar(bool quiet) {
   };
 }
 
-/// A bar with a label of its own for a loop that reports how many are done of how many.
+/// Returns a progress bar with its own label for a loop that reports how many of how many are done.
 std::function<void(std::int64_t, std::int64_t)> labelled_bar(const std::string& label, bool quiet) {
   auto bar = std::make_shared<std::optional<Progress>>();
   return [=](std::int64_t done, std::int64_t total) {
@@ -92,7 +92,7 @@ TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
   return context;
 }
 
-/// PNG where the build has the images library, else PPM. `picture`: uint8 [H, W, 3].
+/// Writes a PNG if the build has the images library, else a PPM. `picture`: uint8 [H, W, 3].
 void write_picture(const std::filesystem::path& name, const torch::Tensor& picture) {
 #ifdef SFUMATO_HAVE_IMAGES
   write_png(name.string() + ".png", picture.permute({2, 0, 1}).to(torch::kFloat32).div(127.5).sub(1));
@@ -117,7 +117,7 @@ TrainerHooks make_hooks(const Arguments& arguments, const RunFolder& run, const 
   return hooks;
 }
 
-/// The step of the run's newest checkpoint, 0 without one.
+/// Returns the step of the run's newest checkpoint, 0 without one.
 std::int64_t step_of(const RunFolder& run) {
   const auto checkpoint = run.newest();
   return checkpoint ? checkpoint->step : 0;
@@ -168,7 +168,7 @@ int run_training(const Arguments& arguments) {
     const auto hooks = make_hooks(arguments, run, json);
     return finish(train(*task, recipe, run, {hooks, replicas}), recipe, run);
   } catch (const std::exception& error) {
-    return report(error, 1);  // the input was good: the disk or the training failed
+    return report(error, 1);  // the input was valid: the disk or the training failed
   }
 }
 

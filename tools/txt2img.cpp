@@ -1,4 +1,4 @@
-// txt2img: makes pictures from text
+// txt2img: generates images from text
 #include "generate/systems.h"
 
 int main(int argc, char** argv) {

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// Decimal alone: CLI11 would read 0512 as octal, and nothing at all as 0.
+/// Reads decimal numbers only: CLI11 would read 0512 as octal and an empty text as 0.
 template <class Integer>
 std::string whole_number(const std::string& option, const std::string& text) {
   Integer value = 0;
@@ -32,7 +32,7 @@ std::string number(const std::string& option, const std::string& text) {
   return text;
 }
 
-/// Options whose empty value means something: a prompt without words.
+/// True for an option whose empty value has a meaning: a prompt without words.
 bool may_be_empty(const std::string& option) {
   return option == "--prompt" || option == "--negative-prompt" || option == "--edit-prompt";
 }
@@ -42,7 +42,7 @@ std::string text_that_is_there(const std::string& option, const std::string& tex
   return text;
 }
 
-/// Gives each option the check of its values. CLI11 has the name of an option's type alone.
+/// Adds to each option a check of its values. CLI11 stores only the name of an option's type.
 void check_values(CLI::App& app) {
   for (auto* option : app.get_options()) {
     const auto type = option->get_type_name();
@@ -56,14 +56,14 @@ void check_values(CLI::App& app) {
   }
 }
 
-/// Refuses an option that is given twice and is no list: it is not clear which value is meant. `--help` stays as it is.
+/// Refuses a repeated option that takes no list, because the intended value is ambiguous. Leaves `--help` unchanged.
 void expect_each_option_once(CLI::App& app) {
   for (auto* option : app.get_options())
     if (option != app.get_help_ptr() && option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeLast)
       option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
-/// The nearest of `known`, or the first that begins with what was written.
+/// Returns the nearest of `known`, or the first that begins with `name`.
 std::string closest(const std::string& name, const std::vector<std::string>& known) {
   if (const auto close = nearest(name, known); !close.empty()) return close;
   const auto begins = [&](const std::string& own) { return name.starts_with("--") && own.starts_with(name); };
@@ -82,7 +82,7 @@ std::string suggestion(const CLI::App& app, std::string name, const std::vector<
   return close.empty() ? "; see --help" : "; did you mean '" + close + "'?";
 }
 
-/// An unknown option's value is left over too, or was taken for what else the program expects: the option goes first.
+/// Reports an unknown option before its value, which is left over too or was read as another argument.
 void refuse_what_is_left_over(const CLI::App& app, const std::vector<OtherName>& others) {
   const auto words = app.remaining();
   if (words.empty()) return;
@@ -95,7 +95,7 @@ void refuse_what_is_left_over(const CLI::App& app, const std::vector<OtherName>&
   throw std::invalid_argument("unknown option '" + name + "'" + suggestion(app, name, others));
 }
 
-/// CLI11's "--out: 1 required TEXT missing" in the words of `train`.
+/// Rewrites CLI11's "--out: 1 required TEXT missing" in the wording of `train`.
 std::string in_plain_words(const CLI::ParseError& error) {
   const std::string message = error.what();
   const auto required = message.find(": 1 required ");
@@ -103,7 +103,7 @@ std::string in_plain_words(const CLI::ParseError& error) {
   return message.substr(0, message.find('\n'));
 }
 
-/// Names the option that was given more than once, if there is one.
+/// Throws with the name of an option that was given more than once, if there is one.
 void refuse_repeated(const CLI::App& app) {
   for (const auto* option : app.get_options())
     if (option->count() > 1 && option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw)
@@ -115,7 +115,7 @@ void refuse_repeated(const CLI::App& app) {
 
 bool parse_command_line(CLI::App& app, int argc, char** argv, const std::vector<OtherName>& others) {
   app.formatter(std::make_shared<HelpFormatter>());
-  app.allow_extras();  // to name them in our words
+  app.allow_extras();  // so that our own message names them
   check_values(app);
   expect_each_option_once(app);
   try {

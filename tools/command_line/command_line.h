@@ -6,16 +6,16 @@
 
 namespace sfumato {
 
-/// What an option is called in other programs, and what takes its place here.
+/// Name of an option in other programs, and its replacement here.
 struct OtherName {
   std::string name;
   std::string here;
 };
 
-/// Reads the command line into what the options of `app` are bound to. False where --help was asked for and printed.
-/// Throws std::invalid_argument, of one line, for what the app refuses: a value that is no number where one is
-/// expected, an option without its value or, except for prompts, with an empty one, an option given twice that is no
-/// list, and an unknown option, for which it names what the option is called here (`others`) or else the nearest one.
+/// Parses the command line into the variables bound to the options of `app`. Returns false after printing --help.
+/// Throws std::invalid_argument with a one-line message for input that the app refuses: a non-numeric value for a
+/// number, an option without its value or, except for prompts, with an empty one, a repeated option that takes no
+/// list, or an unknown option. For the last, the message names its equivalent here (`others`) or the nearest option.
 bool parse_command_line(CLI::App& app, int argc, char** argv, const std::vector<OtherName>& others = {});
 
 }  // namespace sfumato

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 
-/// `text` in lines that begin at `column`; the first one is there already.
+/// Wraps `text` into lines that begin at `column`; the first line is already indented.
 std::string wrapped(const std::string& text, std::size_t column) {
   std::string lines;
   std::istringstream words(text);
@@ -31,7 +31,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
     text.replace(at, what.size(), with);
 }
 
-/// "-W,--width INT", and of what else CLI11 says, the default alone: the description tells the rest.
+/// Returns "-W,--width INT" and, of CLI11's additions, only the default: the description covers the rest.
 std::string without_checks(std::string option) {
   replace_all(option, "{false}", "");
   const auto checks = option.find(':');

@@ -5,7 +5,7 @@
 
 namespace sfumato {
 
-/// What --help prints, in lines of at most 80 columns but for words that are longer.
+/// Formats the output of --help in lines of at most 80 columns, except for longer words.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;

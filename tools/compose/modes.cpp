@@ -9,13 +9,13 @@
 namespace sfumato {
 namespace {
 
-/// A use of the program, by the option that asks for it, and the other options that it takes.
+/// Mode of the program: the option that selects it, and the other options that it takes.
 struct Mode {
   std::string name;
   std::set<std::string> options;
 };
 
-/// The first one that is given is the one that is asked for.
+/// Returns the modes; the first whose option is given is selected.
 const std::vector<Mode>& modes() {
   static const std::vector<Mode> all = {
       {"--folder", {"--pack", "--held-out", "--size", "--tokenizer"}},

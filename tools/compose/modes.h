@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Throws std::invalid_argument for an option that has no effect on what the command line asks `compose` to write.
+/// Throws std::invalid_argument for an option that has no effect on the selected output of `compose`.
 void refuse_idle_options(const CLI::App& app);
 
 }  // namespace sfumato

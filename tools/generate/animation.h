@@ -12,18 +12,18 @@
 
 namespace sfumato {
 
-/// The animation of a run (--animate): collects the latents of each batch, decodes some of them and writes the file.
+/// Animation of a run (--animate): collects the latents of each batch, decodes some of them and writes the file.
 class Animation {
  public:
   /// `model` must outlive it. Without GenerateOptions::animation it does nothing.
   Animation(const StableDiffusion& model, const GenerateOptions& options) : model_(model), options_(options) {}
 
   bool is_on() const { return !options_.animation.empty(); }
-  /// An evaluation of the current batch: latents x_t and the estimate of x0, [N, C, h, w].
+  /// Records an evaluation of the current batch: latents x_t and the estimate of x0, [N, C, h, w].
   void evaluate(const torch::Tensor& x, const torch::Tensor& x0);
-  /// The images [N, 3, H, W] of the current batch.
+  /// Ends the current batch with its images [N, 3, H, W].
   void end_batch(const torch::Tensor& images, const std::optional<VaeTiling>& tiling);
-  /// Throws std::runtime_error where the file cannot be written.
+  /// Throws std::runtime_error if the file cannot be written.
   void write() const;
 
  private:

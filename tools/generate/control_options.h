@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// ControlNets as the command line names them: lists that units are made of.
+/// ControlNets of the command line: lists from which units are made.
 struct ControlArguments {
   std::vector<std::string> models, images, preprocess;
   std::vector<double> scales, starts, ends;
@@ -17,9 +17,9 @@ struct ControlArguments {
 
 void add_control_options(CLI::App& app, ControlArguments& arguments);
 
-/// Sets the request's controls: those that --control names, in pairs with --control-image, or else those that it has
-/// (of --from-image) with what the other options change. These are given once for all or once for each. Throws
-/// std::invalid_argument where the counts do not fit.
+/// Sets the request's controls: those of --control, in pairs with --control-image, or else its existing ones
+/// (of --from-image) with the changes of the other options. Those are given once for all or once for each. Throws
+/// std::invalid_argument if the counts do not match.
 void set_controls(Request& request, const ControlArguments& arguments);
 
 }  // namespace sfumato

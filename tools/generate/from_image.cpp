@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// The program that makes what a request asks for.
+/// Returns the program that generates the images of a request.
 std::string program_for(const Request& request) {
   if (!request.inpaint.mask.empty()) return "inpaint";
   return request.image.empty() ? "txt2img" : "img2img";
@@ -34,7 +34,7 @@ void start_from_own(const GenerateProgram& program, const std::string& path, Gen
   options.dtype = record.dtype;
   options.tf32 = record.tf32;
   options.vae_tiling = record.vae_tiling;
-  // Its device may not be here; the same pixels then are not to be had, and the nearest will do.
+  // The recorded device may be missing here; identical pixels are then impossible, and the closest result will do.
   if (record.device == "cpu") options.device = record.device;
 }
 

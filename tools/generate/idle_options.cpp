@@ -9,14 +9,14 @@
 namespace sfumato {
 namespace {
 
-/// Options that need another one.
+/// Options that depend on another one.
 struct Dependents {
   std::string owner;
   bool is_on = false;
   std::vector<std::string> options;
 };
 
-/// True for guidance by the negative prompt, which prompts that AND joins have at any scale.
+/// True for guidance by the negative prompt; prompts joined by AND use it at any scale.
 bool has_negative(const GenerateOptions& options) {
   const auto joins = [](const Request& request) { return request.prompt.find("AND") != std::string::npos; };
   const auto& request = options.requests.front();

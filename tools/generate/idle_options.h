@@ -6,8 +6,8 @@
 
 namespace sfumato {
 
-/// Throws std::invalid_argument for an option that was given and has no effect without another one, by both names. What
-/// only the model shows is a warning of the run instead (CONTRIBUTING.md).
+/// Throws std::invalid_argument, with both names, for an option that has no effect without another one. Cases that
+/// depend on the loaded model are warnings of the run instead (CONTRIBUTING.md).
 void refuse_idle_options(const CLI::App& app, const GenerateOptions& options);
 
 }  // namespace sfumato

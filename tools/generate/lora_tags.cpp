@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::array kExtensions = {".safetensors", ".pt", ".ckpt", ".bin"};
 
-/// The files called `name` in the folders below `folder`, in the order of kExtensions and of their paths.
+/// Returns the files called `name` in the folders below `folder`, ordered by kExtensions, then by path.
 std::vector<std::filesystem::path> files_below(const std::string& name, const std::filesystem::path& folder) {
   using Options = std::filesystem::directory_options;
   std::set<std::filesystem::path> paths;
-  std::error_code error;  // a folder that cannot be read holds no file
+  std::error_code error;  // an unreadable folder counts as empty
   for (auto at = std::filesystem::recursive_directory_iterator(
            folder, Options::follow_directory_symlink | Options::skip_permission_denied, error);
        !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
@@ -29,7 +29,7 @@ std::vector<std::filesystem::path> files_below(const std::string& name, const st
   return found;
 }
 
-/// In the folder itself, else in the folders below it, where the name must be there once.
+/// Searches the folder itself, then the folders below it, where the name must be unique.
 std::filesystem::path lora_file(const std::string& name, const std::filesystem::path& folder) {
   for (const auto* extension : kExtensions)
     if (const auto file = folder / (name + extension); std::filesystem::exists(file)) return file;
@@ -49,7 +49,7 @@ Lora lora_of(const LoraTag& tag, const std::filesystem::path& folder) {
   return lora;
 }
 
-/// A tag that is taken out without an effect, as AUTOMATIC1111's web UI does where it knows no network of that kind.
+/// Warns of a tag that is removed without effect, as AUTOMATIC1111's web UI does with an unknown kind of network.
 void warn_of(const std::string& tag, std::vector<std::string>& warnings) {
   const bool is_hypernetwork = tag.starts_with("<hypernet:");
   auto warning = "the tag " + tag + " is left out of the prompt: " +

@@ -8,20 +8,20 @@
 
 namespace sfumato {
 
-/// What is added to a model, as the command line names it.
+/// Adapters and embeddings of a model, in the form of the command line.
 struct AdditionArguments {
   std::vector<std::string> loras, embeddings;
   std::string lora_dir = "loras";
   bool lora_partial = false;
 };
 
-/// The model, its VAE, and where and in which dtype they compute.
+/// Adds the options of the model, its VAE, the device and the dtype.
 void add_model_options(CLI::App& app, GenerateOptions& options);
 
 void add_addition_options(CLI::App& app, AdditionArguments& arguments);
 
-/// What the command line names takes the place of what a record named. Throws std::invalid_argument for a LoRA that is
-/// not written as parse_lora reads it.
+/// Replaces the values of a record by those of the command line. Throws std::invalid_argument for a LoRA that
+/// parse_lora cannot read.
 void settle_additions(Additions& additions, const AdditionArguments& arguments);
 
 }  // namespace sfumato

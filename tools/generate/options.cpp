@@ -24,7 +24,7 @@
 namespace sfumato {
 namespace {
 
-/// The command line as it stands, before prompts and seeds are settled.
+/// The parsed command line, before prompts and seeds are settled.
 struct Arguments {
   GenerateOptions options;
   RequestArguments asked;
@@ -106,7 +106,7 @@ std::vector<std::string> read_prompts(const std::string& path) {
   return prompts;
 }
 
-/// One request a prompt, with seeds that run on.
+/// Returns one request for each prompt, with consecutive seeds.
 std::vector<Request> spread(const Request& first, const std::vector<std::string>& prompts) {
   std::vector<Request> requests;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -116,7 +116,7 @@ std::vector<Request> spread(const Request& first, const std::vector<std::string>
   return requests;
 }
 
-/// A seed as the command line has it: a random one where there is none, or a negative one as -1.
+/// Returns the seed of the command line, or a random one for an empty text or a negative number such as -1.
 std::uint64_t settled_seed(const std::string& text) {
   const bool negative =
       text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789", 1) == std::string::npos;
@@ -136,7 +136,7 @@ void check_presence(const CLI::App& app, const Arguments& arguments, const Gener
     throw std::invalid_argument("no mask: expected one, as in --mask mask.png");
 }
 
-/// Requests of which each has its final prompt. That of a record is it already.
+/// Returns requests with their final prompts. Those of a record are final already.
 std::vector<Request> settled_requests(const Arguments& arguments, bool from_record) {
   const auto& first = arguments.asked.request;
   const auto& file = arguments.prompts_file;
@@ -175,7 +175,7 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   }
   if (!arguments.from_image.empty()) {
     start_from_image(program, arguments.from_image, arguments.options, arguments.asked);
-    parse_command_line(app, argc, argv, other_names());  // overwrites what the command line names, and nothing else
+    parse_command_line(app, argc, argv, other_names());  // overwrites only the options on the command line
   }
   check_presence(app, arguments, program);
   settle_additions(arguments.options.additions, arguments.additions);

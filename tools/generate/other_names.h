@@ -6,8 +6,8 @@
 
 namespace sfumato {
 
-/// Options as stable-diffusion.cpp's sd-cli, diffusers and AUTOMATIC1111's web UI name them, where txt2img, img2img and
-/// inpaint do otherwise.
+/// Returns option names of stable-diffusion.cpp's sd-cli, diffusers and AUTOMATIC1111's web UI that differ from those
+/// of txt2img, img2img and inpaint.
 const std::vector<OtherName>& other_names();
 
 }  // namespace sfumato

@@ -12,7 +12,7 @@ namespace sfumato {
 /// Loads a small VAE that decodes previews of the model's latents. Throws std::runtime_error as load_vae does.
 PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffusion& model);
 
-/// Previews of the pictures that are being made, written every so many steps, and removed once they are done.
+/// Previews of unfinished images, written at a fixed interval of steps and removed when the images are done.
 class Previews {
  public:
   /// `model` and `vae` must outlive it. `every` 0 does nothing. Without a VAE previews are a linear function of
@@ -22,14 +22,14 @@ class Previews {
   Previews(const Previews&) = delete;
   Previews& operator=(const Previews&) = delete;
 
-  /// The estimate of x0 [N, C, h, w] of the last evaluation.
+  /// Stores the estimate of x0 [N, C, h, w] of the last evaluation.
   void evaluate(const torch::Tensor& x0);
-  /// After step `step` of those that become `outputs`.
+  /// Writes previews after step `step` of the images that become `outputs`.
   void step_made(int step, const std::vector<std::filesystem::path>& outputs);
   void remove(const std::vector<std::filesystem::path>& outputs) const;
 
  private:
-  /// Images [N, 3, H, W] of x0_.
+  /// Returns images [N, 3, H, W] of x0_.
   torch::Tensor images();
 
   const StableDiffusion& model_;

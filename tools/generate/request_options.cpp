@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// The names in a table of samplers or schedules, after what is said of them.
+/// Returns the names in a table of samplers or schedules, after a description.
 template <class Table>
 std::string help_of(std::string text, const Table& table) {
   for (const auto& row : table) text += (text.ends_with(": ") ? "" : ", ") + row.name;

@@ -8,14 +8,14 @@
 
 namespace sfumato {
 
-/// A request as the command line has it, before its prompts and seeds are settled.
+/// A request on the command line, before its prompts and seeds are settled.
 struct RequestArguments {
   Request request;
   ControlArguments control;
   std::string seed, subseed;
 };
 
-/// What the pictures show and how they are made, as far as the program takes it.
+/// Adds the options for the content and the generation of images that the program supports.
 void add_request_options(CLI::App& app, RequestArguments& arguments, const GenerateProgram& program);
 
 }  // namespace sfumato

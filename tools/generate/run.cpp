@@ -31,29 +31,29 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kAutomatic = Progress::Style::kAutomatic;
 
-/// Pictures that go through the model together, and where each is written.
+/// Images of one batch of the model, and the file of each.
 struct Planned {
   Request request;
   Additions additions;
   std::vector<std::filesystem::path> outputs;
 };
 
-/// One that was made.
+/// A finished image.
 struct Made {
   std::filesystem::path path;
   Request request;
   Additions additions;
   torch::Tensor latents;  ///< [1, C, h, w]
-  double seconds = 0;     ///< its share of the batch's
+  double seconds = 0;     ///< its share of the batch's time
 };
 
-/// Those that were made together.
+/// The finished images of a batch.
 struct Batch {
   std::vector<Made> pictures;
   std::vector<std::string> warnings;
 };
 
-/// Prints warnings, each once; none of a quiet run.
+/// Prints each warning once; nothing in a quiet run.
 class Warnings {
  public:
   Warnings(std::string program, bool quiet) : program_(std::move(program)), quiet_(quiet) {}
@@ -69,7 +69,7 @@ class Warnings {
   std::set<std::string> printed_;
 };
 
-/// All that a run needs, checked, before anything is computed.
+/// Everything that a run needs, checked before any computation.
 struct Run {
   GenerateOptions options;
   std::vector<Planned> batches;
@@ -78,12 +78,12 @@ struct Run {
   Warnings warnings;
   Attachments attachments = {};
   PlacedVae preview_vae = {};               ///< empty without --preview-vae
-  std::optional<LoraSlot> loras = {};       ///< empty once no batch changes them any more
-  std::optional<Additions> additions = {};  ///< in use, and their hashes
+  std::optional<LoraSlot> loras = {};       ///< empty after the last change of LoRAs
+  std::optional<Additions> additions = {};  ///< those in use, and their hashes
   AdditionHashes hashes = {};
 };
 
-/// Whether a picture is to be made, or its file exists and is kept. Throws where it could not be written.
+/// True for an image to be generated, false if its existing file is kept. Throws if the file could not be written.
 bool is_wanted(const std::filesystem::path& output, const GenerateOptions& options) {
   std::error_code error;
   if (options.skip_existing && std::filesystem::is_regular_file(output, error)) return false;
@@ -92,11 +92,11 @@ bool is_wanted(const std::filesystem::path& output, const GenerateOptions& optio
   return true;
 }
 
-/// Adds a request's pictures with these names, `batch_size` at a time, but for those that are not wanted. By itself, as
-/// it is by default, a picture does not depend on what else is asked for, not even in its last bit.
+/// Adds a request's wanted images with these names, in batches of `batch_size`. With the default size of one, an image
+/// does not depend on the other requested images, not even in its last bit.
 void add_batches(const Request& request, const Additions& additions, const std::vector<std::filesystem::path>& outputs,
                  const GenerateOptions& options, std::vector<Planned>& batches) {
-  bool continues = false;  // the last batch, with the picture that follows its own
+  bool continues = false;  // the last batch, with the image that follows its own
   for (std::int64_t k = 0; k < request.batch_count; ++k) {
     const auto& output = outputs[static_cast<std::size_t>(k)];
     if (!is_wanted(output, options)) {
@@ -113,7 +113,7 @@ void add_batches(const Request& request, const Additions& additions, const std::
   }
 }
 
-/// Refuses a file of an option that is a picture's, or could not be written.
+/// Refuses a file for an option that is also an image's, or that could not be written.
 void plan_file(const std::string& option, const std::string& file, const GenerateOptions& options,
                const std::vector<Planned>& batches) {
   if (file.empty()) return;
@@ -149,8 +149,8 @@ std::vector<Planned> plan(const GenerateOptions& options) {
   return batches;
 }
 
-/// Not part of the request: images are made in tiles where memory requires it, not because of their content. Seamless
-/// images are not: tiles have other edges than the image.
+/// Not part of the request: tiles are used if memory requires them, whatever the content. Seamless images are not
+/// tiled: the edges of tiles are not those of the image.
 std::optional<VaeTiling> vae_tiling_of(const std::string& tiling, bool seamless) {
   constexpr std::int64_t kLargeSide = 1024;
   if (tiling != "auto" && tiling != "on" && tiling != "off")
@@ -176,7 +176,7 @@ std::shared_ptr<const StableDiffusion> refiner_of(const Planned& first, const St
   return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), first.additions);
 }
 
-/// Merges the LoRA files of a batch in place of those of the batch before.
+/// Replaces the LoRAs of the previous batch by those of this one.
 void use_loras(Run& run, const Additions& additions) {
   if (!run.loras || additions == run.additions) return;
   run.warnings.print(run.loras->set(additions.loras));
@@ -184,7 +184,7 @@ void use_loras(Run& run, const Additions& additions) {
   run.hashes = hashes_of(additions);
 }
 
-/// Additions of all batches: checks every LoRA file, and merges those of the first batch.
+/// Adds adapters for all batches: checks every LoRA file, and merges those of the first batch.
 void add_additions(Run& run) {
   const auto& first = run.batches.front().additions;
   run.loras.emplace(*run.model);
@@ -196,7 +196,7 @@ void add_additions(Run& run) {
   }
   use_loras(run, first);
   add_embeddings(*run.model, first.embeddings);
-  if (!change) run.loras.reset();  // and with it the weights of before
+  if (!change) run.loras.reset();  // frees the saved original weights
 }
 
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
@@ -246,7 +246,7 @@ PictureRecord record_of(const Run& run, const Request& request, const Additions&
           .hashes = run.hashes};
 }
 
-/// The k-th picture of a batch, written.
+/// Writes the k-th image of a batch.
 Made write(const Run& run, const Planned& planned, const Generated& generated, std::int64_t k) {
   Made made{.path = planned.outputs[static_cast<std::size_t>(k)],
             .request = generated.request,
@@ -258,7 +258,7 @@ Made write(const Run& run, const Planned& planned, const Generated& generated, s
   return made;
 }
 
-/// The pictures, written; nothing where Ctrl-C ended it.
+/// Generates and writes the images; returns nothing after Ctrl-C.
 std::optional<Batch> make(const Run& run, const Planned& planned, Previews& previews, Animation& animation) {
   const auto start = Clock::now();
   std::optional<Progress> progress;
@@ -321,7 +321,7 @@ int compute(Run& run) {
   for (const auto& planned : run.batches) {
     use_loras(run, planned.additions);
     auto batch = make(run, planned, previews, animation);
-    if (!batch) return kInterrupted;  // the last preview stays: it is all that was made
+    if (!batch) return kInterrupted;  // the last preview stays: it is the only result
     run.warnings.print(batch->warnings);
     for (auto& made : batch->pictures) {
       if (!run.options.quiet && !run.options.json) print_line(made);
@@ -342,7 +342,7 @@ int complain(const GenerateProgram& program, const std::string& message, int cod
   return code;
 }
 
-/// With --verbose, where in LibTorch it happened, too.
+/// Reports an error of LibTorch; with --verbose, also its place in LibTorch.
 int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
   const bool verbose =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// A system's way through a program, from its command line to the exit code.
+/// Entry point of a system in a program, from its command line to the exit code.
 struct SystemProgram {
   System system;
   int (*run)(const GenerateProgram& program, int argc, char** argv);
@@ -19,7 +19,7 @@ struct SystemProgram {
 
 constexpr std::array kSystemPrograms{SystemProgram{System::glide, run_glide}};
 
-/// The model that the command line names; "" where it names none, or cannot be read.
+/// Returns the model on the command line; "" if there is none or it cannot be read.
 std::string named_model(int argc, char** argv) {
   std::string model;
   CLI::App app;
@@ -30,7 +30,7 @@ std::string named_model(int argc, char** argv) {
   return model;
 }
 
-/// Stable Diffusion's also where there is no model to be read: its program reports what is wrong.
+/// Returns Stable Diffusion also without a readable model, because its program reports the error.
 System system_of(int argc, char** argv) {
   try {
     const auto path = find_model(named_model(argc, argv), model_roots(SFUMATO_SOURCE_DIR));

@@ -4,8 +4,8 @@
 
 namespace sfumato {
 
-/// The whole of a program for the model that the command line names: run_generate, or a row of the table of the other
-/// systems that have a prompt. To add one, write its row. Returns the exit code as run_generate does.
+/// Runs the program for the model on the command line: run_generate, or the matching row of the table of the other
+/// systems with prompts. To add a system, write its row. Returns the exit code as run_generate does.
 int run_for_model(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv);
 
 }  // namespace sfumato

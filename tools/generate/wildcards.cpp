@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kDeepest = 20;
 
-/// Of this use alone: the same numbers on every machine.
+/// Used for choices only: it generates the same numbers on every machine.
 using Generator = std::mt19937_64;
 
 const std::regex& wildcard_pattern() {
@@ -27,7 +27,7 @@ struct Option {
   double weight = 1;
 };
 
-/// Takes "0.5::" from the front.
+/// Removes "0.5::" from the front.
 Option option_of(const std::string& text) {
   const auto colons = text.find("::");
   if (text.find("$$") != std::string::npos)
@@ -41,7 +41,7 @@ Option option_of(const std::string& text) {
   return {text.substr(colons + 2), weight};
 }
 
-/// Where the brace that opens at `open` closes, and the bars of its own level; none where it stays open.
+/// Positions of the brace that closes the one at `open`, and of the bars on its level; none if it is not closed.
 struct Braces {
   std::size_t close = 0;
   std::vector<std::size_t> bars{};
@@ -55,7 +55,7 @@ Braces match(const std::string& prompt, std::size_t open) {
     if (prompt[at] == '|' && depth == 1) braces.bars.push_back(at);
     if (prompt[at] == '}' && --depth == 0) return braces.close = at, braces;
   }
-  return {};  // an open brace is a letter as any other
+  return {};  // an unclosed brace is an ordinary letter
 }
 
 class Chooser {
@@ -68,7 +68,7 @@ class Chooser {
   }
 
  private:
-  /// From 0 to below 1.
+  /// Returns a number in [0, 1).
   double draw() { return static_cast<double>(generator_() >> 11) * 0x1p-53; }
 
   std::string pick(const std::vector<Option>& options) {

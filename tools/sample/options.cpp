@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kMostImages = 10000;
 
-/// Texts that become numbers once all of the command line is there.
+/// Texts that are converted to numbers after the whole command line is parsed.
 struct SampleTexts {
   std::string seed, interpolate, compare_steps, eta;
   bool list_samplers = false;
@@ -108,7 +108,7 @@ void check_strip(const CLI::App& app, const SampleOptions& options) {
                     "one of them");
 }
 
-/// Refuses options of a grid where none is written.
+/// Refuses options of a grid if no grid is written.
 void check_grid(const CLI::App& app, const SampleOptions& options) {
   const bool has_grid = options.count > 1 || options.only_grid || !options.grid.empty() || !options.animation.empty();
   if (!has_grid && !options.is_strip() && app.get_option("--columns")->count() > 0)

@@ -9,7 +9,7 @@
 
 namespace sfumato {
 
-/// The command line of `sample`, checked as far as it can be without the model.
+/// Command line of `sample`, checked as far as possible without the model.
 struct SampleOptions {
   std::string model;
   std::int64_t count = 1;
@@ -21,7 +21,7 @@ struct SampleOptions {
   std::string output;  ///< pattern of single images, or the file of a strip
   std::string grid;
   bool no_grid = false, only_grid = false;
-  std::int64_t columns = 0;  ///< of the grid; 0 for about a square
+  std::int64_t columns = 0;  ///< of the grid; 0 for about as many as rows
 
   std::optional<std::uint64_t> interpolate = {};  ///< seed at the other end
   std::vector<std::int64_t> compare_steps = {};
@@ -31,11 +31,11 @@ struct SampleOptions {
   std::string device = "auto", dtype = "auto";
   bool tf32 = false, force = false, quiet = false;
 
-  /// True if the result is one strip in place of images and their grid.
+  /// True if the result is one strip instead of images and their grid.
   bool is_strip() const { return interpolate.has_value() || !compare_steps.empty(); }
 };
 
-/// Nothing where --help or --list-samplers was given, and printed. Throws std::invalid_argument.
+/// Returns nothing after printing --help or --list-samplers. Throws std::invalid_argument.
 std::optional<SampleOptions> parse_sample_options(int argc, char** argv);
 
 }  // namespace sfumato

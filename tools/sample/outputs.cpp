@@ -10,7 +10,7 @@ namespace {
 
 using std::filesystem::path;
 
-/// out/0001-7.png to out/0001-grid.png, of the first image's name.
+/// Converts out/0001-7.png, the first image's name, to out/0001-grid.png.
 path beside_first(const path& first, const std::string& what) {
   const auto name = first.stem().string();
   return first.parent_path() / (name.substr(0, name.rfind('-')) + "-" + what + first.extension().string());
@@ -28,7 +28,7 @@ path grid_name(const SampleOptions& options, const path& first) {
 
 SampleOutputs plan_outputs(const SampleOptions& options) {
   const auto count = static_cast<std::size_t>(options.count);
-  // A strip is one file, which a name by the number of images does not fit.
+  // A strip is one file, so it needs no name for each image.
   const OutputNames names(options.is_strip() ? "" : options.output, count);
   SampleOutputs outputs{.images = {}, .grid = grid_name(options, names.name(0, options.seed)), .animation = {}};
   if (!options.animation.empty()) outputs.animation = single_output_name(options.animation, options.seed);

@@ -9,12 +9,12 @@ namespace sfumato {
 
 /// Files that a run of `sample` writes.
 struct SampleOutputs {
-  std::vector<std::filesystem::path> images;  ///< one each; none where only a grid or a strip is written
+  std::vector<std::filesystem::path> images;  ///< one each; empty if only a grid or a strip is written
   std::filesystem::path grid;                 ///< of the grid or strip; empty for none
   std::filesystem::path animation;            ///< empty for none
 };
 
-/// Names all files and checks that each can be written. Throws std::invalid_argument.
+/// Chooses all file names and checks that each can be written. Throws std::invalid_argument.
 SampleOutputs plan_outputs(const SampleOptions& options);
 
 }  // namespace sfumato

@@ -60,7 +60,7 @@ std::int64_t parse_count(const std::string& text, const std::string& option) {
   return value;
 }
 
-/// The tool's own small parser: the program builds where there is no library for it.
+/// A small parser of its own: the program can be built without the argument library.
 class ArgumentParser {
  public:
   Arguments parse(const std::vector<std::string>& words) {
@@ -92,7 +92,7 @@ class ArgumentParser {
     return [&target](const std::string& value) { target = value; };
   }
 
-  /// Notes an option as given. Throws std::invalid_argument for a second time, except of --set, which is a list.
+  /// Records an option. Throws std::invalid_argument if it is repeated, except for --set, which is a list.
   void note(const std::string& name) {
     if (!result_.given.insert(name).second && name != "--set")
       throw std::invalid_argument(name + " is given 2 times: expected once");
@@ -129,7 +129,7 @@ class ArgumentParser {
       {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
 };
 
-/// A use of the program other than training, and the options that it takes.
+/// A mode of the program other than training, and the options that it takes.
 struct Mode {
   std::string name;
   std::set<std::string> options;
@@ -142,7 +142,7 @@ const std::vector<Mode>& modes() {
   return all;
 }
 
-/// The mode that is asked for, or none for training. Throws std::invalid_argument for two.
+/// Returns the selected mode, or null for training. Throws std::invalid_argument for two.
 const Mode* mode_of(const Arguments& arguments) {
   const Mode* found = nullptr;
   for (const auto& mode : modes()) {
@@ -153,7 +153,7 @@ const Mode* mode_of(const Arguments& arguments) {
   return found;
 }
 
-/// Refuses options that have no effect in the mode that is asked for.
+/// Refuses options that have no effect in the selected mode.
 void refuse_idle_options(const Arguments& arguments) {
   const auto* chosen = mode_of(arguments);
   for (const auto& name : arguments.given) {

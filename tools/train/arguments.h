@@ -8,14 +8,14 @@
 
 namespace sfumato {
 
-/// What `train --help` prints.
+/// Output of `train --help`.
 extern const char* const kUsage;
 
-/// The command line of `train`.
+/// Command line of `train`.
 struct Arguments {
   std::vector<std::string> positional;
   std::vector<std::string> settings;
-  std::set<std::string> given;  ///< the names of the options
+  std::set<std::string> given;  ///< names of the given options
   std::string out, init_from;
   std::string device = "auto", dtype = "fp16", max_shard_size = "0";
   std::optional<std::int64_t> steps;
@@ -25,8 +25,8 @@ struct Arguments {
        help = false;
 };
 
-/// Throws std::invalid_argument for an unknown option, with the nearest one, one without its value or given twice, and
-/// one that does nothing in the mode that is asked for.
+/// Throws std::invalid_argument for an unknown option (with the nearest one), a missing value, a repeated option, and
+/// an option that has no effect in the selected mode.
 Arguments parse_arguments(const std::vector<std::string>& words);
 
 }  // namespace sfumato

@@ -6,11 +6,11 @@
 
 namespace sfumato {
 
-/// The recipe with what the command line replaces in it. Throws std::invalid_argument for no recipe, and for a value
-/// that is set twice.
+/// Returns the recipe with the replacements of the command line. Throws std::invalid_argument for a missing recipe and
+/// for a value that is set twice.
 Json read_recipe(const Arguments& arguments);
 
-/// Checks the run's folder against the command line and, where it holds a run, the job against that one. Prints
+/// Checks the run's folder against the command line and, if it contains a run, the job against that one. Prints
 /// warnings. Throws std::invalid_argument.
 void check_run(const Arguments& arguments, const TrainingJob& job);
 

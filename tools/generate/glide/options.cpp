@@ -13,7 +13,7 @@
 namespace sfumato {
 namespace {
 
-/// Texts that become numbers once all of the command line is there.
+/// Texts that are converted to numbers after the whole command line is parsed.
 struct GLIDETexts {
   std::string seed;
   double eta = -1, upsample_eta = -1;
@@ -72,7 +72,7 @@ void add_glide_run_options(CLI::App& app, GLIDEOptions& options) {
   app.add_flag("--quiet", options.quiet, "No progress and no result, errors only");
 }
 
-/// Names of options on a command line, without the values of --name=value.
+/// Returns the names of the options on a command line, without the values of --name=value.
 std::set<std::string> named_options(int argc, char** argv) {
   std::set<std::string> names;
   for (int i = 1; i < argc && std::string(argv[i]) != "--"; ++i)
@@ -81,8 +81,8 @@ std::set<std::string> named_options(int argc, char** argv) {
   return names;
 }
 
-/// An option of the program with Stable Diffusion's models has no effect here, and is not to be taken for a
-/// misspelling.
+/// Refuses options that the program has with Stable Diffusion's models only. They have no effect here and must not be
+/// reported as misspellings.
 void refuse_other_systems(const CLI::App& app, const GenerateProgram& program, int argc, char** argv) {
   const auto others = generate_option_names(program);
   for (const auto& name : named_options(argc, argv))
@@ -103,7 +103,7 @@ void check_stage(const CLI::App& app, const std::string& prefix) {
     refuse_glide("--" + prefix + "steps " + app.get_option("--" + prefix + "steps")->as<std::string>(), "1 or more");
 }
 
-/// The first option of the upsampler on the command line; "" without one.
+/// Returns the first option of the upsampler on the command line; "" without one.
 std::string upsampler_option(const CLI::App& app) {
   for (const auto* option : app.get_options())
     if (option->count() > 0 && (option->get_name().starts_with("--upsample-") || option->get_name() == "--base-output"))

@@ -10,11 +10,11 @@
 
 namespace sfumato {
 
-/// The command line of txt2img and inpaint with a model of GLIDE, checked as far as it can be without the model.
+/// Command line of txt2img and inpaint with a model of GLIDE, checked as far as possible without the model.
 struct GLIDEOptions {
   GLIDERequest request;
   std::string model;
-  std::string image, mask;  ///< of inpaint
+  std::string image, mask;  ///< for inpaint
   bool invert_mask = false;
 
   std::string output;       ///< pattern of the images
@@ -28,8 +28,8 @@ struct GLIDEOptions {
   bool tf32 = false;
 };
 
-/// Nothing where --help was asked for, and printed. Throws std::invalid_argument, also for an option that the program
-/// has with other models alone.
+/// Returns nothing after printing --help. Throws std::invalid_argument, also for an option that the program has only
+/// with other models.
 std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, int argc, char** argv);
 
 }  // namespace sfumato

@@ -26,7 +26,7 @@ namespace {
 
 using std::filesystem::path;
 
-/// All that a run needs, checked, before anything is computed.
+/// Everything that a run needs, checked before any computation.
 struct GLIDERun {
   GenerateProgram program;
   GLIDEOptions options;
@@ -36,7 +36,7 @@ struct GLIDERun {
   std::vector<path> outputs, base_outputs;
 };
 
-/// An image that was written.
+/// A written image.
 struct GLIDEWritten {
   path file;
   std::uint64_t seed = 0;
@@ -130,7 +130,7 @@ void print_json(const GLIDERun& run, const std::vector<GLIDEWritten>& written) {
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
-/// Writes the images of a batch, the first of which is number `first` of the run.
+/// Writes the images of a batch that begins with number `first` of the run.
 std::vector<GLIDEWritten> write_batch(const GLIDERun& run, const GLIDEImages& images, std::int64_t first,
                                       double seconds) {
   std::vector<GLIDEWritten> written;

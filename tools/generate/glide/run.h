@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// The whole of txt2img or inpaint with a model of GLIDE: reads the command line, loads the model, makes the images and
+/// Runs txt2img or inpaint with a model of GLIDE: parses the command line, loads the model, generates the images and
 /// writes them. Returns the exit code as run_generate does.
 int run_glide(const GenerateProgram& program, int argc, char** argv);
 
