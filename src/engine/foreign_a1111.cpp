@@ -18,7 +18,7 @@ std::string trimmed_text(const std::string& text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \r\n\t") - first + 1);
 }
 
-/// `KEY: VALUE, KEY: "VALUE, WITH COMMAS"`; quoted values are JSON's.
+/// Parses `KEY: VALUE, KEY: "VALUE, WITH COMMAS"`; quoted values are JSON's.
 Settings parse_settings(const std::string& line) {
   Settings settings;
   for (std::size_t at = 0; at < line.size();) {
@@ -53,7 +53,7 @@ Number number_in(const std::string& key, const std::string& text) {
   return value;
 }
 
-/// What the web UI's "Automatic" schedule is with these samplers.
+/// Returns the schedule that the web UI's "Automatic" selects for these samplers.
 std::string automatic_schedule(const std::string& sampler) {
   static const std::map<std::string, std::string> schedules = {
       {"dpm++2m", "karras"}, {"dpm++sde", "karras"},         {"dpm++2s_a", "karras"},       {"dpm2", "karras"},
@@ -74,7 +74,7 @@ void set_upscaler(const std::string& label, ForeignRecord& record) {
   record.notes.push_back("Hires upscaler: " + label + " (latent is taken)");
 }
 
-/// Sets one of the request's members. False for a key that has none.
+/// Sets one of the request's members. Returns false for a key that has none.
 bool take_setting(const std::string& key, const std::string& value, ForeignRecord& record) {
   auto& request = record.request;
   const std::map<std::string, double*> numbers = {{"CFG scale", &request.guidance_scale},
@@ -119,7 +119,7 @@ bool take_setting(const std::string& key, const std::string& value, ForeignRecor
   return true;
 }
 
-/// Keys that say nothing of the pixels, or that are read elsewhere.
+/// True for keys that do not affect the pixels or are read elsewhere.
 bool changes_nothing(const std::string& key) {
   static const std::set<std::string> keys = {"Version",   "Model hash",        "VAE hash",    "Lora hashes",
                                              "TI hashes", "Schedule type",     "Hashes",      "User",
@@ -128,7 +128,7 @@ bool changes_nothing(const std::string& key) {
 }
 
 void take_settings(const Settings& settings, ForeignRecord& record) {
-  record.request.rng = "cuda";  // the web UI's usual one, of which it writes nothing
+  record.request.rng = "cuda";  // the web UI's default, which it does not record
   std::string schedule;
   bool has_strength = false;
   for (const auto& [key, value] : settings) {
@@ -158,7 +158,7 @@ ForeignRecord read_a1111(const std::string& parameters) {
       settings = parse_settings(line);
       continue;
     }
-    if (!settings.empty()) {  // what extensions add below
+    if (!settings.empty()) {  // written by extensions below the settings
       for (const auto& entry : parse_settings(line)) settings.push_back(entry);
       continue;
     }

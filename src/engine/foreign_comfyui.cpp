@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kLongestPath = 100;
 
-/// A node of ComfyUI's graph: its class, and inputs that are values or [node, output].
+/// Node of ComfyUI's graph: its class, and inputs that are values or [node, output].
 struct Node {
   std::string id{};
   const Json* json = nullptr;
@@ -27,7 +27,7 @@ class Graph {
       if (node.value("class_type", "").starts_with(type)) found.push_back({id, &node});
     return found;
   }
-  /// The node that an input comes from; none for a value.
+  /// Returns the node connected to an input; nothing for a value.
   std::optional<Node> source(const Node& node, const std::string& input) const {
     const auto& inputs = node.inputs();
     const auto link = inputs.find(input);
@@ -37,7 +37,7 @@ class Graph {
     used_.insert(id);
     return Node{id, &json_.at(id)};
   }
-  /// A value, also one that nodes of text and numbers pass on.
+  /// Returns a value, also one that passes through nodes of text and numbers.
   Json value(const Node& node, const std::string& input, int depth = 0) const {
     const auto from = source(node, input);
     if (!from) return node.inputs().value(input, Json());
@@ -47,7 +47,7 @@ class Graph {
     return {};
   }
   void use(const Node& node) const { used_.insert(node.id); }
-  /// Classes of the nodes that nothing asked for, but those that only show and save.
+  /// Returns the classes of the nodes that were not read, except those that only display and save.
   std::set<std::string> unused() const {
     static const std::set<std::string> known = {"SaveImage",      "PreviewImage", "VAEDecode",
                                                 "VAEDecodeTiled", "Note",         "KSampler"};
@@ -64,7 +64,7 @@ class Graph {
   mutable std::set<std::string> used_;
 };
 
-/// In ComfyUI square brackets are letters.
+/// Escapes square brackets, which are ordinary letters in ComfyUI.
 std::string with_escaped_brackets(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
@@ -81,7 +81,7 @@ std::string text_in(const Graph& graph, const Node& node) {
   return "";
 }
 
-/// The text encoder at the end of conditioning nodes, of which others get a note.
+/// Returns the prompt of the text encoder behind conditioning nodes; adds a note for other nodes.
 std::string prompt_in(const Graph& graph, const Node& sampler, const std::string& input, ForeignRecord& record) {
   auto node = graph.source(sampler, input);
   for (int i = 0; node && i < kLongestPath; ++i) {
@@ -100,7 +100,7 @@ void take_lora(const Graph& graph, const Node& node, ForeignRecord& record) {
                    record);
 }
 
-/// LoRAs and the checkpoint on the way of the model.
+/// Reads the LoRAs and the checkpoint on the path of the model.
 void take_model(const Graph& graph, const Node& sampler, ForeignRecord& record) {
   auto node = graph.source(sampler, "model");
   for (int i = 0; node && i < kLongestPath; node = graph.source(*node, "model"), ++i) {
@@ -117,7 +117,7 @@ void take_model(const Graph& graph, const Node& sampler, ForeignRecord& record) 
   }
 }
 
-/// CLIPSetLastLayer counts from -1, the last.
+/// Reads CLIPSetLastLayer, which counts from -1, the last layer.
 void take_clip_skip(const Graph& graph, ForeignRecord& record) {
   for (const auto& node : graph.nodes("CLIPSetLastLayer")) {
     graph.use(node);
@@ -139,7 +139,7 @@ void take_latents(const Graph& graph, const Node& sampler, ForeignRecord& record
     record.notes.emplace_back("a batch, whose images share one seed there: only the first is the same");
 }
 
-/// The one that begins with empty latents, or else the first.
+/// Returns the sampler that begins with empty latents, or else the first.
 Node sampler_of(const Graph& graph, ForeignRecord& record) {
   const auto samplers = graph.nodes("KSampler");
   if (samplers.empty()) throw std::runtime_error("ComfyUI's graph has no KSampler; no other sampler node is supported");

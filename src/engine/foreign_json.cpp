@@ -13,7 +13,7 @@ void take(const Json& settings, const std::string& key, Value& value) {
   if (found != settings.end() && !found->is_null()) value = found->get<Value>();
 }
 
-/// "name" of {"name", "key", ...}, of {"model_name"}, or a name by itself.
+/// Returns "name" of {"name", "key", ...} or of {"model_name"}, or a plain name.
 std::string name_in(const Json& model) {
   if (model.is_string()) return model.get<std::string>();
   for (const char* key : {"name", "model_name"})
@@ -28,7 +28,7 @@ void take_invokeai_loras(const Json& metadata, ForeignRecord& record) {
   }
 }
 
-/// "(1152, 896)" or "1152x896".
+/// Reads "(1152, 896)" or "1152x896".
 void take_resolution(const std::string& text, Request& request) {
   static const std::regex pattern(R"(\D*(\d+)\D+(\d+)\D*)");
   std::smatch match;
@@ -38,7 +38,7 @@ void take_resolution(const std::string& text, Request& request) {
   request.height = std::stoll(match[2]);
 }
 
-/// [["name", 0.5]] or, as older versions, "lora_combined_1": "name : 0.5".
+/// Reads [["name", 0.5]] or, from older versions, "lora_combined_1": "name : 0.5".
 void take_fooocus_loras(const Json& metadata, ForeignRecord& record) {
   for (const auto& lora : metadata.value("loras", Json::array()))
     add_foreign_lora(lora.at(0).get<std::string>(), lora.at(1).get<double>(), lora.at(1).get<double>(), record);
@@ -54,7 +54,7 @@ void take_fooocus_loras(const Json& metadata, ForeignRecord& record) {
   }
 }
 
-/// {x} is 1.05 times as strong there, [x] 1/1.05 times, and round brackets are letters.
+/// Converts NovelAI's syntax: {x} weighs 1.05 times as much, [x] 1/1.05 times; round brackets are ordinary letters.
 std::string from_novelai(const std::string& prompt) {
   std::string text;
   for (const char c : prompt) {
@@ -85,7 +85,7 @@ ForeignRecord read_invokeai(const Json& metadata) {
   take(metadata, "cfg_scale", request.guidance_scale);
   take(metadata, "cfg_rescale_multiplier", request.guidance_rescale);
   take(metadata, "strength", request.strength);
-  request.clip_skip = 1 + metadata.value("clip_skip", Json(0)).get<std::int64_t>();  // counts the layers left out
+  request.clip_skip = 1 + metadata.value("clip_skip", Json(0)).get<std::int64_t>();  // counts the omitted layers
   if (metadata.value("rand_device", "cpu") != "cpu") request.rng = "cuda";
   const bool x = metadata.value("seamless_x", false), y = metadata.value("seamless_y", false);
   request.tiling = x && y;

@@ -16,7 +16,7 @@
 namespace sfumato {
 namespace {
 
-/// In lower case, with _ for what is neither letter, digit nor +.
+/// Converts a name to lower case, with _ for every character other than letters, digits and +.
 std::string plain_name(const std::string& name) {
   std::string plain;
   for (const unsigned char c : name)
@@ -24,7 +24,7 @@ std::string plain_name(const std::string& name) {
   return plain;
 }
 
-/// k-diffusion's names and those derived from them; labels are looked up in the tables.
+/// Returns k-diffusion's names and those derived from them; labels are looked up in the tables.
 const std::map<std::string, std::string>& sampler_names() {
   static const std::map<std::string, std::string> names = {{"euler_ancestral", "euler_a"},
                                                            {"dpm_2", "dpm2"},

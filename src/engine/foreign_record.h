@@ -9,20 +9,20 @@
 
 namespace sfumato {
 
-/// How an image was made by another program, as far as a request here can hold it.
+/// Settings of an image made by another program, as far as a request can represent them.
 struct ForeignRecord {
-  /// Its name.
+  /// Name of the program.
   std::string program{};
-  /// LoRAs stand in the prompt as tags. Its paths are empty: other programs do not record where an image lies.
+  /// LoRAs are tags in the prompt. Paths of images are empty, because other programs do not record them.
   Request request{};
-  /// As that program names it; "" for none.
+  /// Name of the model in that program; "" for none.
   std::string model{};
-  /// What could not be taken over, one a line.
+  /// Settings that are not supported, one a line.
   std::vector<std::string> notes{};
 };
 
-/// The record that AUTOMATIC1111's web UI, Forge, ComfyUI, InvokeAI, Fooocus or NovelAI left in the texts of an image;
-/// nothing where there is none of theirs. Throws std::runtime_error for one that is damaged or that leads to no prompt.
+/// Reads the record of AUTOMATIC1111's web UI, Forge, ComfyUI, InvokeAI, Fooocus or NovelAI in the texts of an image;
+/// nothing if there is no such record. Throws std::runtime_error if it is damaged or leads to no prompt.
 std::optional<ForeignRecord> read_foreign_record(const TextChunks& texts);
 
 }  // namespace sfumato

@@ -16,14 +16,14 @@ namespace {
 
 constexpr const char* kKeyword = "sfumato";
 
-/// Of a path; as JSON where it holds what separates values.
+/// Returns the file name of a path; as JSON if it contains separators of values.
 std::string file_name(const std::string& path) {
   const auto name = std::filesystem::path(path).filename().string();
   if (name.find_first_of(",:\n") == std::string::npos) return name;
   return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// <lora:NAME:WEIGHT> of each LoRA, also of one that --lora named.
+/// Returns <lora:NAME:WEIGHT> for each LoRA, including those of --lora.
 std::string lora_tags(const Additions& additions) {
   std::string tags;
   for (const auto& lora : additions.loras) {
@@ -34,7 +34,7 @@ std::string lora_tags(const Additions& additions) {
   return tags;
 }
 
-/// The prompt with its LoRAs, as the web UI keeps them. A comment would hide what stands behind it.
+/// Returns the prompt with its LoRAs, in the web UI's form. A comment would hide the text after it.
 std::string prompt_with_tags(const PictureRecord& record) {
   const auto tags = lora_tags(record.additions);
   const auto& prompt = record.request.prompt;
@@ -43,14 +43,14 @@ std::string prompt_with_tags(const PictureRecord& record) {
   return prompt + (prompt.ends_with(' ') ? "" : " ") + tags;
 }
 
-/// `, KEY: "NAME: HASH, NAME: HASH"`; nothing without files.
+/// Returns `, KEY: "NAME: HASH, NAME: HASH"`; "" without files.
 std::string hash_list(const std::string& key, const std::vector<std::pair<std::string, std::string>>& hashes) {
   std::string list;
   for (const auto& [name, hash] : hashes) list += (list.empty() ? "" : ", ") + name + ": " + hash;
   return list.empty() ? "" : ", " + key + ": \"" + list + "\"";
 }
 
-/// Of inpainting, in the web UI's words.
+/// Returns the settings of inpainting, under the web UI's names.
 std::string inpaint_parameters(const Request::Inpaint& inpaint) {
   std::string text;
   if (inpaint.mask_blur > 0) text += ", Mask blur: " + number_text(inpaint.mask_blur);
@@ -60,7 +60,7 @@ std::string inpaint_parameters(const Request::Inpaint& inpaint) {
   return text;
 }
 
-/// As its extension for ControlNet writes them.
+/// Returns the settings of ControlNets, in the form of the web UI's extension.
 std::string control_parameters(const Request& request) {
   std::string text;
   for (std::size_t i = 0; i < request.controls.size(); ++i) {
@@ -73,7 +73,7 @@ std::string control_parameters(const Request& request) {
   return text;
 }
 
-/// Of a second pass, likewise.
+/// Returns the settings of a second pass, under the web UI's names.
 std::string hires_parameters(const Request::Hires& hires) {
   auto text = ", Denoising strength: " + number_text(hires.strength);
   if (hires.scale > 0)
@@ -84,7 +84,7 @@ std::string hires_parameters(const Request::Hires& hires) {
   return text + ", Hires upscaler: " + find_upscaler(hires.upscaler).label;
 }
 
-/// Of the model's own timesteps nothing is said.
+/// Returns the entry of a schedule; "" for the model's own timesteps.
 std::string schedule_type(const std::string& schedule) {
   if (schedule.empty() || schedule == "discrete") return "";
   return ", Schedule type: " + find_sigma_schedule(schedule).label;
@@ -107,7 +107,7 @@ std::string file_hash(const std::filesystem::path& path, bool skips_header) {
   return sha256_of_file(path, begin).substr(0, kDigits);
 }
 
-/// The form that AUTOMATIC1111's web UI writes and that its kin parse: prompt, negative prompt, one line of settings.
+/// Returns AUTOMATIC1111's form, which similar programs parse: prompt, negative prompt, one line of settings.
 std::string parameters(const PictureRecord& record) {
   const auto& request = record.request;
   auto text = prompt_with_tags(record) + "\n";
@@ -132,7 +132,7 @@ std::string parameters(const PictureRecord& record) {
          control_parameters(request) + ", Version: sfumato";
 }
 
-/// sample, diffuse and invert keep records that are no requests.
+/// Refuses records of sample, diffuse and invert, which are not requests.
 void refuse_other_programs(const std::filesystem::path& path, const std::string& text) {
   const auto json = Json::parse(text, nullptr, false);
   if (!json.is_object() || !json.contains("program")) return;

@@ -9,45 +9,45 @@
 
 namespace sfumato {
 
-/// Hashes by which other programs find the files of a picture's additions: name and 12 hexadecimal digits.
+/// Hashes by which other programs find an image's adapters and embeddings: name and 12 hexadecimal digits.
 struct AdditionHashes {
   std::vector<std::pair<std::string, std::string>> loras{}, embeddings{};
 };
 
-/// SHA-256 of each file as AUTOMATIC1111's web UI takes it: of a LoRA in safetensors without its header, of the whole
-/// file otherwise. Throws std::runtime_error naming a file that cannot be read.
+/// Returns the SHA-256 of each file as AUTOMATIC1111's web UI computes it: of a LoRA in safetensors without its header,
+/// of any other file as a whole. Throws std::runtime_error naming a file that cannot be read.
 AdditionHashes hashes_of(const Additions& additions);
 
-/// What a picture's file says of how it was made: enough to make it again.
+/// Record in an image file, complete enough to generate the image again.
 struct PictureRecord {
-  /// Of this one picture: its own seed, batch_count 1, its size in pixels and the sampler by name.
+  /// Request for this image alone: its own seed, batch_count 1, its size in pixels and the sampler by name.
   Request request;
-  /// As the user named it: a path, or a name under models/.
+  /// As on the command line: a path, or a name under models/.
   std::string model;
-  /// The VAE in place of the model's own, likewise; "" for none.
+  /// Replaces the model's own VAE, in the same form; "" for none.
   std::string vae = {};
-  /// What the user said that the model predicts; "" for nothing.
+  /// Prediction type that the user set; "" for none.
   std::string prediction = {};
   std::string device;
   std::string dtype;
-  /// Whether float32 was rounded to TF32 on CUDA.
+  /// True if float32 could be rounded to TF32 on CUDA.
   bool tf32 = false;
-  /// What the autoencoder was told about tiles, auto, on or off: they change a picture a little.
+  /// Tiling of the autoencoder: auto, on or off. Tiles change an image slightly.
   std::string vae_tiling = "auto";
-  /// Files by the paths that the user gave.
+  /// Files, with the paths that the user gave.
   Additions additions{};
-  /// Of those files, for other programs (hashes_of); not read back.
+  /// Hashes of those files for other programs (hashes_of); not read back.
   AdditionHashes hashes{};
 };
 
-/// The text chunks `parameters` (AUTOMATIC1111's form, which other programs read) and `sfumato` (JSON).
+/// Returns the text chunks `parameters` (AUTOMATIC1111's form, for other programs) and `sfumato` (JSON).
 TextChunks to_text_chunks(const PictureRecord& record);
 
-/// Whether an image file holds a record. Throws std::runtime_error where it cannot be read.
+/// True if an image file contains a record. Throws std::runtime_error if it cannot be read.
 bool has_record(const std::filesystem::path& path);
 
-/// The record in the text `sfumato` of a PNG, JPEG or WebP. Throws std::runtime_error naming `path` where there is none
-/// or it is damaged.
+/// Reads the record in the text `sfumato` of a PNG, JPEG or WebP. Throws std::runtime_error naming `path` if it is
+/// missing or damaged.
 PictureRecord read_record(const std::filesystem::path& path);
 
 }  // namespace sfumato

@@ -17,7 +17,7 @@ constexpr const char* kDefaultFolder = "out";
   throw std::invalid_argument("output '" + output.string() + "': " + why);
 }
 
-/// Replaces every {word}; `value` gives its text, or throws.
+/// Replaces every {word} by its text from `value`, which may throw.
 template <class Value>
 std::string expand(const std::string& pattern, const Value& value) {
   std::string text;
@@ -36,7 +36,7 @@ std::string padded(std::int64_t number, int digits) {
   return std::string(std::max<int>(0, digits - static_cast<int>(text.size())), '0') + text;
 }
 
-/// The highest NNNN of the files NNNN-... in `folder`; 0 where there is none.
+/// Returns the highest NNNN of the files NNNN-... in `folder`; 0 if there is none.
 std::int64_t highest_number(const path& folder) {
   std::int64_t highest = 0;
   std::error_code error;

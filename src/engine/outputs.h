@@ -9,22 +9,22 @@
 
 namespace sfumato {
 
-/// NAME.preview.png beside NAME.png or another.
+/// Returns NAME.preview.png for NAME.png or another extension.
 std::filesystem::path preview_name(const std::filesystem::path& output);
 
-/// The name of a file that a run writes once, as a grid: {seed} is replaced by the run's first seed. Throws
-/// std::invalid_argument for another word in braces, and for {seed} where the run has no seed.
+/// Returns the name of a file that a run writes once, such as a grid: {seed} becomes the run's first seed. Throws
+/// std::invalid_argument for another word in braces, and for {seed} in a run without a seed.
 std::filesystem::path single_output_name(const std::string& pattern, std::optional<std::uint64_t> seed);
 
-/// The names of a run's pictures.
+/// File names of a run's images.
 class OutputNames {
  public:
-  /// `pattern` with {seed} and {index} (from 1); "" is out/NNNN-SEED.png in the current folder, counting on from the
-  /// highest there. Of several pictures and a pattern without either, each gets -{index} before its extension.
+  /// `pattern` may contain {seed} and {index} (from 1); "" is out/NNNN-SEED.png in the current folder, continuing after
+  /// the highest number there. With several images and neither word, each name gets -{index} before its extension.
   /// Throws std::invalid_argument for another word in braces or a name without an extension that write_image takes.
   OutputNames(const std::string& pattern, std::size_t pictures);
 
-  /// `index` from 0.
+  /// Counts `index` from 0.
   std::filesystem::path name(std::size_t index, std::uint64_t seed) const;
 
  private:
