@@ -20,7 +20,7 @@ bool is_of_distilled_models(const Sampler& sampler) {
   return sampler.name == "lcm" || sampler.name == "tcd";
 }
 
-/// "A, B or C".
+/// Returns "A, B or C".
 std::string listed_samplers() {
   const auto names = chain_sampler_names();
   std::string list;
@@ -32,14 +32,14 @@ Sampler sampler_of(const ReverseProcess& process, const ChainOptions& options) {
   const auto name = options.sampler.empty() ? process.default_sampler : options.sampler;
   const auto& rows = samplers();
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const Sampler& row) { return row.name == name; });
-  // Stochastic sampling of flow matching steps as lcm does.
+  // Flow matching with stochastic sampling takes the same steps as lcm.
   const bool renoises = options.sampler.empty() && process.schedule.config().flow.stochastic_sampling;
   if (found == rows.end() || (is_of_distilled_models(*found) && !renoises))
     refuse_option("sampler", name, listed_samplers());
   return *found;
 }
 
-/// True for the samplers that go through the model's own timesteps, any of them.
+/// True for samplers that support any selection of the model's own timesteps.
 bool takes_any_timesteps(const Sampler& sampler) {
   return sampler.name == "ddim" || sampler.name == "ddpm";
 }

@@ -13,26 +13,26 @@
 
 namespace sfumato {
 
-/// Choices of the user on how noise becomes an image; the defaults are the model's own.
+/// User options for the reverse process; the defaults are the model's own.
 struct ChainOptions {
-  std::string sampler = "";           ///< of samplers()
+  std::string sampler = "";           ///< a name of samplers()
   std::int64_t steps = 0;             ///< 0: all of the model's timesteps with ddpm, else 50
-  std::optional<double> eta = {};     ///< ddim's, 0 to 1
-  std::string skip_type = "uniform";  ///< uniform, evenly as the model's timestep_spacing, or quadratic
-  std::string respacing = "";         ///< kept timesteps as parse_respacing reads them, in place of steps
-  std::string variance = "";          ///< ddpm's variance_type
+  std::optional<double> eta = {};     ///< for ddim, 0 to 1
+  std::string skip_type = "uniform";  ///< uniform (spaced by the model's timestep_spacing) or quadratic
+  std::string respacing = "";         ///< kept timesteps in the format of parse_respacing, instead of steps
+  std::string variance = "";          ///< variance_type of ddpm
 };
 
 /// The process that a chain reverses.
 struct ReverseProcess {
   const Schedule& schedule;
-  /// Where the user names none.
+  /// Sampler used if the options name none.
   std::string default_sampler;
   /// True if the network's output has a second half, for the variance.
   bool predicts_variance = false;
 };
 
-/// A reverse process, resolved: every level that it goes through.
+/// A resolved reverse process, with every level in it.
 struct Chain {
   Sampler sampler;
   std::vector<Step> steps;
@@ -44,21 +44,21 @@ struct Chain {
 /// Throws std::invalid_argument for options that do not fit the process, the sampler or each other.
 Chain make_chain(const ReverseProcess& process, const ChainOptions& options);
 
-/// Names of the samplers of chains: all but those of distilled models.
+/// Returns the names of the samplers of chains: all except those of distilled models.
 std::vector<std::string> chain_sampler_names();
 
-/// A batch on its way through a chain.
+/// A batch at the start of a chain.
 struct ChainRun {
   torch::Tensor x;       ///< [N, C, h, w] at the first step's level
   NoiseSource& noise;    ///< of N generators
   torch::Device device;  ///< of the network
 };
 
-/// The x [N, C, h, w] after the chain's last step, float32; undefined where on_step ended it. Gradients are recorded
-/// unless the caller forbids it.
+/// Returns x [N, C, h, w] after the chain's last step, float32; undefined if on_step ended it. Records gradients
+/// unless the caller disables them.
 torch::Tensor run_chain(const Chain& chain, const Denoiser& denoise, const ChainRun& run, const OnStep& on_step = {});
 
-/// DDIM's inversion of a chain of sampler ddim at eta 0: from an image's x_0 to its x_T.
+/// Returns DDIM's inversion of a chain of sampler ddim at eta 0: from an image's x_0 to its x_T.
 Chain inverse_chain(Chain chain);
 
 }  // namespace sfumato

@@ -10,7 +10,7 @@
 namespace sfumato {
 namespace {
 
-/// Luma of ITU-R 601, as OpenCV and Pillow convert to grey: [N, 3, H, W] to [N, 1, H, W].
+/// Converts to luma of ITU-R 601, as OpenCV and Pillow do: [N, 3, H, W] to [N, 1, H, W].
 torch::Tensor to_grey(const torch::Tensor& images) {
   const auto weights = torch::tensor({0.299F, 0.587F, 0.114F}).view({1, 3, 1, 1});
   return (images * weights).sum(1, true);
@@ -46,7 +46,7 @@ torch::Tensor FirstStage::encode(const torch::Tensor& images) const {
 torch::Tensor FirstStage::decode(const torch::Tensor& x) const {
   if (is_pixels()) return x.to(torch::kCPU, torch::kFloat32).expand({-1, 3, -1, -1});
   std::vector<torch::Tensor> images;
-  // One at a time: the decoder's memory is the largest of all.
+  // One at a time: the decoder needs more memory than any other network.
   for (const auto& latent : network_->unscale(x.to(placement_.device, placement_.dtype)).split(1))
     images.push_back(network_->decode(latent).to(torch::kCPU, torch::kFloat32));
   return torch::cat(images);  // [N, 3, H, W]

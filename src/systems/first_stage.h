@@ -13,24 +13,24 @@
 
 namespace sfumato {
 
-/// Map between images and the space that diffusion works in: an autoencoder's latents, or pixels as they are.
+/// Map between images and the space of the diffusion process: an autoencoder's latents, or unchanged pixels.
 class FirstStage {
  public:
-  /// Pixels of 1 or 3 channels, on a device.
+  /// Uses pixels of 1 or 3 channels, on a device.
   FirstStage(std::int64_t channels, torch::Device device) : channels_(channels), device_(device) {}
-  /// The latents of an autoencoder at `placement`; `device` is the diffusion model's.
+  /// Uses the latents of an autoencoder at `placement`; `device` is the diffusion model's.
   FirstStage(std::shared_ptr<Autoencoder> network, const Placement& placement, torch::Device device)
       : network_(std::move(network)), placement_(placement), device_(device) {}
 
   bool is_pixels() const { return !network_; }
   /// Channels of x.
   std::int64_t channels() const;
-  /// Pixels a side of one value of x.
+  /// Side of the square of pixels for one value of x.
   std::int64_t downscale_factor() const;
-  /// Images [N, 3, H, W] in [-1, 1] to x [N, C, H/f, W/f], float32 on the model's device; the mean of an encoder with a
-  /// distribution.
+  /// Encodes images [N, 3, H, W] in [-1, 1] to x [N, C, H/f, W/f], float32 on the model's device. Uses the mean of an
+  /// encoder with a distribution.
   torch::Tensor encode(const torch::Tensor& images) const;
-  /// x [N, C, h, w] to images [N, 3, f h, f w], float32 on the CPU, about in [-1, 1].
+  /// Decodes x [N, C, h, w] to images [N, 3, f h, f w], float32 on the CPU, about in [-1, 1].
   torch::Tensor decode(const torch::Tensor& x) const;
 
  private:
@@ -40,12 +40,12 @@ class FirstStage {
   torch::Device device_ = torch::kCPU;
 };
 
-/// The autoencoder of a folder: its part vae or vqvae, of class AutoencoderKL, AutoencoderTiny or VQModel; pixels where
-/// the folder names neither. Throws std::runtime_error naming the folder.
+/// Loads the autoencoder of a folder: its part vae or vqvae, of class AutoencoderKL, AutoencoderTiny or VQModel. Uses
+/// pixels if the folder has neither. Throws std::runtime_error naming the folder.
 FirstStage load_first_stage(const ModelIndex& index, const Placement& placement, std::int64_t pixel_channels = 3);
 
-/// The noise schedule of a folder's scheduler, or of another part of that kind. Throws std::runtime_error naming the
-/// folder.
+/// Loads the noise schedule of a folder's scheduler, or of another part of that kind. Throws std::runtime_error naming
+/// the folder.
 Schedule load_schedule(const ModelIndex& index, const std::string& part = "scheduler");
 
 }  // namespace sfumato

@@ -12,21 +12,21 @@
 
 namespace sfumato {
 
-/// Forward process of a model: the space that it works in, and its noise schedule.
+/// Forward process of a model: its space, and its noise schedule.
 struct Forward {
   FirstStage first_stage;
   Schedule schedule;
 };
 
-/// Of a folder of any system, or a file as load_stable_diffusion takes it, with `tokenizers`. No network but the
-/// autoencoder is kept. Throws std::runtime_error naming the
-/// path.
+/// Loads it from a folder of any system, or from a file as load_stable_diffusion does, with `tokenizers`. Keeps no
+/// network except the autoencoder. Throws std::runtime_error naming
+/// the path.
 Forward load_forward(const std::filesystem::path& path, const Placement& placement,
                      const std::vector<std::filesystem::path>& tokenizers = {});
 
-/// x_t = alpha x_0 + sigma eps of an image [1, 3, H, W] in [-1, 1] at each of the timesteps, with one eps for all (Ho
-/// et al. 2020, eq. 4): images [N, 3, H, W], float32 on the CPU. Latents are decoded. Sides must be whole multiples of
-/// the first stage's downscale factor. Throws std::invalid_argument for a timestep outside of the schedule.
+/// Computes x_t = alpha x_0 + sigma eps of an image [1, 3, H, W] in [-1, 1] at each of the timesteps, with one eps (Ho
+/// et al. 2020, eq. 4): images [N, 3, H, W], float32 on the CPU. Decodes latents. Sides must be multiples of the first
+/// stage's downscale factor. Throws std::invalid_argument for a timestep outside the schedule.
 torch::Tensor diffuse(const Forward& forward, const torch::Tensor& image, const std::vector<std::int64_t>& timesteps,
                       NoiseSource& noise);
 

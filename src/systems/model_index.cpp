@@ -15,7 +15,7 @@ std::string alternatives(const std::vector<std::string>& names) {
   return list;
 }
 
-/// What a model of the system takes, and the programs that run it.
+/// Returns the inputs of a system's models and the programs that run them.
 std::string programs_of(System system) {
   if (system == System::unconditional) return "which takes no prompt: use sample";
   if (system == System::glide) return "a model of GLIDE: use txt2img or, if it is one for inpainting, inpaint";

@@ -19,22 +19,22 @@ namespace sfumato {
 /// model_index.json of a diffusers folder: its pipeline class and the classes of its parts.
 class ModelIndex {
  public:
-  /// Throws std::runtime_error naming the folder where it has no model_index.json, or one of a class that is not among
+  /// Throws std::runtime_error naming the folder if it has no model_index.json, or one whose class is not among
   /// pipeline_classes().
   explicit ModelIndex(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
   const PipelineClass& pipeline_class() const { return *class_; }
-  /// Throws std::runtime_error naming the programs that run the folder's model where its system is another.
+  /// Throws std::runtime_error naming the programs for the folder's model if its system is another.
   void require_system(System system) const;
 
-  /// True if the part is there: neither left out nor [null, null].
+  /// True if the part exists: neither omitted nor [null, null].
   bool names(const std::string& part) const;
-  /// The part's class. Throws std::runtime_error where the part is missing or its class is not one of `known`.
+  /// Returns the part's class. Throws std::runtime_error if the part is missing or its class is not one of `known`.
   std::string class_of(const std::string& part, const std::vector<std::string>& known) const;
   bool flag(const std::string& key, bool otherwise) const { return value_or(json_, key, otherwise); }
   std::int64_t number(const std::string& key, std::int64_t otherwise) const { return value_or(json_, key, otherwise); }
-  /// A line about what the class adds to a plain pipeline, if it adds anything.
+  /// Returns a line about the additions of the class to a plain pipeline, if there are any.
   std::vector<std::string> notes() const;
 
  private:
@@ -43,7 +43,7 @@ class ModelIndex {
   const PipelineClass* class_ = nullptr;
 };
 
-/// load(folder / part). What a part's config or weights are refused for gets the folder and the part before it.
+/// Returns load(folder / part). Adds the folder and the part in front of errors about the part's config or weights.
 template <class Load>
 auto load_part(const std::filesystem::path& folder, const std::string& part, const Load& load) {
   try {

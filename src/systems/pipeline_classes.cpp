@@ -64,7 +64,7 @@ const std::vector<PipelineClass>& pipeline_classes() {
       {"DDPMPipeline", false, "", System::unconditional},
       {"DDIMPipeline", false, "", System::unconditional},
       {"LDMPipeline", false, "", System::unconditional},
-      {"GLIDEPipeline", false, "", System::glide},  // ours; diffusers 0.0.4 had one of the same parts
+      {"GLIDEPipeline", false, "", System::glide},  // defined here; diffusers 0.0.4 had one of the same parts
   };
   return classes;
 }

@@ -36,7 +36,7 @@ void ReverseFrames::add(std::size_t moment, const torch::Tensor& x, const torch:
 }
 
 void ReverseFrames::evaluate(std::size_t index, const torch::Tensor& x, const torch::Tensor& x0) {
-  // The first evaluation of each of `count_` equal parts.
+  // Keeps the first evaluation of each of `count_` equal parts.
   const auto moment = index * count_ / evaluations_;
   if (index > 0 && (index - 1) * count_ / evaluations_ == moment) return;
   add(moment, decode_(x), decode_(x0));

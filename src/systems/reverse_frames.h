@@ -12,23 +12,23 @@ namespace sfumato {
 /// the images of all batches.
 class ReverseFrames {
  public:
-  /// Images [N, 3, H, W] in about [-1, 1] of x [N, C, h, w].
+  /// Decodes x [N, C, h, w] to images [N, 3, H, W], about in [-1, 1].
   using Decode = std::function<torch::Tensor(const torch::Tensor& x)>;
 
-  /// `count` frames, evenly over a process of so many evaluations of the network, and one of the final images.
+  /// Collects `count` frames, evenly over a process of `evaluations` of the network, and one of the final images.
   ReverseFrames(Decode decode, std::size_t evaluations, std::int64_t count);
 
-  /// Evaluation `index` of the current batch: x_t and the estimate of x0, [N, C, h, w].
+  /// Records evaluation `index` of the current batch: x_t and the estimate of x0, [N, C, h, w].
   void evaluate(std::size_t index, const torch::Tensor& x, const torch::Tensor& x0);
-  /// The images [N, 3, H, W] of the current batch, after its last evaluation.
+  /// Ends the current batch, after its last evaluation, with its images [N, 3, H, W].
   void end_batch(const torch::Tensor& images);
 
-  /// uint8 [H', W', 3] each, in `columns` images a row of each half. Smaller images of earlier frames, as those before
-  /// a second pass, are enlarged to the size of the final ones.
+  /// Returns frames, uint8 [H', W', 3], with `columns` images in a row of each half. Smaller images of earlier frames,
+  /// such as those before a second pass, are enlarged to the final size.
   std::vector<torch::Tensor> frames(std::int64_t columns) const;
 
  private:
-  /// The images of one frame, uint8.
+  /// Images of one frame, uint8.
   struct Moment {
     std::vector<torch::Tensor> x, x0;  // each [3, H, W]
   };

@@ -16,7 +16,7 @@ torch::Tensor interpolate_spherically(const torch::Tensor& from, const torch::Te
   std::vector<torch::Tensor> points;
   for (std::int64_t i = 0; i < count; ++i) {
     const double part = static_cast<double>(i) / static_cast<double>(count - 1);
-    // Of equal noises the angle is 0, and every point is that noise.
+    // The angle between equal noises is 0, and every point is that noise.
     const double first = angle == 0 ? 1 - part : std::sin((1 - part) * angle) / std::sin(angle);
     const double second = angle == 0 ? part : std::sin(part * angle) / std::sin(angle);
     points.push_back(first * from + second * to);

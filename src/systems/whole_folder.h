@@ -5,7 +5,7 @@
 
 namespace sfumato {
 
-/// Calls `write` with a temporary folder, which takes the place of `folder` once it is whole. If `write` returns false
+/// Calls `write` with a temporary folder, which replaces `folder` once it is complete. If `write` returns false
 /// or throws, so does this function, and `folder` stays as it was.
 bool write_whole_folder(const std::filesystem::path& folder,
                         const std::function<bool(const std::filesystem::path&)>& write);

@@ -69,7 +69,7 @@ void write_part(const fs::path& folder, const OrderedJson& config, const NamedWe
   write_json(folder / "config.json", config);
 }
 
-/// Under the names of diffusers 0.0.4's text transformer.
+/// Renames weights to the names of diffusers 0.0.4's text transformer.
 NamedWeights with_text_model_level(const NamedWeights& weights) {
   NamedWeights named;
   for (const auto& [name, tensor] : weights) named["text_model." + name] = tensor;
@@ -82,7 +82,7 @@ void write_stage(const GLIDEOriginal& stage, const fs::path& unet, const fs::pat
   write_part(text_encoder, stage.text.to_json(), with_text_model_level(stage.text_weights), "model", options);
 }
 
-/// vocab.json and merges.txt by the names that GPT-2 and GLIDE released them under, read as that code does: texts
+/// Writes vocab.json and merges.txt from the names in GPT-2's and GLIDE's releases, with that code's settings: texts
 /// in lower case, padded with <|endoftext|>.
 void write_released_tokenizer(const fs::path& from, const fs::path& to, std::int64_t length) {
   fs::create_directories(to);

@@ -34,7 +34,7 @@ GLIDEImages run(const GLIDE& model, const GLIDEJob& job, const Known& known, con
   return {.base = model.first_stage.decode(x), .upsampled = model.first_stage.decode(larger)};
 }
 
-/// The image and its mask at a stage's size.
+/// Returns the image and its mask at a stage's size.
 GLIDEInputs known_at(const GLIDE& model, const GLIDEStage& stage, const torch::Tensor& image,
                      const torch::Tensor& base_mask) {
   const auto side = model.pixels(stage);
@@ -47,7 +47,7 @@ Known known_of(const GLIDE& model, const GLIDEMaskedImage& masked) {
   const torch::NoGradGuard no_gradients;
   const auto side = model.base.side();
   const auto anew = torch::adaptive_max_pool2d((masked.mask > 0).to(torch::kFloat32), {side, side});
-  const auto mask = 1 - std::get<0>(anew);  // [1, 1, h, w], 1 where the image is known
+  const auto mask = 1 - std::get<0>(anew);  // [1, 1, h, w], 1 in the known region
   Known known{.base = known_at(model, model.base, masked.image, mask), .upsample = {}};
   if (model.upsampler) known.upsample = known_at(model, *model.upsampler, masked.image, mask);
   return known;

@@ -6,7 +6,7 @@
 namespace sfumato {
 namespace {
 
-/// A part's name and its network's, for errors.
+/// Name of a part and of its network, for errors.
 struct StageParts {
   std::string unet, text_encoder, scheduler;
 };
@@ -23,7 +23,7 @@ GLIDEStage load_stage(const ModelIndex& index, const StageParts& parts, const Pl
           .schedule = load_schedule(index, parts.scheduler)};
 }
 
-/// Channels of a masked image and its mask.
+/// Returns the number of channels of a masked image and its mask.
 std::int64_t known_channels(const GLIDEStage& stage) {
   return stage.channels() + 1;
 }
@@ -33,7 +33,7 @@ bool receives_known(const GLIDEStage& stage, bool is_upsampler) {
   return stage.unet->config().in_channels == plain + known_channels(stage);
 }
 
-/// Refuses a UNet that does not fit its text transformer or its place in the cascade.
+/// Refuses a UNet that does not match its text transformer or its place in the cascade.
 class StageCheck {
  public:
   StageCheck(const std::filesystem::path& folder, const StageParts& parts) : folder_(folder), parts_(parts) {}
@@ -84,7 +84,7 @@ void check_cascade(const GLIDE& model, const std::filesystem::path& folder) {
                model.inpaints() ? "an upsampler for inpainting, as the base model is" : "no inpainting model");
 }
 
-/// The size of the images that the upsampler was trained to enlarge, where the folder names it.
+/// Checks the size of the images that the upsampler was trained to enlarge, if the folder contains it.
 void check_low_res(const ModelIndex& index, const GLIDEStage& base) {
   const auto trained = index.number("upscale_low_res_size", base.side());
   if (trained != base.side())

@@ -18,42 +18,42 @@
 
 namespace sfumato {
 
-/// One of the two diffusion models of GLIDE: a UNet with the text transformer that was trained with it. The UNet gives
-/// eps and the interpolation of the variance (Nichol & Dhariwal 2021, eq. 15).
+/// One of the two diffusion models of GLIDE: a UNet and the text transformer trained with it. The UNet predicts eps
+/// and the interpolation of the variance (Nichol & Dhariwal 2021, eq. 15).
 struct GLIDEStage {
   std::shared_ptr<GLIDETextModelImpl> text_encoder;
   std::shared_ptr<UNet2DConditionModelImpl> unet;
   Schedule schedule;
 
-  /// C of x [N, C, h, w].
+  /// Returns C of x [N, C, h, w].
   std::int64_t channels() const { return unet->config().out_channels / 2; }
   std::int64_t side() const { return unet->config().sample_size.front(); }
-  /// One x: [C, h, w].
+  /// Returns the shape of one x: [C, h, w].
   std::vector<std::int64_t> shape() const { return {channels(), side(), side()}; }
   ReverseProcess process() const;
 };
 
-/// GLIDE (Nichol et al. 2021) of pixels, or of an autoencoder's latents: a base model and, where the folder has one, an
+/// GLIDE (Nichol et al. 2021) of pixels, or of an autoencoder's latents: a base model and, if the folder has one, an
 /// upsampler. Immutable once loaded.
 struct GLIDE {
   std::shared_ptr<const Tokenizer> tokenizer;
   GLIDEStage base;
   std::optional<GLIDEStage> upsampler;
   FirstStage first_stage;
-  /// Of the text transformers and UNets.
+  /// Placement of the text transformers and UNets.
   Placement placement;
 
   /// True if the UNets receive a masked image and its mask.
   bool inpaints() const;
-  /// Pixels a side of a stage's images.
+  /// Returns the side of a stage's images in pixels.
   std::int64_t pixels(const GLIDEStage& stage) const { return stage.side() * first_stage.downscale_factor(); }
 };
 
 /// Loads a folder whose model_index.json has the class GLIDEPipeline (docs/glide.md). Parts are named as those of
 /// diffusers 0.0.4's pipeline GLIDE: text_encoder, text_unet, text_noise_scheduler, tokenizer, upscale_unet and
-/// upscale_noise_scheduler; upscale_text_encoder is the upsampler's own text transformer, vae the first stage of a
-/// model of latents. Throws std::runtime_error naming the folder where a part is missing, of an unknown class, damaged,
-/// or does not fit the others.
+/// upscale_noise_scheduler. upscale_text_encoder is the upsampler's own text transformer, vae the first stage of a
+/// model of latents. Throws std::runtime_error naming the folder if a part is missing, of an unknown class, damaged,
+/// or incompatible with the others.
 GLIDE load_glide(const std::filesystem::path& folder, const Placement& placement);
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-// Of the released code: 100 timesteps of the base model, and the 27 that were chosen for the upsampler.
+// From the released code: 100 timesteps of the base model, and 27 selected ones of the upsampler.
 constexpr std::int64_t kBaseSteps = 100, kUpsampleSteps = 27;
 constexpr const char* kUpsampleRespacing = "fast27";
 
@@ -16,13 +16,13 @@ std::string base_respacing(const GLIDEStage& stage) {
   return std::to_string(std::min(kBaseSteps, stage.schedule.num_train_timesteps()));
 }
 
-/// A section of fast27 keeps 10 timesteps of a fifth of the process.
+/// Returns the upsampler's respacing: a section of fast27 keeps 10 timesteps of a fifth of the process.
 std::string upsample_respacing(const GLIDEStage& stage) {
   const auto all = stage.schedule.num_train_timesteps();
   return all >= 50 ? kUpsampleRespacing : std::to_string(std::min(kUpsampleSteps, all));
 }
 
-/// The choices with the stage's own in place of those that are not made.
+/// Replaces unset options by the stage's own.
 ChainOptions settled_options(const GLIDEStage& stage, ChainOptions options, const std::string& respacing) {
   if (options.sampler.empty()) options.sampler = stage.process().default_sampler;
   if (options.sampler == "ddpm" && options.variance.empty()) options.variance = "learned_range";

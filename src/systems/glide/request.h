@@ -11,40 +11,40 @@
 
 namespace sfumato {
 
-/// Choices of the user on one stage of GLIDE.
+/// User options for one stage of GLIDE.
 struct GLIDEStageRequest {
-  /// `steps` of ddpm and ddim are respaced evenly, as `respacing` with one count.
+  /// `steps` of ddpm and ddim are respaced evenly, like `respacing` with one count.
   ChainOptions chain = {};
-  /// Classifier-free guidance on eps; 1 is without.
+  /// Classifier-free guidance on eps; 1 disables it.
   double guidance_scale = 1;
 };
 
 /// A request for images of GLIDE. Defaults are those of the released code.
 struct GLIDERequest {
   std::string prompt;
-  /// The text that guidance leads away from; "" is the empty caption of training.
+  /// Text that guidance steers away from; "" is the empty caption of training.
   std::string negative_prompt = "";
   std::uint64_t seed = 0;  ///< of the first image; image k has seed + k
   std::int64_t batch_count = 1;
   GLIDEStageRequest base{.guidance_scale = 3};
   GLIDEStageRequest upsample = {};
-  /// False for the base model's images alone.
+  /// False to generate the base model's images only.
   bool upsamples = true;
-  /// Standard deviation of the upsampler's first noise: sharper at 1, at times with grains.
+  /// Standard deviation of the upsampler's initial noise. 1 gives sharper images, sometimes with grain.
   double upsample_temp = 0.997;
 };
 
-/// A request resolved against a model: the levels of both reverse processes.
+/// A request resolved against a model, with the levels of both reverse processes.
 struct GLIDEJob {
-  /// With the model's own samplers and timesteps where the user chose none.
+  /// Includes the model's own samplers and timesteps if the user chose none.
   GLIDERequest request;
   Chain base;
-  std::optional<Chain> upsample;  ///< none where the base model's images are the result
+  std::optional<Chain> upsample;  ///< empty if the base model's images are the result
 
   std::size_t steps() const { return base.steps.size() + (upsample ? upsample->steps.size() : 0); }
 };
 
-/// Throws std::invalid_argument for a request that does not validate, or that the model cannot fulfil.
+/// Throws std::invalid_argument for a request that is invalid or that the model does not support.
 GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request);
 
 }  // namespace sfumato

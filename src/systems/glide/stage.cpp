@@ -13,7 +13,7 @@ Condition with_concat(Condition condition, const torch::Tensor& concat) {
   return condition;
 }
 
-/// Known values of x0 in place of the estimate's, and the eps of x = alpha x0 + sigma eps.
+/// Replaces the estimate of x0 by its known values, and derives the eps of x = alpha x0 + sigma eps.
 Estimate settled(Estimate estimate, const torch::Tensor& x, const Level& level, const GLIDEInputs& inputs) {
   if (inputs.mask.defined()) estimate.x0 = estimate.x0 * (1 - inputs.mask) + inputs.known * inputs.mask;
   estimate.eps = (x - level.alpha * estimate.x0) / level.sigma;
@@ -24,7 +24,7 @@ torch::Tensor rounded_to_8_bits(const torch::Tensor& x0) {
   return ((x0 + 1) * 127.5).round() / 127.5 - 1;
 }
 
-/// `on_step` with the steps of the whole job, of which `done` come before.
+/// Returns `on_step` with the steps of the whole job counted, after the first `done`.
 OnStep counted(const OnStep& on_step, const GLIDEJob& job, std::size_t done) {
   return [&on_step, all = static_cast<int>(job.steps()), done = static_cast<int>(done)](
              int step, int, const torch::Tensor& x) { return !on_step || on_step(done + step, all, x); };

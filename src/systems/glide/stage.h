@@ -12,36 +12,36 @@
 
 namespace sfumato {
 
-/// A text as a stage's UNet receives it: one row of encoder_hidden_states.
+/// Encodes a text for a stage's UNet: one row of encoder_hidden_states.
 Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::string& text);
 
-/// Inputs of a stage besides x and the text, on the model's device; undefined where it has none.
+/// Inputs of a stage besides x and the text, on the model's device; undefined if absent.
 struct GLIDEInputs {
-  torch::Tensor low_res;  ///< the base model's x [N, C, h', w'], which the upsampler enlarges
-  torch::Tensor known;    ///< the image [1, C, h, w] that is inpainted
-  torch::Tensor mask;     ///< [1, 1, h, w]: 1 where the image is known, 0 where it is made anew
+  torch::Tensor low_res;  ///< the base model's x [N, C, h', w'], enlarged by the upsampler
+  torch::Tensor known;    ///< the image [1, C, h, w] to inpaint
+  torch::Tensor mask;     ///< [1, 1, h, w]: 1 in the known region, 0 in the region to regenerate
 
-  /// The channels after those of x, for `count` images: the masked image, the mask, the enlarged image; undefined
-  /// without any.
+  /// Returns the channels after those of x, for `count` images: the masked image, the mask, the enlarged image;
+  /// undefined without any.
   torch::Tensor concat(const GLIDEStage& stage, std::int64_t count) const;
 };
 
-/// The UNet of a stage as a function of x, level and condition: encoder_hidden_states are attended to, and the last of
-/// them is projected into the time embedding.
+/// Returns the UNet of a stage as a function of x, level and condition. It attends to encoder_hidden_states and maps
+/// the last of them into the time embedding.
 Backbone glide_backbone(const GLIDEStage& stage);
 
-/// Guided denoiser of a stage for the request's images in `steps` steps. Where the image is known, x0 is the image. eps
-/// is derived from the final x0, as in the released code: clipping changes it. Gradients are recorded unless the caller
-/// forbids it. The model outlives the denoiser.
+/// Returns the guided denoiser of a stage for the request's images in `steps` steps. In the known region, x0 is the
+/// image. eps is derived from the final x0, as in the released code: clipping changes it. Records gradients unless the
+/// caller disables them. The model must outlive the denoiser.
 Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDEInputs& inputs,
                         const GLIDERequest& request, std::size_t steps);
 
-/// x of the base model, [N, C, h, w] float32; undefined where on_step ended it. `on_step` counts the job's steps.
+/// Returns x of the base model, [N, C, h, w] float32; undefined if on_step ended it. `on_step` counts the job's steps.
 torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, const GLIDEInputs& inputs, NoiseSource& noise,
                           const OnStep& on_step);
 
-/// x of the upsampler, likewise; `inputs` have the base model's x as low_res, which is rounded to the 8 bits of an
-/// image file where it is of pixels, as in training.
+/// Returns x of the upsampler, in the same form. `inputs` contain the base model's x as low_res; pixels are rounded to
+/// the 8 bits of an image file, as in training.
 torch::Tensor sample_upsampler(const GLIDE& model, const GLIDEJob& job, GLIDEInputs inputs, NoiseSource& noise,
                                const OnStep& on_step);
 

@@ -14,7 +14,7 @@
 namespace sfumato {
 namespace {
 
-/// The refiner of Stable Diffusion XL has its second text encoder alone.
+/// Returns the networks for LoRA weights; Stable Diffusion XL's refiner has only the second text encoder.
 LoraWeights lora_weights_of(StableDiffusion& model) {
   LoraWeights weights;
   add_lora_weights(*model.unet, weights);
@@ -23,7 +23,7 @@ LoraWeights lora_weights_of(StableDiffusion& model) {
   return weights;
 }
 
-/// The vectors for text encoder `index`: the file's of that place where its width is the encoder's, or any of it.
+/// Returns the vectors for text encoder `index`: the file's at that index if their width matches, or any that match.
 torch::Tensor embedding_for(const TextualInversion& inversion, std::size_t index, std::int64_t width) {
   const auto& embeddings = inversion.embeddings;
   if (index < embeddings.size() && embeddings[index].size(1) == width) return embeddings[index];
@@ -39,7 +39,7 @@ std::int64_t add_rows(Clip& clip, const TextualInversion& inversion, std::size_t
   return clip.add_token_embeddings(embedding_for(inversion, index, clip.config().hidden_size));
 }
 
-/// The first of the ids that the vectors get in text encoder `index`.
+/// Adds the vectors to text encoder `index` and returns the first of their ids.
 std::int64_t add_rows(const TextEncoder& encoder, const TextualInversion& inversion, std::size_t index) {
   if (auto* clip = encoder.module->as<CLIPTextModelImpl>()) return add_rows(*clip, inversion, index);
   if (auto* clip = encoder.module->as<CLIPTextModelWithProjectionImpl>()) return add_rows(*clip, inversion, index);
@@ -51,7 +51,7 @@ void remove_rows(const TextEncoder& encoder, std::int64_t first) {
   if (auto* clip = encoder.module->as<CLIPTextModelWithProjectionImpl>()) clip->remove_token_embeddings(first);
 }
 
-/// Throws std::invalid_argument where a text encoder takes no vectors of that width.
+/// Throws std::invalid_argument if a text encoder supports no vectors of that width.
 void add_inversion(StableDiffusion& model, const TextualInversion& inversion) {
   for (std::size_t i = 0; i < model.text_encoders.size(); ++i) {
     const auto& encoder = model.text_encoders[i];
@@ -70,7 +70,7 @@ void add_inversions(StableDiffusion& model, const std::filesystem::path& path,
   }
 }
 
-/// Takes ":NUMBER" from the end of `text`.
+/// Removes ":NUMBER" from the end of `text`.
 std::optional<double> take_weight(std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) return std::nullopt;

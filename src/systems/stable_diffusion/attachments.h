@@ -12,13 +12,13 @@
 
 namespace sfumato {
 
-/// Networks and settings of one request beside the model, which stays unchanged.
+/// Networks and settings of one request in addition to the model, which stays unchanged.
 struct Attachments {
-  /// Those of the request's controls, in their order (load_controlnets).
+  /// ControlNets of the request's controls, in their order (load_controlnets).
   std::vector<ControlNet> controlnets = {};
-  /// That of the request's refiner (load_refiner).
+  /// The request's refiner (load_refiner).
   std::shared_ptr<const StableDiffusion> refiner = {};
-  /// The VAE's tiles for large images; without, images are encoded and decoded whole.
+  /// Tiles of the VAE for large images; empty to encode and decode images whole.
   std::optional<VaeTiling> vae_tiling = {};
   /// Called at each evaluation of the network with the latents x_t and the estimate of x0, [N, C, h, w]; may be empty.
   std::function<void(const torch::Tensor& x, const torch::Tensor& x0)> on_estimate = {};

@@ -11,7 +11,7 @@
 namespace sfumato {
 namespace {
 
-/// A value of the file, and the line that it stands in.
+/// A value of the file, and its line.
 struct YamlValue {
   std::string text;
   int line = 0;
@@ -41,7 +41,7 @@ std::string unquoted(const std::string& text) {
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-/// Scalars by the keys that lead to them: "model.params.parameterization".
+/// Scalars by their full keys: "model.params.parameterization".
 class Scalars {
  public:
   explicit Scalars(const std::filesystem::path& path) : path_(path) {
@@ -60,7 +60,7 @@ class Scalars {
                              value.text + ": expected " + expected);
   }
 
-  /// Python's 1.0e-4 and .5, too.
+  /// Parses numbers, including Python's 1.0e-4 and .5.
   template <class Number>
   std::optional<Number> number(const std::string& key) const {
     const auto value = find(key);
@@ -76,7 +76,7 @@ class Scalars {
   void add(const std::string& line, int number) {
     const auto text = trimmed(line);
     const auto indent = line.find_first_not_of(' ');
-    // Lists hold nothing that is read, nor does a document's mark.
+    // Lists and document markers contain no value that is read.
     if (text.empty() || text.front() == '-') return;
     while (!parents_.empty() && parents_.back().first >= indent) parents_.pop_back();
     const auto colon = text.find(':');
@@ -91,7 +91,7 @@ class Scalars {
   }
 
   std::filesystem::path path_;
-  std::vector<std::pair<std::size_t, std::string>> parents_;  // indentation and key of the lines above
+  std::vector<std::pair<std::size_t, std::string>> parents_;  // indentation and key of the enclosing lines
   std::map<std::string, YamlValue> values_;
 };
 

@@ -11,10 +11,10 @@
 namespace sfumato {
 namespace {
 
-// Of diffusers' StableDiffusionXLImg2ImgPipeline for the refiner.
+// Scores of diffusers' StableDiffusionXLImg2ImgPipeline for the refiner.
 constexpr double kAestheticScore = 6.0, kNegativeAestheticScore = 2.5;
 
-/// Micro-conditioning (Podell et al. 2023, section 2.2): the size of the picture before scaling, where it was cut out,
+/// Micro-conditioning (Podell et al. 2023, section 2.2): the size of the image before scaling, the corner of its crop,
 /// and its target size or, for the refiner, a score: [1, 6 or 5]. Undefined for other models.
 torch::Tensor time_ids(const StableDiffusion& model, const Request& request, double score) {
   if (!model.is_xl()) return {};
@@ -34,8 +34,8 @@ EncodedText zeros_like(const EncodedText& text) {
   return {torch::zeros_like(text.states), text.pooled.defined() ? torch::zeros_like(text.pooled) : torch::Tensor()};
 }
 
-/// Sinusoidal embedding of the guidance scale less 1 (Song et al. 2023, LCM; get_guidance_scale_embedding): [1, dim].
-/// Undefined for networks that take none.
+/// Sinusoidal embedding of the guidance scale minus 1 (Song et al. 2023, LCM; get_guidance_scale_embedding): [1, dim].
+/// Undefined for networks without this input.
 torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& request) {
   const auto dim = model.unet->config().time_cond_proj_dim;
   if (dim == 0) return {};
@@ -48,7 +48,7 @@ torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& re
   return embedding.unsqueeze(0).to(model.placement.device);
 }
 
-/// batch_count rows of one text.
+/// Returns batch_count rows of one text.
 Condition condition_of(const Job& job, const EncodedText& text, double aesthetic_score, const torch::Tensor& concat) {
   Condition condition{.encoder_hidden_states = text.states,
                       .text_embeds = job.model.is_xl() ? text.pooled : torch::Tensor(),

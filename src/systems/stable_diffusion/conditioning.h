@@ -11,12 +11,12 @@
 
 namespace sfumato {
 
-/// Conditions of a job at each of `steps`, as diffusers' encode_prompt and _get_add_time_ids make them; padding is
-/// attended to, as there. Each has batch_count rows on the model's device. `concat` [N, C', h, w], where it is defined,
-/// is concatenated to the latents; a network that edits images gets zeros in its place with the negative prompt alone.
-/// Adds lines to `warnings`: for text that did not fit, for a prompt of unknown words. Throws std::invalid_argument as
-/// read_prompts does (systems/stable_diffusion/prompt_script.h), and for prompts that AND joins where guidance has no
-/// place for them.
+/// Returns the conditions of a job at each of `steps`, as diffusers' encode_prompt and _get_add_time_ids do; padding is
+/// attended to, as in diffusers. Each has batch_count rows on the model's device. A defined `concat` [N, C', h, w] is
+/// concatenated to the latents; a network that edits images gets zeros instead for the negative prompt alone. Adds
+/// lines to `warnings`: for truncated text, for a prompt of unknown words. Throws std::invalid_argument as
+/// read_prompts does (systems/stable_diffusion/prompt_script.h), and for prompts joined by AND if guidance does not
+/// support them.
 GuidanceConditions conditions_of(const Job& job, const std::vector<Step>& steps, const torch::Tensor& concat,
                                  std::vector<std::string>& warnings);
 

@@ -6,17 +6,17 @@
 
 namespace sfumato {
 
-/// A ControlNet that a request asks for, and what it is shown. Names of keys in JSON are the members'.
+/// ControlNet of a request, with its input image. Keys in JSON have the names of the members.
 struct ControlUnit {
   /// A folder or a file (systems/stable_diffusion/controlnet.h).
   std::string model{};
-  /// Path of the picture.
+  /// Path of the image.
   std::string image{};
-  /// What is made of the picture first: "" nothing, "canny" its edges.
+  /// Preprocessing of the image: "" for none, "canny" for its edges.
   std::string preprocess{};
-  /// By how much its residuals are multiplied (controlnet_conditioning_scale), 0 to 10.
+  /// Factor of its residuals (controlnet_conditioning_scale), 0 to 10.
   double scale = 1;
-  /// It takes part in step i of n where start <= i / n and (i + 1) / n <= end (control_guidance_start and _end).
+  /// Active in step i of n if start <= i / n and (i + 1) / n <= end (control_guidance_start and _end).
   double start = 0, end = 1;
 
   bool operator==(const ControlUnit&) const = default;
@@ -27,7 +27,7 @@ nlohmann::ordered_json to_json(const ControlUnit& unit);
 /// Missing keys keep their defaults. Throws std::invalid_argument for an unknown key or a value of another type.
 ControlUnit control_unit_from_json(const Json& json);
 
-/// Throws std::invalid_argument that names the value and what was expected.
+/// Throws std::invalid_argument with the value and the expected range.
 void validate(const ControlUnit& unit);
 
 }  // namespace sfumato

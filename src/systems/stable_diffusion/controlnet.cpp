@@ -22,7 +22,7 @@ using std::filesystem::path;
   throw std::runtime_error("ControlNet '" + where.string() + "': " + why);
 }
 
-/// A folder's config.json; that beside a file, where it is a ControlNet's.
+/// Reads a folder's config.json, or the one beside a file if it is a ControlNet's.
 std::optional<Json> find_config(const path& where) {
   const bool is_folder = std::filesystem::is_directory(where);
   const auto config = (is_folder ? where : where.parent_path()) / "config.json";
@@ -38,7 +38,7 @@ std::optional<Json> find_config(const path& where) {
   return std::nullopt;
 }
 
-/// Adds the UNet's weights to those of `network` that have the same name and shape, which are all but the picture's and
+/// Adds the UNet's weights to those of `network` with the same name and shape: all except those of the image and
 /// the last convolutions.
 void add_unet(ControlNetModelImpl& network, const UNet2DConditionModelImpl& unet) {
   const torch::NoGradGuard no_gradients;
@@ -48,7 +48,7 @@ void add_unet(ControlNetModelImpl& network, const UNet2DConditionModelImpl& unet
       item.value().set_data(item.value() + weight->to(item.value().options()));
 }
 
-/// Those of a file in diffusers' names.
+/// Returns the key names of a file in diffusers' layout.
 KeyNames plain_names() {
   return [](const std::string& key) {
     return key == kControlNetDifference ? std::vector<std::string>() : std::vector<std::string>{key};
@@ -90,7 +90,7 @@ std::string text_of(const OneOrMany& values) {
   return to_json_value(values).dump();
 }
 
-/// That its residuals are those of the model's features, and that it reads the model's text.
+/// Checks that its residuals match the model's features and that its text input matches the model's text states.
 void check_fits(const path& where, const ControlNetModelConfig& config, const StableDiffusion& model) {
   const auto& unet = model.unet->config();
   const auto require = [&](const std::string& key, const std::string& has, const std::string& expected) {
@@ -116,7 +116,7 @@ void check_fits(const path& where, const ControlNetModelConfig& config, const St
     refuse_controlnet(where, "class embeddings are not supported by this pipeline");
 }
 
-/// The picture as diffusers' prepare_image makes it, [1, 3, H, W] in [0, 1]. Edges are those at the picture's own size,
+/// Returns the image as diffusers' prepare_image does, [1, 3, H, W] in [0, 1]. Edges are detected at the original size,
 /// so that lines are one pixel wide.
 torch::Tensor prepare_image(const ControlNet& control, const ControlUnit& unit, const Request& request) {
   auto image = resize_lanczos(control.image, request.height, request.width);
@@ -139,7 +139,7 @@ void add(torch::Tensor& sum, const torch::Tensor& residual) {
   sum = sum.defined() ? sum + residual : residual;
 }
 
-/// `residual` after zeros for the first `count` rows.
+/// Puts zeros for the first `count` rows before `residual`.
 torch::Tensor after_zeros(const torch::Tensor& residual, std::int64_t count) {
   return torch::constant_pad_nd(residual, {0, 0, 0, 0, 0, 0, count, 0});
 }
@@ -189,7 +189,7 @@ void Control::add_residuals(UNet2DConditionInput& input, const Evaluation& evalu
   const auto uncontrolled = condition.uncontrolled.defined() ? condition.uncontrolled.sum().item<std::int64_t>() : 0;
   if (uncontrolled == input.sample.size(0)) return;
   auto controlled = without_first_rows(input, uncontrolled);
-  controlled.timestep_cond = torch::Tensor();  // a distilled UNet's own
+  controlled.timestep_cond = torch::Tensor();  // input of a distilled UNet only
   auto& down = input.down_block_additional_residuals;
   for (const auto& [network, embedding, unit] : shown_) {
     if (!takes_part(unit, evaluation.index)) continue;

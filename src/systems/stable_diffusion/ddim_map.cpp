@@ -81,7 +81,7 @@ class TextDdimMap : public DdimMap {
     Generated generated{.request = job.request};
     const auto forward = job.steps();
     const auto steps = inverse ? inverse_steps(forward) : forward;
-    // Nothing is drawn at eta 0.
+    // Sampling at eta 0 draws no noise.
     NoiseSource noise(std::vector<std::uint64_t>(static_cast<std::size_t>(start.size(0)), 0));
     const Denoising denoising{
         .start = start, .steps = steps, .all = steps, .noise = noise, .concat = concat_without_mask(model_, start)};

@@ -14,7 +14,7 @@
 namespace sfumato {
 namespace {
 
-/// Guided denoiser of one model of the job, with what its functions refer to.
+/// Guided denoiser of one model of the job, with the objects that its functions refer to.
 class JobDenoiser {
  public:
   JobDenoiser(Job job, const std::vector<Step>& steps, const torch::Tensor& concat, std::vector<std::string>& warnings)
@@ -34,7 +34,7 @@ class JobDenoiser {
   GuidedDenoiser denoise_;
 };
 
-/// The job's refiner, where the request has one. ControlNets and concatenated channels are the base's.
+/// Returns the denoiser of the job's refiner, if there is one. ControlNets and concatenated channels are the base's.
 std::unique_ptr<JobDenoiser> refiner_denoiser(const Job& job, const Denoising& denoising) {
   if (!job.request.refiner.is_on() || !denoising.refines) return nullptr;
   if (!job.attachments.refiner)
@@ -57,7 +57,7 @@ SamplerOptions sampler_options(const Job& job, const Denoising& denoising) {
   return options;
 }
 
-/// `denoise` that also reports each estimate.
+/// Wraps `denoise` to report each estimate.
 Denoiser watched(Denoiser denoise, const Attachments& attachments) {
   return [denoise = std::move(denoise), on_estimate = attachments.on_estimate](const torch::Tensor& x,
                                                                                const Evaluation& evaluation) {
@@ -126,7 +126,7 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
                      const std::optional<VaeTiling>& tiling) {
   const auto& vae = model.vae;
   const auto posterior = vae->encode(image.to(model.vae_placement.device, model.vae_placement.dtype), tiling);
-  // As diffusers does, nothing is drawn for an encoder without a distribution.
+  // As in diffusers, an encoder without a distribution draws no noise.
   if (posterior.is_point()) return vae->scale(posterior.mean).to(torch::kFloat32);
   const auto drawn = noise.draw(posterior.mean.sizes().slice(1)).to(posterior.mean);
   return vae->scale(posterior.sample(drawn)).to(torch::kFloat32);

@@ -16,7 +16,7 @@ using Folder = std::filesystem::path;
   refuse_model(folder, why);
 }
 
-/// The text encoder text_encoder`suffix` with tokenizer`suffix`.
+/// Loads the text encoder text_encoder`suffix` with tokenizer`suffix`.
 TextEncoder load_text_encoder(const Folder& folder, const ModelIndex& index, const std::string& suffix,
                               const Placement& placement) {
   const auto part = "text_encoder" + suffix;
@@ -33,7 +33,7 @@ TextEncoder load_text_encoder(const Folder& folder, const ModelIndex& index, con
   return make_text_encoder(tokenizer, load_network<CLIPTextModelWithProjectionImpl>(folder, part, placement), states);
 }
 
-/// Stable Diffusion XL's refiner has the second one alone.
+/// Loads all text encoders. Stable Diffusion XL's refiner has only the second one.
 std::vector<TextEncoder> load_text_encoders(const Folder& folder, const ModelIndex& index, const Placement& placement) {
   std::vector<TextEncoder> encoders;
   if (!index.pipeline_class().is_xl || index.names("text_encoder"))
@@ -47,7 +47,7 @@ Schedule load_schedule(const Folder& folder, bool is_xl) {
   return load_part(folder, "scheduler", [is_xl](const Folder& path) {
     auto config = ScheduleConfig::from_json(read_json(path / "scheduler_config.json"));
     if (is_xl) return Schedule(config);
-    // As diffusers' pipeline sets them: folders written before it did say otherwise, but not their models.
+    // As in diffusers' pipeline: older folders contain another value, but their models use this one.
     config.steps_offset = 1;
     config.clip_sample = false;
     return Schedule(config);
@@ -62,7 +62,7 @@ PlacedVae load_own_vae(const Folder& folder, const ModelIndex& index, const Plac
   return {load_network<AutoencoderKLImpl>(folder, "vae", vae_placement), vae_placement};
 }
 
-/// What the folder says of its AutoencoderKL; where there is none, the one that such a UNet usually goes with.
+/// Returns the config of the folder's AutoencoderKL; if there is none, the usual one for such a UNet.
 AutoencoderKLConfig own_vae_config(const Folder& folder, const UNet2DConditionModelConfig& unet) {
   const auto config = folder / "vae" / "config.json";
   if (!std::filesystem::exists(config)) return usual_vae(unet);

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// load_stable_diffusion's of a folder. Throws std::runtime_error naming it.
+/// Implements load_stable_diffusion for a folder. Throws std::runtime_error naming it.
 StableDiffusion load_diffusers_folder(const std::filesystem::path& folder, const Placement& placement,
                                       const VaeChoice& vae);
 

@@ -42,7 +42,7 @@ std::string embedding_text(const std::filesystem::path& path) {
   return text;
 }
 
-/// {"TORCHTENSOR": [[number, ...], ...]} as [vectors, width]. Throws std::invalid_argument.
+/// Converts {"TORCHTENSOR": [[number, ...], ...]} to [vectors, width]. Throws std::invalid_argument.
 torch::Tensor tensor_of(const Json& json) {
   const auto rows = value_at<std::vector<std::vector<double>>>(json, "TORCHTENSOR");
   std::vector<torch::Tensor> tensors;

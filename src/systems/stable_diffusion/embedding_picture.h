@@ -6,12 +6,12 @@
 
 namespace sfumato {
 
-/// True for a file that begins as a PNG does; false for one that cannot be read.
+/// True for a file that begins with PNG's signature; false for one that cannot be read.
 bool is_png(const std::filesystem::path& path);
 
-/// Reads the embedding that AUTOMATIC1111's web UI keeps in a PNG: in the text chunk sd-ti-embedding, or in the pixels
-/// (images/picture_data.h). Its words are the file's name and the embedding's own. Throws std::runtime_error naming the
-/// file where it holds none.
+/// Reads the embedding that AUTOMATIC1111's web UI stores in a PNG: in the text chunk sd-ti-embedding, or in the pixels
+/// (images/picture_data.h). Its words are the file's name and the embedding's own. Throws std::runtime_error naming a
+/// file that contains none.
 TextualInversion read_embedding_picture(const std::filesystem::path& path);
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// The second pass's sides, those that follow from a scale in whole pixels.
+/// Returns the second pass's sides, in whole pixels if they follow from a scale.
 ImageSize second_size(const Request& first) {
   const auto& hires = first.hires;
   const auto height = static_cast<double>(first.height), width = static_cast<double>(first.width);
@@ -22,7 +22,7 @@ ImageSize second_size(const Request& first) {
   return {side(hires.height, height), side(hires.width, width)};
 }
 
-/// Enlarged to cover the size in its own ratio, and cut to it around its middle.
+/// Enlarges to cover the size with the aspect ratio unchanged, then crops around the centre.
 torch::Tensor covering(const torch::Tensor& values, const Upscaler& upscaler, std::int64_t height, std::int64_t width) {
   const auto own_height = values.size(2), own_width = values.size(3);
   const bool wider = own_width * height > width * own_height;
@@ -32,7 +32,7 @@ torch::Tensor covering(const torch::Tensor& values, const Upscaler& upscaler, st
   return outer.narrow(2, (outer_height - height) / 2, height).narrow(3, (outer_width - width) / 2, width);
 }
 
-/// Latents at the second pass's size; what draws, draws from `noise`.
+/// Returns latents at the second pass's size; random values come from `noise`.
 torch::Tensor enlarged(const Job& job, const torch::Tensor& latents, NoiseSource& noise) {
   const auto& upscaler = find_upscaler(job.request.hires.upscaler);
   const auto height = job.request.height, width = job.request.width, factor = job.model.limits().vae_scale_factor;
@@ -41,7 +41,7 @@ torch::Tensor enlarged(const Job& job, const torch::Tensor& latents, NoiseSource
   return encode(job.model, covering(decode(job.model, latents, tiling), upscaler, height, width), noise, tiling);
 }
 
-/// Gives the pass the last `count` of so many steps that they begin where `strength` says (the web UI's
+/// Sets the steps of the pass: the last `count` of as many as make them begin at `strength` (the web UI's
 /// setup_img2img_steps).
 void set_steps(SecondPass& pass, std::int64_t count) {
   constexpr double kLargestStrength = 0.999;
@@ -78,7 +78,7 @@ bool run_second_pass(const SecondPass& pass, Generated& generated) {
       .all = pass.all,
       .noise = noise,
       .concat = concat_without_mask(job.model, latents)};
-  Generated second{.request = job.request};  // its warnings are the first pass's again
+  Generated second{.request = job.request};  // its warnings would repeat those of the first pass
   const bool whole = denoise(job, denoising, second);
   generated.latents = second.latents;
   return whole;

@@ -9,18 +9,18 @@ namespace sfumato {
 
 /// The second pass of a job, at a higher resolution.
 struct SecondPass {
-  Job job;                  ///< the first one's at the second one's size
-  std::vector<Step> steps;  ///< hires.steps of them, the last of those that lie as densely as hires.strength says
-  std::vector<Step> all{};  ///< all of those
-  std::string note{};       ///< a line on a size that was rounded; may be empty
+  Job job;                  ///< the first pass's at the second pass's size
+  std::vector<Step> steps;  ///< hires.steps steps, the last of a schedule with the density set by hires.strength
+  std::vector<Step> all{};  ///< all steps of that schedule
+  std::string note{};       ///< a line about a rounded size; may be empty
 };
 
-/// Nothing where the request has no second pass. Throws std::invalid_argument where it would be smaller than one latent
-/// pixel or larger than a request may be.
+/// Returns nothing for a request without a second pass. Throws std::invalid_argument if it would be smaller than one
+/// latent pixel or exceed a request's largest size.
 std::optional<SecondPass> second_pass(const Job& first);
 
-/// Latents after the second pass from those after the first, in `generated`. Its noise is drawn anew from the request's
-/// seeds, as if it were an image to image of its own. False where on_step ended it.
+/// Runs the second pass on the latents of the first, in `generated`. Draws new noise from the request's seeds, like a
+/// separate image to image. Returns false if on_step ended it.
 bool run_second_pass(const SecondPass& pass, Generated& generated);
 
 }  // namespace sfumato

@@ -27,7 +27,7 @@ void add_idle_size_conditions(const Job& job, std::vector<std::string>& lines) {
   }
 }
 
-/// A distilled model takes the guidance scale as an input in place of the negative prompt.
+/// A distilled model takes the guidance scale as an input instead of the negative prompt.
 void add_idle_negative_prompt(const Job& job, std::vector<std::string>& lines) {
   const bool is_distilled = job.model.unet->config().time_cond_proj_dim > 0;
   if (is_distilled && !job.request.negative_prompt.value_or("").empty())

@@ -7,7 +7,7 @@
 
 namespace sfumato {
 
-/// One line for each setting of the request that has no effect with the job's model and sampler.
+/// Returns one line for each setting of the request that has no effect with the job's model and sampler.
 std::vector<std::string> idle_settings(const Job& job);
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// What the guidance by a text and a picture has no place for.
+/// Refuses settings that guidance by a text and an image does not support.
 void check_edit(const Request& request) {
   const auto refuse = [](const std::string& what, const std::string& expected) {
     throw std::invalid_argument(what + ": expected " + expected + " with a model that edits pictures");
@@ -38,7 +38,7 @@ bool edit_image(const Job& job, const torch::Tensor& image, Generated& generated
   return denoise(job, denoising, generated);
 }
 
-/// SDEdit (Meng et al. 2022): from the image's latents, noised to the level where `strength` begins.
+/// SDEdit (Meng et al. 2022): starts from the image's latents, noised to the level at which `strength` begins.
 bool vary_image(const Job& job, const torch::Tensor& image, Generated& generated) {
   const auto& request = job.request;
   refuse_edits(job);

@@ -8,14 +8,14 @@
 namespace sfumato {
 namespace {
 
-/// The picture at the size it is made at.
+/// The image at the working size.
 struct Canvas {
   torch::Tensor image;   ///< [1, 3, H, W] in [-1, 1]
-  torch::Tensor mask;    ///< [1, 1, H, W], 1 where it is made anew and 0 elsewhere
+  torch::Tensor mask;    ///< [1, 1, H, W], 1 in the region to regenerate and 0 elsewhere
   torch::Tensor latent;  ///< the mask for latents: [1, 1, h, w]
 };
 
-/// The mask at the image's size, turned over and blurred as the request says: [1, 1, H, W] in [0, 1].
+/// Returns the mask at the image's size, inverted and blurred by the request: [1, 1, H, W] in [0, 1].
 torch::Tensor prepared_mask(const MaskedImage& masked, const Request::Inpaint& how) {
   auto mask = resize_mask(masked.mask, masked.image.size(2), masked.image.size(3));
   if (how.invert_mask) mask = 1 - mask;
@@ -28,7 +28,7 @@ torch::Tensor prepared_mask(const MaskedImage& masked, const Request::Inpaint& h
                               "factor and the blur");
 }
 
-/// What the request wants made anew of the image: all that holds the mask, or the whole.
+/// Returns the region of the image to process: the bounds of the mask, or the whole.
 Region region_of(const torch::Tensor& image, const torch::Tensor& mask, const Request& request) {
   if (request.inpaint.only_masked)
     return masked_region(mask, request.inpaint.mask_padding, request.height, request.width);
@@ -50,9 +50,9 @@ Canvas canvas_of(const Job& job, const torch::Tensor& image, const torch::Tensor
   return canvas;
 }
 
-/// What a pass begins with, drawn in the reference's order: the image's latents, noise, the masked image's latents.
+/// Initial values of a pass, drawn in the reference's order: the image's latents, noise, the masked image's latents.
 struct Draws {
-  torch::Tensor latents, noise, masked;  ///< [N, C, h, w]; latents undefined where nothing asks for them
+  torch::Tensor latents, noise, masked;  ///< [N, C, h, w]; latents undefined if unused
 };
 
 Draws draw(const Job& job, const Canvas& canvas, NoiseSource& noise) {
@@ -63,8 +63,8 @@ Draws draw(const Job& job, const Canvas& canvas, NoiseSource& noise) {
   const std::vector<std::int64_t> shape = {model.vae->config().latent_channels, canvas.latent.size(2),
                                            canvas.latent.size(3)};
   draws.noise = first_noise(job.request, noise, shape).to(model.placement.device);
-  // The reference encodes the masked image for every model. One without channels for it needs the draw alone, so that
-  // later draws are the same.
+  // The reference encodes the masked image for every model. A model without channels for it needs only the draw, to
+  // keep later draws the same.
   if (model.takes_mask())
     draws.masked = encode(model, canvas.image * (1 - canvas.mask), noise, job.attachments.vae_tiling);
   else
@@ -72,14 +72,14 @@ Draws draw(const Job& job, const Canvas& canvas, NoiseSource& noise) {
   return draws;
 }
 
-/// The image outside of the mask, noised to the level of what is inside.
+/// Restores the known region of the image, noised to the current level.
 AdjustLatents keep_known(const Draws& draws, const torch::Tensor& mask) {
   return [draws, mask](const torch::Tensor& x, const Level& level) {
     return (1 - mask) * add_noise(draws.latents, draws.noise, level) + mask * x;
   };
 }
 
-/// The latents of the canvas, in generated; false where on_step ended it.
+/// Generates the latents of the canvas, in generated; returns false if on_step ended it.
 bool make_anew(const Job& job, const Canvas& canvas, Generated& generated) {
   const auto& request = job.request;
   const auto all = job.steps();
@@ -101,14 +101,14 @@ bool make_anew(const Job& job, const Canvas& canvas, Generated& generated) {
   return denoise(job, denoising, generated);
 }
 
-/// Size that a request leaves open: the model's for a part of the image, else the image's.
+/// Returns the default size of a request: the model's for a region of the image, else the image's.
 ImageSize open_size(const StableDiffusion& model, const Request& request, const torch::Tensor& image) {
   if (request.inpaint.only_masked) return {model.default_height(), model.default_width()};
   const auto factor = model.limits().vae_scale_factor;
   return {rounded_size(image.size(2), factor), rounded_size(image.size(3), factor)};
 }
 
-/// `made`, at the request's size, over `region` of the picture.
+/// Composites `made`, at the request's size, over `region` of the image.
 torch::Tensor laid_over(const MaskedImage& masked, const torch::Tensor& made, const Region& region, bool covers) {
   const auto fitted =
       covers ? resize_and_crop(made, region.height, region.width) : resize_lanczos(made, region.height, region.width);

@@ -15,7 +15,7 @@ Request completed(const StableDiffusion& model, Request request, ImageSize size)
   if (request.eta == Request::kOwnEta) request.eta = sampler.name == "tcd" ? ScheduleConfig().gamma : 0;
   if (request.schedule.empty())
     request.schedule = goes_by_sigma(sampler.grid) ? model.schedule.config().sigma_schedule : "discrete";
-  // A record names the noise only where there is a choice.
+  // A record contains the noise only if there is a choice.
   if (request.noise.empty() && sampler.noise.size() > 1) request.noise = sampler.noise.front();
   if (request.prompt_syntax.empty()) request.prompt_syntax = model.default_prompt_syntax();
   return request;
@@ -74,7 +74,7 @@ ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachmen
 
 Schedule schedule_of(const StableDiffusion& model, const Request& request) {
   auto config = model.schedule.config();
-  // A continuous process has no timesteps of its own to go back to.
+  // A continuous process has no timesteps of its own to return to.
   if (request.schedule != "discrete" || !model.schedule.continuous()) config.sigma_schedule = request.schedule;
   if (request.eta != Request::kOwnEta) config.gamma = request.eta;
   if (model.is_xl() && request.schedule == "align_your_steps") config.sigma_schedule = "align_your_steps_xl";

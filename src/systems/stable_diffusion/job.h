@@ -17,8 +17,8 @@ struct ImageSize {
   std::int64_t height = 0, width = 0;
 };
 
-/// A request resolved against a model, once: every choice that it leaves open is made, and every name in it is looked
-/// up. The pipelines' functions read their part of it.
+/// A request resolved against a model: every open choice is made, and every name is looked up, once. Each function of
+/// the pipelines reads its part.
 struct Job {
   const StableDiffusion& model;
   Request request;  ///< complete and valid
@@ -29,33 +29,33 @@ struct Job {
   Attachments attachments;
   OnStep on_step;
 
-  /// Steps of `count` inference steps on the sampler's grid.
+  /// Returns the steps of `count` inference steps on the sampler's grid.
   std::vector<Step> steps(std::int64_t count) const { return make_steps(schedule, count, sampler.grid); }
   std::vector<Step> steps() const { return steps(request.steps); }
-  /// The last steps of `count` inference steps, with which image to image begins, as the request's multistep_start has
-  /// them.
+  /// Returns the last steps of `count` inference steps, with which image to image begins, according to the request's
+  /// multistep_start.
   std::vector<Step> begun(const std::vector<Step>& steps, std::int64_t count) const;
 };
 
-/// Limits of a model together with those of the attachments that read the same prompts.
+/// Returns the limits of a model together with those of attachments that read the same prompts.
 ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachments);
 
-/// The model's noise schedule with the request's sigma schedule; align_your_steps is that of the model's family.
+/// Returns the model's noise schedule with the request's sigma schedule; align_your_steps is that of its family.
 Schedule schedule_of(const StableDiffusion& model, const Request& request);
 
-/// Resolves a request; `size` is that of an image where the request leaves it open. Throws std::invalid_argument for a
-/// request that does not validate.
+/// Resolves a request; `size` is an image's size, used if the request leaves it open. Throws std::invalid_argument for
+/// an invalid request.
 Job resolve(const StableDiffusion& model, const Request& request, ImageSize size, const Attachments& attachments,
             const OnStep& on_step);
 
-/// The job at another size and seed-for-seed the same otherwise. Throws std::invalid_argument for a size that does not
-/// validate.
+/// Returns the job at another size, otherwise identical, seeds included. Throws std::invalid_argument for an invalid
+/// size.
 Job resized(const Job& job, ImageSize size);
 
-/// The job's part for its refiner: prompts and guidance are the same, ControlNets are the base's alone.
+/// Returns the job's part for its refiner: with the same prompts and guidance, but without ControlNets.
 Job job_of_refiner(const Job& job);
 
-/// True where the job's classifier-free guidance needs the negative prompt. A network distilled with guidance (LCM)
+/// True if the job's classifier-free guidance uses the negative prompt. A network distilled with guidance (LCM)
 /// receives the scale instead.
 bool is_guided(const Job& job);
 

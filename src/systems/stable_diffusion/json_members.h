@@ -12,13 +12,13 @@
 
 namespace sfumato {
 
-/// A member of a struct by its key in JSON. A table of them says how the struct is written and read.
+/// A member of a struct by its key in JSON. A table of them defines how the struct is written and read.
 template <class Group>
 using JsonMember = std::pair<const char*, std::variant<bool Group::*, double Group::*, std::int64_t Group::*,
                                                        std::uint64_t Group::*, std::string Group::*>>;
 
-/// The value of `key`, or as it was where there is none. Whole numbers are not negative: nlohmann_json would cut 2.7 to
-/// 2 and wrap -1. Throws std::invalid_argument for a value of another type.
+/// Returns the value of `key`, or the current one if it is missing. Whole numbers must not be negative: nlohmann_json
+/// would truncate 2.7 to 2 and wrap -1. Throws std::invalid_argument for a value of another type.
 template <class Value>
 void read_member(const Json& json, const std::string& key, Value& value) {
   const auto found = json.find(key);
@@ -56,8 +56,8 @@ nlohmann::ordered_json write_group(const Table& table, const Group& group) {
   return json;
 }
 
-/// The group under `name`; missing keys keep their defaults. Throws std::invalid_argument for an unknown key or a value
-/// of another type.
+/// Reads the group under `name`; missing keys keep their defaults. Throws std::invalid_argument for an unknown key or a
+/// value of another type.
 template <class Table, class Group>
 void read_group(const Json& json, const std::string& name, const Table& table, Group& group) {
   const auto found = json.find(name);

@@ -17,7 +17,7 @@ bool parts_words(char c) {
   return !digit && !letter;
 }
 
-/// " words in lower case ", each parted by one space; " " for none.
+/// Returns " words in lower case ", each separated by one space; " " for none.
 std::string words_of(const std::string& text) {
   std::string words = " ";
   for (char c : text) {

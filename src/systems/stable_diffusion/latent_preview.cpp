@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kSide = 32, kCoarse = 8;
 
-/// [1, C, h, w] to [h w, C + 1], a 1 after the channels.
+/// Converts [1, C, h, w] to [h w, C + 1], with a 1 after the channels.
 torch::Tensor rows_of(const torch::Tensor& latents) {
   const auto rows = latents.permute({0, 2, 3, 1}).reshape({-1, latents.size(1)});
   return torch::cat({rows, torch::ones({rows.size(0), 1})}, 1);

@@ -6,13 +6,13 @@
 
 namespace sfumato {
 
-/// Images of latents without decoding them: each latent pixel becomes a square of one colour, a linear function of its
+/// Images of latents without decoding: each latent pixel becomes a square of one colour, a linear function of its
 /// channels. The function is fitted to the model's VAE by least squares, over one small decoding of smooth noise.
 class LatentPreview {
  public:
   explicit LatentPreview(const StableDiffusion& model);
 
-  /// Scaled latents [N, C, h, w] to images [N, 3, f h, f w] in [-1, 1] on the CPU.
+  /// Converts scaled latents [N, C, h, w] to images [N, 3, f h, f w] in [-1, 1] on the CPU.
   torch::Tensor operator()(const torch::Tensor& latents) const;
 
  private:

@@ -42,15 +42,15 @@ PipelineFiles::Network read_network(const path& folder, const std::string& class
   return network;
 }
 
-/// The class that the index names for a part, or "".
+/// Returns the class of a part in the index, or "".
 std::string class_named(const nlohmann::ordered_json& index, const std::string& part) {
   const auto entry = index.find(part);
   if (entry == index.end() || !entry->is_array() || entry->size() != 2 || !(*entry)[1].is_string()) return "";
   return (*entry)[1].get<std::string>();
 }
 
-/// Parts of the folder that are not read, safety_checker and controlnet among them, leave model_index.json; a class
-/// that cannot do without them becomes the plain one.
+/// Removes parts of the folder that are not read, such as safety_checker and controlnet, from model_index.json; a class
+/// that requires them is replaced by the plain one.
 void leave_out_other_parts(const path& folder, PipelineFiles& files) {
   const Names kept = {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"};
   Names parts;
@@ -98,7 +98,7 @@ PipelineFiles read_folder(const path& folder) {
 // --- From a single file
 // -----------------------------------------------------------------------------------------------
 
-/// As the folders of Stable Diffusion 1.5, 2.1 and XL have it: with the keys that their classes know.
+/// Writes it as in the folders of Stable Diffusion 1.5, 2.1 and XL: with the keys of their classes.
 nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
   nlohmann::ordered_json json = {{"_class_name", config.class_name},
                                  {"beta_end", config.beta_end},

@@ -13,45 +13,45 @@
 
 namespace sfumato {
 
-/// A Stable Diffusion checkpoint taken apart, whichever layout it came in: what a diffusers folder holds.
+/// Parts of a Stable Diffusion checkpoint of either layout, in the form of a diffusers folder.
 struct PipelineFiles {
   struct Network {
     nlohmann::ordered_json config;
-    /// By their names in diffusers and transformers; views of the mapped file where there are no others.
+    /// Named as in diffusers and transformers; views of the mapped file if possible.
     std::map<std::string, torch::Tensor> weights;
   };
   nlohmann::ordered_json index;                             ///< model_index.json
   std::map<std::string, Network> networks;                  ///< unet, vae, text_encoder, text_encoder_2
   nlohmann::ordered_json scheduler;                         ///< scheduler_config.json
   std::map<std::string, std::filesystem::path> tokenizers;  ///< folders of tokenizer and tokenizer_2
-  std::vector<std::string> notes = {};                      ///< what was left out of a folder, one line each
+  std::vector<std::string> notes = {};                      ///< omitted parts of a folder, one line each
 };
 
-/// Reads a folder, or a single file in the original layout, to which the CLIP vocabularies of the first of `tokenizers`
-/// that has them are given. Weights keep their dtype. Throws std::runtime_error naming the path.
+/// Reads a folder, or a single file in the original layout. A file gets the CLIP vocabularies of the first of
+/// `tokenizers` that has them. Weights keep their dtype. Throws std::runtime_error naming the path.
 PipelineFiles read_pipeline_files(const std::filesystem::path& path,
                                   const std::vector<std::filesystem::path>& tokenizers);
 
 struct ConversionOptions {
-  /// Of floating-point tensors; without one each keeps its own.
+  /// Dtype of floating-point tensors; by default each keeps its own.
   std::optional<torch::Dtype> dtype;
-  /// Of a folder: shards are cut before they exceed this many bytes; 0 writes one file a network.
+  /// Folders only: largest size of a shard in bytes; 0 writes one file for each network.
   std::int64_t max_shard_size = 0;
-  /// Asked before each network: true ends the writing, which then leaves nothing.
+  /// Called before each network; true cancels the writing and leaves no files.
   std::function<bool()> stop_requested = {};
-  /// Of a single file: folders that hold the vocabularies that its readers take for granted.
+  /// Single files only: folders with the vocabularies that readers of the file assume.
   std::vector<std::filesystem::path> tokenizers = {};
-  /// Takes what the output does not say without that it changes a picture.
+  /// Receives properties that the output cannot store and that do not change an image.
   std::function<void(const std::string&)> warn = {};
 };
 
-/// Writes a folder as save_pretrained does. It appears under its name when it is whole; one that is there is replaced.
-/// False where a stop was requested before. Throws std::system_error where the disk refuses.
+/// Writes a folder as save_pretrained does. It gets its name when it is complete and replaces an existing folder.
+/// Returns false if a stop was requested before. Throws std::system_error for an error of the disk.
 bool write_pipeline_folder(const PipelineFiles& files, const std::filesystem::path& folder,
                            const ConversionOptions& options);
 
-/// Likewise, one file in the original layout, checked before it is written: read back, it has to make the same
-/// pictures. Throws std::invalid_argument that names what the layout has no place for, as T5 or norm_num_groups of 16.
+/// Writes one file in the original layout. Checks before writing that it produces the same images when read back.
+/// Throws std::invalid_argument naming what the layout cannot store, such as T5 or norm_num_groups of 16.
 bool write_single_file(const PipelineFiles& files, const std::filesystem::path& file, const ConversionOptions& options);
 
 }  // namespace sfumato

@@ -19,7 +19,7 @@ bool is_text_encoder(const std::string& part) {
   return part.starts_with("text_encoder");
 }
 
-/// As transformers before version 5 writes it and all of them read it: with the level text_model.
+/// Uses the names of transformers before version 5, which all versions read: with the level text_model.
 NamedWeights transformers_names(const NamedWeights& weights) {
   NamedWeights named;
   for (const auto& [name, tensor] : weights) {
@@ -48,14 +48,14 @@ bool is_stopped(const ConversionOptions& options) {
   return options.stop_requested && options.stop_requested();
 }
 
-/// True if the index names the class without a projection, whatever the weights are.
+/// True if the index contains the class without a projection, for any weights.
 bool is_without_projection(const PipelineFiles& files, const std::string& part) {
   const auto entry = files.index.find(part);
   return entry != files.index.end() && entry->is_array() && !entry->empty() && entry->back() == "CLIPTextModel";
 }
 
-/// Throws std::invalid_argument, by the folder's names, where a part's weights are not those of its network: renamed,
-/// a key that is unknown could hide another one.
+/// Throws std::invalid_argument, with the folder's names, if a part's weights do not match its network: once renamed,
+/// an unknown key could overwrite another one.
 void require_keys(const std::string& part, const NamedWeights& weights, const torch::nn::Module& network) {
   std::vector<std::string> missing, unexpected;
   const auto parameters = network.named_parameters();
@@ -78,7 +78,7 @@ void require_text_keys(const std::string& part, const NamedWeights& weights, con
     require_keys(part, weights, CLIPTextModelImpl(config));
 }
 
-/// A text encoder under its keys in the original layout; `place` as original_text_weights has it.
+/// Returns a text encoder under its keys in the original layout; `place` is that of original_text_weights.
 NamedWeights text_weights(const PipelineFiles& files, const std::string& part, int place) {
   const auto& network = files.networks.at(part);
   if (!is_clip(network))
@@ -91,7 +91,7 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
   return original_text_weights(network.weights, config, projects, place);
 }
 
-/// The keys without a value by which a file says how it was trained (ComfyUI's and, of XL, AUTOMATIC1111's).
+/// Adds the keys without a value that mark how a file was trained (ComfyUI's and, for XL, AUTOMATIC1111's).
 void add_marks(const PipelineFiles& files, NamedWeights& weights) {
   const auto schedule = Json(files.scheduler);
   const bool predicts_v = value_or<std::string>(schedule, "prediction_type", "epsilon") == "v_prediction";

@@ -9,22 +9,22 @@
 namespace sfumato {
 namespace {
 
-/// Bytes of a cut text that a warning shows.
+/// Largest number of bytes of a truncated text in a warning.
 constexpr std::size_t kMostShown = 120;
 
-/// One line, whatever the text holds.
+/// Returns one line for any text.
 std::string quoted(const std::string& text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// The text as it stands, as far as one chunk holds it.
+/// Returns the literal text, truncated to one chunk.
 PromptChunk whole_chunk(const Tokenizer& tokenizer, const std::string& text, std::vector<std::string>& warnings) {
   const auto tokens = tokenizer.encode(text);
   if (!tokens.cut.empty()) {
     auto warning = "the text encoder takes " + std::to_string(tokenizer.max_length()) +
                    " tokens; left out: " + quoted(shortened(tokens.cut, kMostShown));
     if (tokens.cut.size() > kMostShown) warning += " (" + std::to_string(tokens.cut.size()) + " bytes in all)";
-    // Two encoders of one vocabulary cut the same.
+    // Two encoders with one vocabulary truncate at the same place.
     if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
   }
   return {tokens.ids, std::vector<float>(tokens.ids.size(), 1)};
@@ -34,7 +34,7 @@ std::vector<PromptChunk> chunks_of(const Tokenizer& tokenizer, const std::string
   return make_chunks(tokenize(tokenizer, parse_weights(text)), tokenizer.special_ids(), tokenizer.max_length());
 }
 
-/// A text's chunks, one list for each encoder.
+/// Chunks of a text, one list for each encoder.
 using ChunkedText = std::vector<std::vector<PromptChunk>>;
 
 void pad(ChunkedText& text, std::size_t count, const std::vector<TextEncoder>& encoders) {
@@ -55,7 +55,7 @@ EncodedText encode(const std::vector<TextEncoder>& encoders, const ChunkedText& 
   return all;
 }
 
-/// `states` [1, L, D] by `weights` [L]. In float32: a mean of many values near zero is what is left of them.
+/// Multiplies `states` [1, L, D] by `weights` [L]. Uses float32, because the mean of many values near zero cancels.
 torch::Tensor weighted(const torch::Tensor& states, const std::vector<float>& weights) {
   if (std::all_of(weights.begin(), weights.end(), [](float weight) { return weight == 1; })) return states;
   const auto original = states.to(torch::kFloat32);
@@ -64,7 +64,7 @@ torch::Tensor weighted(const torch::Tensor& states, const std::vector<float>& we
   return (raised * (original.mean() / raised.mean())).to(states.scalar_type());
 }
 
-/// Throws std::runtime_error for an id without an embedding: the tokenizer's folder adds words that the model lacks.
+/// Throws std::runtime_error for an id without an embedding: the tokenizer's folder adds words missing in the model.
 void check_ids(const TextEncoder& encoder, const std::vector<std::int64_t>& ids) {
   const auto largest = *std::max_element(ids.begin(), ids.end());
   if (largest >= encoder.vocabulary_size())

@@ -12,24 +12,24 @@
 
 namespace sfumato {
 
-/// How texts become states.
+/// Options for encoding texts to states.
 struct PromptEncoding {
-  /// Weights, BREAK and chunks (tokenizer/prompt_weights.h, prompt_chunks.h); without, the text as it stands is cut to
-  /// what the text encoder takes, as diffusers' encode_prompt does.
+  /// Enables weights, BREAK and chunks (tokenizer/prompt_weights.h, prompt_chunks.h). Otherwise the literal text is
+  /// truncated for the text encoder, as in diffusers' encode_prompt.
   bool reads_weights = false;
-  /// Layers of CLIP that are left out at the end.
+  /// Number of CLIP's last layers to skip.
   std::int64_t clip_skip = 0;
   torch::Device device = torch::kCPU;
 };
 
-/// Chunks [C][L] through an encoder: states one behind the other [1, C L, D], each chunk's multiplied by its weights
-/// and then scaled to the mean that it had before (the 'original' emphasis of AUTOMATIC1111's web UI); the first
-/// chunk's pooled state [1, P].
+/// Encodes chunks [C][L]. Concatenates the states to [1, C L, D]; each chunk's are multiplied by its weights
+/// and then rescaled to their previous mean (the 'original' emphasis of AUTOMATIC1111's web UI). The pooled state is
+/// the first chunk's, [1, P].
 EncodedText encode_chunks(const TextEncoder& encoder, const std::vector<PromptChunk>& chunks,
                           const PromptEncoding& options);
 
-/// Each text, encoded by all of `encoders`: states side by side [1, L, D], the last one's pooled. All have one L: who
-/// has fewer chunks gets those of the empty text. Adds a line to `warnings` for what was cut.
+/// Encodes each text with all `encoders`: states concatenated to [1, L, D], pooled state of the last. All share one L:
+/// missing chunks are those of the empty text. Adds a line to `warnings` for truncated text.
 std::map<std::string, EncodedText> encode_texts(const std::vector<TextEncoder>& encoders,
                                                 const std::vector<std::string>& texts, const PromptEncoding& options,
                                                 std::vector<std::string>& warnings);

@@ -10,7 +10,7 @@
 namespace sfumato {
 namespace {
 
-/// Which step of a prompt each of the sampler's steps is: one that stays where it is repeats its predecessor's.
+/// Returns the prompt's step for each of the sampler's steps: a zero-length step repeats its predecessor's.
 std::vector<std::size_t> numbered(const std::vector<Step>& steps) {
   std::vector<std::size_t> numbers;
   for (const auto& step : steps) {

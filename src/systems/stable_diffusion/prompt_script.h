@@ -9,7 +9,7 @@
 
 namespace sfumato {
 
-/// What is said at one step: the prompts that AND joins, and the negative prompt.
+/// Prompts at one step: those joined by AND, and the negative prompt.
 struct Wording {
   std::vector<std::string> parts;
   std::string negative;
@@ -17,17 +17,17 @@ struct Wording {
   bool operator==(const Wording&) const = default;
 };
 
-/// What is said at each step.
+/// Prompts at each step.
 struct PromptScript {
   std::vector<Wording> distinct = {};
-  std::vector<std::size_t> of_step = {};  ///< which of `distinct`, for each of the sampler's steps
-  std::vector<double> weights = {};       ///< of the parts, the same at every step
+  std::vector<std::size_t> of_step = {};  ///< index into `distinct` for each of the sampler's steps
+  std::vector<double> weights = {};       ///< of the joined prompts, the same at every step
 };
 
-/// The prompts of a request as its prompt_syntax reads them: of a1111's, first the comments go. AND parts the prompt
-/// alone, as in AUTOMATIC1111's web UI, where it is a word like others in the negative one. Prompts change by their
-/// place among `steps`, those that run (in image to image too); a step that repeats its predecessor, as PNDM's second,
-/// counts with it. Throws std::invalid_argument for the tag of a LoRA.
+/// Parses the prompts of a request by its prompt_syntax; a1111 first removes comments. AND splits only the prompt, as
+/// in AUTOMATIC1111's web UI; in the negative prompt it is an ordinary word. Prompts change by position
+/// among `steps`, the executed ones (in image to image too). A step that repeats its predecessor, like PNDM's second,
+/// shares its position. Throws std::invalid_argument for the tag of a LoRA.
 PromptScript read_prompts(const Request& request, const std::vector<Step>& steps);
 
 }  // namespace sfumato

@@ -14,7 +14,7 @@ std::string compared(const std::string& name, double own, double expected) {
   return name + " " + Json(own).dump() + ", expected the model's " + Json(expected).dump();
 }
 
-/// What keeps the refiner from going on with the base's latents; "" where nothing does.
+/// Returns the difference that prevents the refiner from using the base's latents; "" if there is none.
 std::string difference(const StableDiffusion& refiner, const StableDiffusion& base) {
   if (refiner.is_xl() != base.is_xl())
     return base.is_xl() ? "is no Stable Diffusion XL, expected its refiner or another model of that kind"
@@ -52,7 +52,7 @@ bool is_same_clip(const TextEncoder& a, const TextEncoder& b) {
   return std::equal(own.begin(), own.end(), other.begin(), other.end(), torch::equal);
 }
 
-/// The text encoder with the base's network where both are the same.
+/// Returns the text encoder with the base's network if both are equal.
 TextEncoder shared_with(const TextEncoder& base, const TextEncoder& own) {
   if (!is_same_clip<CLIPTextModelWithProjectionImpl>(own, base) && !is_same_clip<CLIPTextModelImpl>(own, base))
     return own;

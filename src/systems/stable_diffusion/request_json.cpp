@@ -16,7 +16,7 @@ constexpr JsonMember<Request> kUsual[] = {{"width", &Request::width},
                                           {"seed", &Request::seed},
                                           {"batch_count", &Request::batch_count}};
 
-/// What is rarely set, and written where it is.
+/// Rarely used members, written only if they are set.
 constexpr JsonMember<Request> kRare[] = {{"clip_skip", &Request::clip_skip},
                                          {"guidance_start", &Request::guidance_start},
                                          {"guidance_end", &Request::guidance_end},

@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// What Stable Diffusion XL is told of sizes, by its keys in JSON: read, written and validated alike.
+/// Size conditions of Stable Diffusion XL by their keys in JSON; they are read, written and validated alike.
 inline constexpr std::pair<const char*, std::int64_t Request::*> kSizeConditions[] = {
     {"original_width", &Request::original_width},
     {"original_height", &Request::original_height},

@@ -13,8 +13,8 @@ namespace {
 
 using std::filesystem::path;
 
-/// No key tells whether a Stable Diffusion 2 predicts v or eps. AUTOMATIC1111's web UI asks the network: to a latent of
-/// 0.5 all over, at the last timestep, the one answers with less than -1 on average, the other with about 0.5.
+/// No key marks whether a Stable Diffusion 2 predicts v or eps. As in AUTOMATIC1111's web UI, the network is tested on
+/// a latent of 0.5 everywhere at the last timestep: v gives less than -1 on average, eps about 0.5.
 bool predicts_v(UNet2DConditionModelImpl& unet, const Placement& placement) {
   const torch::NoGradGuard no_gradients;
   const auto options = torch::dtype(placement.dtype).device(placement.device);
@@ -27,7 +27,7 @@ bool is_version_2(const OriginalLayout& layout) {
   return !layout.is_xl() && layout.text_encoders.front().is_open_clip;
 }
 
-/// Whether the network's own answer tells what it predicts.
+/// True if the prediction type must be determined by a test of the network.
 bool is_asked(const OriginalLayout& layout, const CheckpointYaml& yaml) {
   return is_version_2(layout) && !layout.has_v_pred && !yaml.prediction_type;
 }
@@ -53,7 +53,7 @@ std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayo
   return encoders;
 }
 
-/// A file's layout, and a warning of keys that are no part of it, or "".
+/// Layout of a file, and a warning of keys that do not belong to it, or "".
 struct FileLayout {
   OriginalLayout layout;
   std::string warning;
@@ -109,7 +109,7 @@ Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionMo
   config.beta_end = yaml.beta_end.value_or(0.012);
   config.num_train_timesteps = yaml.num_train_timesteps.value_or(config.num_train_timesteps);
   config.steps_offset = 1;
-  config.set_alpha_to_one = layout.is_xl();  // not asked for by that scheduler
+  config.set_alpha_to_one = layout.is_xl();  // not an option of that scheduler
   config.clip_sample = false;
   config.prediction_type = prediction;
   config.rescale_betas_zero_snr = layout.has_ztsnr;

@@ -16,7 +16,7 @@ namespace {
 using Keys = std::set<std::string>;
 using Lines = std::vector<std::string>;
 
-/// Tensors that are to be written, seen as the file that they make.
+/// Tensors to be written, in the form of the file that they become.
 class WeightsAsFile final : public TensorFile {
  public:
   explicit WeightsAsFile(const NamedWeights& weights) : weights_(weights) {
@@ -37,10 +37,10 @@ class WeightsAsFile final : public TensorFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// What the folder says and a reader of the file takes for granted.
+/// Differences between the folder's values and the assumptions of a file's reader.
 class Differences {
  public:
-  /// Keys of `warned` change a default alone, those of `ignored` nothing.
+  /// Keys of `warned` change only a default, those of `ignored` nothing.
   void compare(const std::string& part, const Json& said, const Json& assumed, const Keys& warned,
                const Keys& ignored) {
     auto keys = said;
@@ -80,14 +80,14 @@ Json for_each_block(const Values& values, std::size_t blocks) {
   return list;
 }
 
-/// A value for each layer of a block, where it attends.
+/// Returns a value for each layer of a block, if it has attention.
 Json depths(const OneOrMany& values, std::int64_t layers, bool attends) {
   Json list = Json::array();
   for (std::int64_t i = 0; attends && i < layers; ++i) list.push_back(at_block(values, static_cast<std::size_t>(i)));
   return list;
 }
 
-/// A UNet's config with one form for each meaning, without what its blocks do not look at.
+/// Returns a UNet's config with one form for each meaning, without values that its blocks ignore.
 Json plain(const UNet2DConditionModelConfig& config) {
   Json json = config.to_json();
   const auto blocks = config.block_out_channels.size();
@@ -118,7 +118,7 @@ Json plain(const UNet2DConditionModelConfig& config) {
   return json;
 }
 
-/// As the pipelines set it (diffusers_folder.cpp).
+/// Returns the schedule as the pipelines set it (diffusers_folder.cpp).
 ScheduleConfig said_schedule(const PipelineFiles& files, bool is_xl) {
   auto config = ScheduleConfig::from_json(files.scheduler);
   if (is_xl) return config;
@@ -127,7 +127,7 @@ ScheduleConfig said_schedule(const PipelineFiles& files, bool is_xl) {
   return config;
 }
 
-/// Of the class itself, what a sampler alone looks at differs by its defaults.
+/// Compares schedules. Values used only by a sampler count if the classes are equal; other classes have other defaults.
 void compare_schedules(const ScheduleConfig& said, const ScheduleConfig& assumed, Differences& differences) {
   static const Keys process = {"num_train_timesteps",   "beta_start",    "beta_end",
                                "beta_schedule",         "trained_betas", "prediction_type",
@@ -145,12 +145,12 @@ void compare_schedules(const ScheduleConfig& said, const ScheduleConfig& assumed
 
 Json clip_json(const CLIPTextModelConfig& config) {
   auto json = config.to_json();
-  // The pooled state alone depends on these, and is that of the end of the text with either.
+  // Only the pooled state depends on these, and it is that of the end of the text with either value.
   for (const auto* key : {"eos_token_id", "projection_dim"}) json.erase(key);
   return json;
 }
 
-/// Words that one vocabulary has and another one, which is CLIP's, has not.
+/// Describes words in one vocabulary that are missing in the other, CLIP's.
 std::string difference_of_tokenizers(const std::filesystem::path& said, const std::filesystem::path& assumed) {
   const auto own = load_tokenizer(said), taken = load_tokenizer(assumed);
   std::string words;
@@ -198,7 +198,7 @@ void compare_index(const PipelineFiles& files, const OriginalLayout& layout, Dif
   compare("requires_aesthetics_score", false, layout.is_refiner());
 }
 
-/// Every tensor comes back under its name, and no other.
+/// Checks that every tensor is read back under its name, and no other.
 void require_same(const std::string& part, const NamedWeights& said, const NamedWeights& read) {
   for (const auto& [name, tensor] : said) {
     const auto found = read.find(name);
@@ -223,7 +223,7 @@ NamedWeights read_text_encoder(const TensorFile& file, const OriginalTextEncoder
   return read_original_weights(file, CLIPTextModelImpl(encoder.config), encoder.names);
 }
 
-/// What is read back, by part. The UNet is returned for its answer.
+/// Reads the file back, by part. Returns the UNet for its test.
 NamedWeights read_back(const PipelineFiles& files, const OriginalLayout& layout, const TensorFile& file) {
   auto unet = read_original_weights(file, UNet2DConditionModelImpl(layout.unet), layout.unet_names);
   require_same("unet", files.networks.at("unet").weights, unet);
@@ -237,7 +237,7 @@ NamedWeights read_back(const PipelineFiles& files, const OriginalLayout& layout,
   return unet;
 }
 
-/// read_original_layout's of what is to be written. Throws std::invalid_argument.
+/// Applies read_original_layout to the tensors to be written. Throws std::invalid_argument.
 OriginalLayout layout_of(const TensorFile& file) {
   try {
     return read_original_layout(file);

@@ -9,10 +9,10 @@
 
 namespace sfumato {
 
-/// Reads tensors in the original layout back, as load_single_file does, and compares what a reader takes for granted
-/// (Stable Diffusion's configs, schedule and vocabulary) with what `files` say. Returns a line for each difference that
-/// changes no picture, or a default alone. Throws std::invalid_argument that lists those that make other pictures, and
-/// where the tensors cannot be read back.
+/// Reads tensors in the original layout back, as load_single_file does, and compares a reader's assumptions
+/// (Stable Diffusion's configs, schedule and vocabulary) with `files`. Returns a line for each difference that
+/// changes no image or only a default. Throws std::invalid_argument that lists differences that change images, and
+/// if the tensors cannot be read back.
 std::vector<std::string> check_single_file(const PipelineFiles& files, const NamedWeights& weights,
                                            const std::vector<std::filesystem::path>& tokenizers);
 

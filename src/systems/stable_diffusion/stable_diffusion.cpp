@@ -11,10 +11,10 @@
 namespace sfumato {
 namespace {
 
-/// Of Stable Diffusion 1, where a config names none.
+/// Default of Stable Diffusion 1, for a config without a value.
 constexpr std::int64_t kDefaultLatentSide = 64;
 
-/// Such a UNet asks for more than a prompt, or gives other than the VAE takes.
+/// Refuses a UNet that needs inputs other than a prompt, or whose output does not match the VAE.
 void check_unet(const std::filesystem::path& path, const StableDiffusion& model) {
   const auto& unet = model.unet->config();
   const auto refuse = [&](const std::string& why) {
@@ -30,7 +30,7 @@ void check_unet(const std::filesystem::path& path, const StableDiffusion& model)
            " or, for inpainting, " + std::to_string(with_mask));
 }
 
-/// Flow matching without a starting noise of the scheduler's, which diffusers' pipelines of such a UNet need.
+/// Refuses flow matching without an initial noise of the scheduler, which diffusers' pipelines of such a UNet need.
 void check_scheduler(const std::filesystem::path& path, const Schedule& schedule) {
   const auto& config = schedule.config();
   if (config.process == "flow")

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// The states of `output` that are asked for. As in AUTOMATIC1111's web UI, an inner layer's are normalised where the
+/// Returns the selected states of `output`. As in AUTOMATIC1111's web UI, an inner layer's are normalised if the
 /// last one's would be.
 template <class Clip>
 torch::Tensor picked(Clip& model, const CLIPTextModelOutput& output, ClipStates states, std::int64_t clip_skip) {

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// `on_step` as it is called in a part of `all` steps, the first of which is `first`.
+/// Adapts `on_step` for a part of `all` steps, the first of which is `first`.
 OnStep within(const OnStep& on_step, std::size_t first, std::size_t all) {
   if (!on_step) return {};
   return [on_step, first, all](int step, int, const torch::Tensor& x) {
@@ -13,7 +13,7 @@ OnStep within(const OnStep& on_step, std::size_t first, std::size_t all) {
   };
 }
 
-/// Latents of the request's own size, in `generated`; false where on_step ended it.
+/// Computes latents of the request's own size, in `generated`; returns false if on_step ended it.
 bool run_first_pass(const Job& job, const std::vector<Step>& steps, Generated& generated) {
   const auto& request = job.request;
   const auto factor = job.model.limits().vae_scale_factor;

@@ -9,8 +9,8 @@
 namespace sfumato {
 namespace {
 
-/// The UNet's input at x [N, C, h, w]. `perturbed` are the layers that attend by the identity in rows marked so, which
-/// come last.
+/// Returns the UNet's input at x [N, C, h, w]. `perturbed` are the layers with identity attention in the marked rows,
+/// which come last.
 UNet2DConditionInput input_of(const Job& job, const torch::Tensor& x, const Evaluation& evaluation,
                               const Condition& condition, const std::set<const AttentionImpl*>& perturbed) {
   UNet2DConditionInput input;
@@ -26,7 +26,7 @@ UNet2DConditionInput input_of(const Job& job, const torch::Tensor& x, const Eval
   return input;
 }
 
-/// The self-attention layer of the UNet's middle, which diffusers' StableDiffusionSAGPipeline measures.
+/// Returns the self-attention layer of the UNet's middle, as in diffusers' StableDiffusionSAGPipeline.
 const AttentionImpl* middle_layer(const StableDiffusion& model) {
   const auto* layer = find_self_attention(*model.unet, "mid_block.attentions.0.transformer_blocks.0.attn1");
   if (layer == nullptr)

@@ -5,10 +5,10 @@
 
 namespace sfumato {
 
-/// The job's UNet with its ControlNets as guidance evaluates it. Both functions refer to `job` and `control`, which
-/// must live as long. From here on nothing depends on a value that the device computes, so that a CUDA graph can replay
-/// an evaluation whose inputs stay in place. Throws std::invalid_argument where the UNet lacks the layers that the
-/// job's kind of guidance needs.
+/// Returns the job's UNet with its ControlNets for guidance. Both functions refer to `job` and `control`, which
+/// must outlive them. From here on nothing depends on a value computed on the device, so that a CUDA graph can replay
+/// an evaluation whose inputs stay in place. Throws std::invalid_argument if the UNet lacks the layers for the
+/// job's kind of guidance.
 GuidedDenoiser::Networks unet_backbone(const Job& job, const Control& control);
 
 }  // namespace sfumato

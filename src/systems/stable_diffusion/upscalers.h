@@ -8,19 +8,19 @@
 
 namespace sfumato {
 
-/// A way to enlarge what the first of two passes made.
+/// Method to enlarge the result of the first of two passes.
 struct Upscaler {
   std::string name;   ///< on the command line
-  std::string label;  ///< in a picture's metadata, as AUTOMATIC1111's web UI writes it
-  /// Whether it takes latents [N, C, h, w]; else pictures [N, 3, H, W] in [-1, 1].
+  std::string label;  ///< in an image's metadata, as in AUTOMATIC1111's web UI
+  /// True if it takes latents [N, C, h, w]; false for images [N, 3, H, W] in [-1, 1].
   bool of_latents;
   torch::Tensor (*resize)(const torch::Tensor& values, std::int64_t height, std::int64_t width);
 };
 
-/// Of latents those of torch.nn.functional.interpolate, of pictures those of Pillow.
+/// Returns those of torch.nn.functional.interpolate for latents, and Pillow's for images.
 const std::vector<Upscaler>& upscalers();
 
-/// Throws std::invalid_argument naming those that there are.
+/// Throws std::invalid_argument that lists the available ones.
 const Upscaler& find_upscaler(const std::string& name);
 
 }  // namespace sfumato

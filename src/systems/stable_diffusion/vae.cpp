@@ -32,7 +32,7 @@ PlacedVae load_vae_file(const path& where, const AutoencoderKLConfig& own, const
   const auto file = open_tensors(where);
   if (is_tiny_file(*file)) return {load_tiny_file(where, placement), placement};
   const auto vae = read_vae_file(*file, own);
-  // No key of a file tells whether its activations stay within float16.
+  // No key of a file marks whether its activations stay within float16.
   const auto vae_placement = vae_placement_of(placement, /*force_upcast=*/true);
   auto network = std::make_shared<AutoencoderKLImpl>(vae.config);
   load_weights(*network, where, vae_placement, vae.names);

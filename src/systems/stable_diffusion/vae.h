@@ -8,7 +8,7 @@
 
 namespace sfumato {
 
-/// A VAE and where it runs.
+/// A VAE and its placement.
 struct PlacedVae {
   std::shared_ptr<Autoencoder> network;
   Placement placement;
@@ -17,14 +17,14 @@ struct PlacedVae {
 /// Loads a VAE for a pipeline at `placement`:
 /// - a diffusers folder of class AutoencoderKL or AutoencoderTiny, or the one in a pipeline's folder;
 /// - a file of an AutoencoderKL (safetensors or torch.save's) in diffusers' names or in the original layout, by itself
-///   or in a whole checkpoint; what it does not say, such as its scaling factor, is as in `own`, the model's own VAE;
+///   or in a whole checkpoint; values not in it, such as its scaling factor, are those of `own`, the model's own VAE;
 /// - a file of an AutoencoderTiny in diffusers' names, or the decoder of TAESD's two files (taesd_decoder.pth), whose
-///   encoder lies beside it.
-/// It runs where its own config's force_upcast says; a file of an AutoencoderKL counts as saying so. Throws
-/// std::runtime_error naming the path where it cannot be read or has other latents than `own`.
+///   encoder is in the same folder.
+/// Its placement follows its own config's force_upcast; a file of an AutoencoderKL is treated as if it were set. Throws
+/// std::runtime_error naming the path if it cannot be read or has other latents than `own`.
 PlacedVae load_vae(const std::filesystem::path& path, const AutoencoderKLConfig& own, const Placement& placement);
 
-/// Where a VAE runs beside a pipeline at `placement`: float16 overflows in those that say force_upcast.
+/// Returns a VAE's placement in a pipeline at `placement`: float16 overflows in those with force_upcast.
 Placement vae_placement_of(const Placement& placement, bool force_upcast);
 
 }  // namespace sfumato

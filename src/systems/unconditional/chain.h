@@ -13,24 +13,24 @@ namespace sfumato {
 /// Throws std::invalid_argument for options that do not fit the model, the sampler or each other.
 Chain make_chain(const Unconditional& model, const ChainOptions& options);
 
-/// A batch on its way through a chain.
+/// A batch at the start of a chain.
 struct ChainBatch {
   torch::Tensor x;       ///< [N, C, h, w] at the first step's level
   torch::Tensor labels;  ///< [N], or undefined without classes
   NoiseSource& noise;    ///< of N generators
 };
 
-/// Called at each evaluation with x [N, C, h, w], and with the network's estimate.
+/// Called at each evaluation with x [N, C, h, w] and the network's estimate.
 using OnEvaluation =
     std::function<void(const torch::Tensor& x, const Evaluation& evaluation, const Estimate& estimate)>;
 
-/// Calls made on the way; each may be empty.
+/// Callbacks during a chain; each may be empty.
 struct ChainObserver {
   OnStep on_step = {};
   OnEvaluation on_evaluation = {};
 };
 
-/// The x [N, C, h, w] after the chain's last step, float32; undefined where on_step ended it.
+/// Returns x [N, C, h, w] after the chain's last step, float32; undefined if on_step ended it.
 torch::Tensor run_chain(const Unconditional& model, const Chain& chain, const ChainBatch& batch,
                         const ChainObserver& observer = {});
 

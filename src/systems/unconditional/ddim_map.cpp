@@ -52,7 +52,7 @@ class UnconditionalDdimMap : public DdimMap {
   Chain chain_of(std::int64_t steps) const { return make_chain(model_, {.sampler = "ddim", .steps = steps}); }
   torch::Tensor run(const Chain& chain, const torch::Tensor& x, const std::vector<double>& label,
                     const OnStep& on_step) const {
-    // Nothing is drawn at eta 0.
+    // Sampling at eta 0 draws no noise.
     NoiseSource noise(std::vector<std::uint64_t>(static_cast<std::size_t>(x.size(0)), 0));
     std::vector<double> labels;
     if (!label.empty()) labels.assign(static_cast<std::size_t>(x.size(0)), label.front());

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// What diffusers' pipelines cannot sample from, or would fail at after the first evaluation.
+/// Refuses models that diffusers' pipelines cannot sample from, or that would fail after the first evaluation.
 void check_unet(const std::filesystem::path& folder, const UNet2DModelConfig& config, const FirstStage& first_stage) {
   const auto refuse = [&](const std::string& what, const std::string& expected) {
     refuse_model(folder, "unet: " + what + ", expected " + expected);
