@@ -6,8 +6,8 @@
 namespace sfumato {
 namespace {
 
-/// The continued fraction of I_x(a, b) (DLMF 8.17.22), which converges fast for x < (a + 1) / (a + b + 2), from its
-/// front by Lentz's method.
+/// Evaluates the continued fraction of I_x(a, b) (DLMF 8.17.22), which converges fast for x < (a + 1) / (a + b + 2),
+/// from the front by Lentz's method.
 double continued_fraction(double x, double a, double b) {
   constexpr int kMostTerms = 1000;
   double numerator = 1, denominator = 1 / (1 - (a + b) * x / (a + 1)), value = denominator;
@@ -26,14 +26,14 @@ double continued_fraction(double x, double a, double b) {
   return value;
 }
 
-/// The regularised incomplete beta function I_x(a, b), the share of Beta(a, b) below x.
+/// Returns the regularised incomplete beta function I_x(a, b), the share of Beta(a, b) below x.
 double beta_share(double x, double a, double b) {
   if (x > (a + 1) / (a + b + 2)) return 1 - beta_share(1 - x, b, a);
   const double log_front = a * std::log(x) + b * std::log1p(-x) + std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b);
   return std::exp(log_front) * continued_fraction(x, a, b) / a;
 }
 
-/// By bisection to the last bit: some 60 rounds, more only where x is tiny.
+/// Bisects to the last bit: some 60 rounds, more only if x is tiny.
 double bisected_quantile(double p, double a, double b) {
   double low = 0, high = 1;
   while (true) {

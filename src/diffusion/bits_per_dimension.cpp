@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// One timestep of a part for each of `images`, int64 [N]: uniform, from as many equal sections as there are images.
+/// Draws a timestep of a part for each of `images`, int64 [N]: uniform, from one of as many equal sections as images.
 torch::Tensor draw_timesteps(const BoundTimesteps& timesteps, std::size_t part, std::int64_t images,
                              at::Generator& generator) {
   const auto first = timesteps.t[part];

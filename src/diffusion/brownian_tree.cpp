@@ -11,9 +11,9 @@
 namespace sfumato {
 namespace {
 
-/// To six decimals as Python's round has them, which goes by the decimal digits: times 1e6 would round once more.
+/// Rounds to six decimals like Python's round, which uses the decimal digits: multiplying by 1e6 would round twice.
 double to_tolerance(double point) {
-  std::array<char, 400> digits{};  // the largest double has 309 before the point
+  std::array<char, 400> digits{};  // the largest double has 309 digits before the point
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), point, std::chars_format::fixed, 6).ptr;
   double rounded = 0;
   std::from_chars(digits.data(), end, rounded);
@@ -29,7 +29,7 @@ BrownianTree::BrownianTree(double start, double end, at::IntArrayRef shape, std:
 }
 
 torch::Tensor BrownianTree::draw(std::vector<std::uint64_t> spawn_key) const {
-  constexpr std::size_t kPoolSize = 24;  // BrownianTree's own
+  constexpr std::size_t kPoolSize = 24;  // as in BrownianTree
   const SeedSequence sequence{.entropy = seed_, .spawn_key = std::move(spawn_key), .pool_size = kPoolSize};
   return NoiseSource({sequence.generate_state(1).front()}, rng_).draw(shape_).squeeze(0);
 }

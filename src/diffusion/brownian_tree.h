@@ -11,22 +11,22 @@
 
 namespace sfumato {
 
-/// Brownian motion W between two points, all of it given by a seed: the path is the same whatever is asked of it and in
-/// whatever order. It is that of torchsde 0.2.6's BrownianTree, to the last bit. W over the whole is drawn first; then,
-/// from interval to half interval down to the points that are asked for, W at the middle given W at both ends. Each
-/// draw is the first of a generator of its own, whose seed SeedSequence makes of the tree's and the interval's place in
-/// it. As there, points are kept to 1e-6, and what W gains in an interval to float32.
+/// Brownian motion W between two points, determined by a seed: the path does not depend on the requested points or on
+/// their order. It equals torchsde 0.2.6's BrownianTree to the last bit. W over the whole is drawn first. Then,
+/// by repeated halving of intervals down to the requested points, W at the middle is drawn given W at both ends. Each
+/// draw is the first of a separate generator, seeded by SeedSequence from the tree's seed and the interval's place in
+/// the tree. As there, points are rounded to 1e-6, and the increment of W in an interval to float32.
 class BrownianTree {
  public:
-  /// W over [start, end], which are finite, is a tensor of `shape`.
+  /// Creates W over [start, end], which are finite, as a tensor of `shape`.
   BrownianTree(double start, double end, at::IntArrayRef shape, std::uint64_t seed, Rng rng = Rng::cpu);
 
-  /// W(to) - W(from), [*shape] float32 on the CPU, where from <= to. A point outside of the ends is taken for the
+  /// Returns W(to) - W(from), [*shape] float32 on the CPU, for from <= to. Points outside the ends are clamped to the
   /// nearer one.
   torch::Tensor increment(double from, double to);
 
  private:
-  /// The interval's number among those of its depth, and the depth.
+  /// Index of an interval among those of its depth, and the depth.
   using Place = std::pair<std::uint64_t, std::uint64_t>;
 
   struct Interval {
@@ -37,7 +37,7 @@ class BrownianTree {
 
   torch::Tensor draw(std::vector<std::uint64_t> spawn_key) const;
   const torch::Tensor& noise_at(const Place& place);
-  /// Adds what W gains in the parts of the interval that lie in [from, to], one after another.
+  /// Adds the increments of W in the parts of the interval within [from, to], in order.
   void add_parts(const Interval& interval, double from, double to, torch::Tensor& sum);
 
   double start_, end_;
@@ -45,7 +45,7 @@ class BrownianTree {
   std::uint64_t seed_;
   Rng rng_;
   torch::Tensor whole_;                            // W(end) - W(start)
-  std::map<Place, torch::Tensor> drawn_, needed_;  // for the last question, half of which the next one needs; for this
+  std::map<Place, torch::Tensor> drawn_, needed_;  // for the last call, half of which the next one reuses; for this
 };
 
 }  // namespace sfumato

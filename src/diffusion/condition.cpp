@@ -24,7 +24,7 @@ Condition mapped(const Condition& condition, const Map& map) {
   return result;
 }
 
-/// The member of all conditions; empty where none has it.
+/// Returns the member of all conditions; empty if none has it.
 std::vector<torch::Tensor> collected(const std::vector<Condition>& conditions, Member member) {
   std::vector<torch::Tensor> tensors;
   for (const auto& condition : conditions)

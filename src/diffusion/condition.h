@@ -10,8 +10,8 @@
 
 namespace sfumato {
 
-/// Inputs of a network other than x and the noise level: named tensors of N rows each, undefined where the network
-/// takes none. Names are those of diffusers' UNet2DConditionModel.
+/// Inputs of a network other than x and the noise level: named tensors of N rows each, undefined if the network has
+/// no such input. Names are those of diffusers' UNet2DConditionModel.
 struct Condition {
   torch::Tensor encoder_hidden_states = {};  ///< text [N, L, D]
   torch::Tensor text_embeds = {};            ///< pooled text [N, P]
@@ -20,24 +20,24 @@ struct Condition {
   torch::Tensor class_labels = {};           ///< int64 [N]
   torch::Tensor concat = {};                 ///< [N, C', H, W], channels after those of x
   torch::Tensor perturbed = {};     ///< bool [N] on the CPU: rows whose self-attention is replaced by the identity
-  torch::Tensor uncontrolled = {};  ///< bool [N] on the CPU: rows that ControlNets leave as they are
+  torch::Tensor uncontrolled = {};  ///< bool [N] on the CPU: rows that ControlNets leave unchanged
 
-  /// N; 0 for a condition without tensors.
+  /// Returns N; 0 for a condition without tensors.
   std::int64_t rows() const;
 };
 
-/// Rows of all, one condition after another. A flag (bool) that some lack is false there; any other member must be
+/// Concatenates the rows of all conditions. A flag (bool) that some lack is false there; any other member must be
 /// defined in all or none. Throws std::invalid_argument.
 Condition cat(const std::vector<Condition>& conditions);
 
-/// Every row `count` times, copies side by side.
+/// Repeats every row `count` times, with copies adjacent.
 Condition repeat_interleave(const Condition& condition, std::int64_t count);
 
-/// `count` rows from `first` on.
+/// Returns `count` rows, starting with row `first`.
 Condition narrow(const Condition& condition, std::int64_t first, std::int64_t count);
 
-/// A network's raw output [N, C, ...] (or [N, 2C, ...] with a learned variance) at x [N, C, ...] under conditions of N
-/// rows.
+/// Returns a network's raw output [N, C, ...] (or [N, 2C, ...] with a learned variance) at x [N, C, ...] for conditions
+/// of N rows.
 using Backbone =
     std::function<torch::Tensor(const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition)>;
 

@@ -9,7 +9,7 @@ torch::Tensor sample_lcm(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
-    // The boundary condition (section 4.1): at timestep 0 x itself. An infinite scaling stands for none.
+    // The boundary condition (section 4.1): x itself at timestep 0. An infinite scaling disables it.
     const double scaled_t = args.options.timestep_scaling * from.t;
     const double norm = std::hypot(scaled_t, kSigmaData);
     const double on_x0 = std::isinf(scaled_t) ? 1 : scaled_t / norm;

@@ -13,7 +13,7 @@ namespace {
                               config.class_name);
 }
 
-/// Times from `range.first` to `range.last` as the config's sigma_schedule spreads them.
+/// Returns times from `range.first` to `range.last`, spaced by the config's sigma_schedule.
 std::vector<double> spread(const SigmaRange& range) {
   const auto& config = range.schedule.config();
   const auto& spacing = find_sigma_schedule(config.sigma_schedule);
@@ -31,7 +31,7 @@ std::vector<double> edm_times(const Schedule& schedule, std::int64_t n) {
                    .last = config.sigma_min.value(),
                    .n = n,
                    .rho = config.rho};
-  // torch.linspace rises from the last, and one value is its first.
+  // torch.linspace increases from the last, and a single value is its first.
   if (n == 1 && config.sigma_schedule == "exponential") range.first = range.last;
   return spread(range);
 }
@@ -45,7 +45,7 @@ double edm_time(double ratio) {
   return ratio;
 }
 
-/// `init_noise_sigma`, which has 1 where the network's input has sigma_data.
+/// Returns `init_noise_sigma`, which assumes 1 where the network's input has sigma_data.
 double edm_initial_noise(const ScheduleConfig& config, const Level& first) {
   return std::hypot(config.sigma_max.value(), 1) * first.alpha;
 }
@@ -79,7 +79,7 @@ double shifted(double sigma, double factor) {
   return factor * sigma / (1 + (factor - 1) * sigma);
 }
 
-/// The factor of `shifted` at which the levels lie.
+/// Returns the factor of `shifted` for the levels.
 double shift_factor(const FlowConfig& flow) {
   if (!flow.use_dynamic_shifting) return flow.shift;
   if (!flow.mu)
@@ -89,7 +89,7 @@ double shift_factor(const FlowConfig& flow) {
   return flow.time_shift_type == "linear" ? *flow.mu : std::exp(*flow.mu);
 }
 
-/// Stretches 1 - sigma so that the last sigma is shift_terminal. One level alone, at 1, stays.
+/// Stretches 1 - sigma so that the last sigma is shift_terminal. A single level, at 1, is unchanged.
 void stretch_to_terminal(std::vector<double>& sigmas, double shift_terminal) {
   const double factor = (1 - sigmas.back()) / (1 - shift_terminal);
   if (factor == 0) return;
@@ -100,7 +100,7 @@ std::vector<double> flow_times(const Schedule& schedule, std::int64_t n) {
   const auto& config = schedule.config();
   const auto& flow = config.flow;
   const double factor = shift_factor(flow);
-  // The range between whose ends the levels lie is shifted before them, so that `shift` counts twice for the last one.
+  // The range between the ends of the levels is shifted before them, so `shift` applies twice to the last one.
   const double least =
       shifted(1 / static_cast<double>(config.num_train_timesteps), flow.use_dynamic_shifting ? 1 : flow.shift);
   std::vector<double> sigmas;

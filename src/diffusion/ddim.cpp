@@ -8,10 +8,10 @@
 namespace sfumato {
 namespace {
 
-/// Song et al. 2021, eq. 16: the deviation of the noise that makes DDIM as random as DDPM, times eta. Of sigma / alpha,
-/// as a level may leave alpha out (StepGrid::interpolated).
+/// Song et al. 2021, eq. 16: the std of the noise that makes DDIM as random as DDPM, times eta. Uses sigma / alpha,
+/// because alpha^2 + sigma^2 need not be 1 (StepGrid::interpolated).
 double noise_deviation(const Level& from, const Level& to, double eta) {
-  if (eta == 0) return 0;  // also towards noise, where sigma / alpha grows
+  if (eta == 0) return 0;  // also for steps towards noise, in which sigma / alpha grows
   const double kept = to.ratio() / from.ratio();
   return eta * to.sigma * std::sqrt(1 - kept * kept);
 }
@@ -26,8 +26,8 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
     const auto& [from, to, middle] = args.steps[i];
     const auto [x0, eps, variance] = args.denoise(x, {from, i, i});
     const double deviation = noise_deviation(from, to, eta);
-    // Eq. 12: the predicted x0, and the direction that points to x_t, of length 0 at eta = 1 from alpha = 0, where
-    // rounding must not take the root below it.
+    // Eq. 12: the predicted x0, and the direction towards x_t. Its length is 0 at eta = 1 from alpha = 0, where
+    // rounding must not make the radicand negative.
     const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - deviation * deviation));
     x = to.alpha * x0 + direction * eps;
     if (eta > 0) x = x + deviation * args.noise.draw_like(x);

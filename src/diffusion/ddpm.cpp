@@ -8,7 +8,7 @@ namespace sfumato {
 namespace {
 
 /// q(x_to | x_from, x0) = N(on_x0 * x0 + on_x * x, variance), Ho et al. 2020, eq. 6 and 7 with strides. `beta` is the
-/// variance of q(x_from | x_to), whatever alpha^2 + sigma^2 is.
+/// variance of q(x_from | x_to), for any alpha^2 + sigma^2.
 struct Posterior {
   double on_x0, on_x, beta, variance;
 };
@@ -20,11 +20,11 @@ Posterior posterior(const Level& from, const Level& to) {
   return {.on_x0 = to.alpha * beta / from_variance,
           .on_x = kept * to_variance / from_variance,
           .beta = beta,
-          // The reference's floor, so that its logarithm is finite.
+          // The reference's lower bound, which keeps the logarithm finite.
           .variance = std::max(to_variance / from_variance * beta, 1e-20)};
 }
 
-/// The noise's deviation as the variance_type has it, [N, C, H, W] or a scalar.
+/// Returns the std of the noise for the variance_type, [N, C, H, W] or a scalar.
 torch::Tensor deviation(const Posterior& moments, const torch::Tensor& learned, const std::string& type) {
   if (type == "fixed_small" || type == "fixed_small_log") return torch::tensor(std::sqrt(moments.variance));
   if (type == "fixed_large") return torch::tensor(std::sqrt(moments.beta));
@@ -35,7 +35,7 @@ torch::Tensor deviation(const Posterior& moments, const torch::Tensor& learned, 
   if (!learned.defined())
     throw std::invalid_argument("variance_type is '" + type + "', but the network predicts no variance");
   if (type == "learned") return learned.sqrt();
-  // Nichol & Dhariwal 2021, eq. 15, between the logarithms of the posterior's variance and of beta.
+  // Nichol & Dhariwal 2021, eq. 15, interpolated between the logarithms of the posterior's variance and of beta.
   const auto part = (learned + 1) / 2;
   return torch::exp(0.5 * (part * std::log(moments.beta) + (1 - part) * std::log(moments.variance)));
 }

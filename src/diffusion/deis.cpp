@@ -6,14 +6,14 @@
 namespace sfumato {
 namespace {
 
-/// The noise that was predicted at a level; rho is sigma / alpha.
+/// Noise predicted at a level; rho is sigma / alpha.
 struct PastNoise {
   double log_rho;
   torch::Tensor eps;
 };
 
-/// The integral over rho, up to `rho`, of (log rho - c) (log rho - d) ... for the roots c, d, ..., of which there are
-/// two at most.
+/// Integrates (log rho - c) (log rho - d) ... over rho, up to `rho`, for the roots c, d, ..., of which there are
+/// at most two.
 double integrated_product(double rho, const std::vector<double>& roots) {
   const double l = std::log(rho);
   if (roots.empty()) return rho;
@@ -21,7 +21,7 @@ double integrated_product(double rho, const std::vector<double>& roots) {
   return rho * (l * l - 2 * l + 2 - (roots[0] + roots[1]) * (l - 1) + roots[0] * roots[1]);
 }
 
-/// The paper's C_ik: the integral over the step of the polynomial in log rho that is 1 at past[k] and 0 at the others.
+/// Returns the paper's C_ik: the integral over the step of the polynomial in log rho that is 1 at past[k], 0 elsewhere.
 double integrated_basis(const std::deque<PastNoise>& past, std::size_t k, const Step& step) {
   std::vector<double> roots;
   double norm = 1;
@@ -37,14 +37,14 @@ double integrated_basis(const std::deque<PastNoise>& past, std::size_t k, const 
 
 torch::Tensor sample_deis(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
-  std::deque<PastNoise> past;  // the newest first
+  std::deque<PastNoise> past;  // newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& step = args.steps[i];
     const auto x0 = args.denoise(x, {step.from, i, i}).x0;
     past.push_front({std::log(step.from.ratio()), eps_of(x0, x, step.from)});
     past.resize(multistep_order(args, i));
     const auto& eps = past[0].eps;
-    // The first order, and since all C_ik add up to its share of eps, what the earlier ones differ.
+    // First order. All C_ik add up to its share of eps, so earlier predictions contribute only their differences.
     x = step.to.alpha * x0 + step.to.sigma * eps;
     for (std::size_t k = 1; k < past.size(); ++k)
       x = x + step.to.alpha * integrated_basis(past, k, step) * (past[k].eps - eps);

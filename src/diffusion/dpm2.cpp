@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// The slope at the middle of step i, or at its beginning where it ends clean. `scaled` is x0 + (sigma / alpha) eps.
+/// Returns the slope at the middle of step i, or at its start if it ends clean. `scaled` is x0 + (sigma / alpha) eps.
 torch::Tensor middle_slope(const SampleArgs& args, const torch::Tensor& scaled, std::size_t i) {
   const auto& [from, to, middle] = args.steps[i];
   const auto slope = args.denoise(from.alpha * scaled, {from, i, 2 * i}).eps;

@@ -13,13 +13,13 @@ std::size_t order_of_step(const SampleArgs& args, std::size_t i) {
   return multistep_order(args, i);
 }
 
-/// All forms of the multistep solver.
+/// Implements all forms of the multistep solver.
 torch::Tensor solve(const SampleArgs& args, const std::string& algorithm_type) {
   auto solver = args.options.solver;
   solver.algorithm_type = algorithm_type;
   auto x = args.x.to(torch::kFloat32);
   StepNoise noise(args);
-  std::deque<SolverPrediction> past;  // the newest first
+  std::deque<SolverPrediction> past;  // newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     past.push_front(solver_prediction(args, x, i, solver));
     past.resize(order_of_step(args, i));
@@ -32,8 +32,8 @@ torch::Tensor solve(const SampleArgs& args, const std::string& algorithm_type) {
   return x;
 }
 
-/// The place, from 1, of a step in its group of `solver_order`, which is its order. The last step is of first order
-/// where it ends clean and, with lower_order_final, where it would be of the highest.
+/// Returns the position, from 1, of a step in its group of `solver_order`, which is its order. The last step is of
+/// first order if it ends clean and, with lower_order_final, if it would be of the highest.
 std::size_t singlestep_order(const SampleArgs& args, std::size_t i) {
   const auto& solver = args.options.solver;
   const auto highest = static_cast<std::size_t>(std::min<std::int64_t>(solver.solver_order, 3));
@@ -43,12 +43,12 @@ std::size_t singlestep_order(const SampleArgs& args, std::size_t i) {
   return std::min(place % highest + 1, i + 1);  // image to image may begin within a group
 }
 
-/// The weighted predictions of a group, the first one first: of three, the second is for Heun's form alone.
+/// Returns the weighted predictions of a group, oldest first: of three, the second is used in Heun's form only.
 torch::Tensor weighted_group(std::deque<SolverPrediction> group, const ExponentialStep& step,
                              const SolverConfig& solver) {
   const bool heun = solver.solver_type == "heun";
   auto weights = dpm_solver_weights(step, solver, group.size() == 2 && !heun);
-  weights[2] *= 2;  // `weighted` has the second difference for it, which is half the second derivative.
+  weights[2] *= 2;  // `weighted` multiplies it by the second difference, which is half the second derivative.
   if (group.size() == 3 && !heun) group.erase(group.begin() + 1);
   return weighted(group, step.h, weights);
 }

@@ -9,7 +9,7 @@ torch::Tensor sample_dpm_solver_3m_sde(const SampleArgs& args) {
   constexpr std::size_t kOrder = 3;
   auto x = args.x.to(torch::kFloat32);
   StepNoise noise(args);
-  std::deque<SolverPrediction> past;  // the newest first
+  std::deque<SolverPrediction> past;  // newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto x0 = args.denoise(x, {from, i, i}).x0;

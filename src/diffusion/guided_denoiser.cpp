@@ -12,7 +12,7 @@ std::vector<Value> listed(const GuidanceTerms<Value>& terms) {
   return values;
 }
 
-/// Raw output [k N, ...] under the k terms of a batch, as k outputs [N, ...] in float32.
+/// Splits a raw output [k N, ...] under the k terms of a batch into k outputs [N, ...] in float32.
 GuidanceTerms<torch::Tensor> split(const torch::Tensor& raw, const GuidanceTerms<Condition>& terms) {
   const auto parts = raw.to(torch::kFloat32).chunk(static_cast<std::int64_t>(listed(terms).size()));
   auto part = parts.begin();
@@ -24,7 +24,7 @@ GuidanceTerms<torch::Tensor> split(const torch::Tensor& raw, const GuidanceTerms
   return outputs;
 }
 
-/// x once for each term.
+/// Repeats x once for each term.
 torch::Tensor for_terms(const torch::Tensor& x, const GuidanceTerms<Condition>& terms) {
   const auto count = listed(terms).size();
   return count == 1 ? x : torch::cat(std::vector<torch::Tensor>(count, x));

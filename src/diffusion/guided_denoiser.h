@@ -15,7 +15,7 @@
 
 namespace sfumato {
 
-/// The conditions of a run, which may change from step to step.
+/// Conditions of a run, which may change between steps.
 struct GuidanceConditions {
   std::vector<GuidanceTerms<Condition>> distinct = {};
   std::vector<std::size_t> of_step = {};  ///< index into `distinct` for each of the sampler's steps
@@ -25,14 +25,14 @@ struct GuidanceConditions {
 /// Denoiser with guidance: evaluates a network under all terms in one batch, combines the raw outputs, and converts the
 /// result to (x0, eps).
 ///
-/// Classifier-free guidance where there is a negative prompt; composed guidance for several positives; text and image
-/// guidance where GuidanceTerms::image is there. Perturbed-attention and self-attention guidance move all outputs alike
-/// before they are combined, so that any combination with weights of sum 1 ends up where diffusers'
-/// StableDiffusionPAGPipeline and StableDiffusionSAGPipeline do. (But guidance_rescale measures the prompt's deviation
-/// after perturbed attention, there before.) A learned variance is the first positive prompt's.
+/// Uses classifier-free guidance with a negative prompt, composed guidance for several positives, and text and image
+/// guidance with GuidanceTerms::image. Perturbed-attention and self-attention guidance shift all outputs equally
+/// before they are combined, so that any combination with weights of sum 1 equals the result of diffusers'
+/// StableDiffusionPAGPipeline and StableDiffusionSAGPipeline. (But guidance_rescale measures the prompt's std
+/// after perturbed attention, there before.) The learned variance is that of the first positive prompt.
 class GuidedDenoiser {
  public:
-  /// `attending` is required for self-attention guidance alone. `evaluations` is the number of them in the run.
+  /// Only self-attention guidance requires `attending`. `evaluations` is the number of evaluations in the run.
   struct Networks {
     Backbone backbone;
     AttendingBackbone attending = {};
@@ -40,16 +40,16 @@ class GuidedDenoiser {
   GuidedDenoiser(Networks networks, const GuidanceConditions& conditions, const GuidanceOptions& options,
                  const Prediction& prediction, std::size_t evaluations);
 
-  /// x [N, C, ...], N the rows of each term.
+  /// Evaluates x [N, C, ...], where N is the number of rows of each term.
   Estimate operator()(const torch::Tensor& x, const Evaluation& evaluation) const;
 
  private:
   using Outputs = GuidanceTerms<torch::Tensor>;
 
-  /// The terms of one step, joined to batches before the first step.
+  /// Terms of one step, joined to batches before the first step.
   struct Batches {
-    GuidanceTerms<Condition> terms;  // with `perturbed` where the options have it
-    Condition all, unperturbed;      // the rows of all terms, and of all but `perturbed`
+    GuidanceTerms<Condition> terms;  // with `perturbed` if the options enable it
+    Condition all, unperturbed;      // rows of all terms, and of all but `perturbed`
   };
 
   bool acts_at(std::size_t index) const;
@@ -63,7 +63,7 @@ class GuidedDenoiser {
   std::vector<double> weights_;
   GuidanceOptions options_;
   Prediction prediction_;
-  std::size_t first_, stop_;  // evaluations in which guidance acts
+  std::size_t first_, stop_;  // range of evaluations with guidance
 };
 
 }  // namespace sfumato

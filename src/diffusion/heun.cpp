@@ -5,15 +5,15 @@
 namespace sfumato {
 namespace {
 
-/// The slope of x0 + (sigma / alpha) eps over sigma / alpha.
+/// Returns the slope of x0 + (sigma / alpha) eps over sigma / alpha.
 using Slope = torch::Tensor (*)(const Estimate& estimate, const torch::Tensor& x, const Level& level);
 
-/// By x0, which may be clipped, as HeunDiscreteScheduler has it.
+/// Computes the slope from x0, which may be clipped, as in HeunDiscreteScheduler.
 torch::Tensor slope_by_x0(const Estimate& estimate, const torch::Tensor& x, const Level& level) {
   return eps_of(estimate.x0, x, level);
 }
 
-/// Without the rounding of a difference that is divided by sigma.
+/// Returns eps, which avoids the rounding error of a difference divided by sigma.
 torch::Tensor slope_by_eps(const Estimate& estimate, const torch::Tensor&, const Level&) {
   return estimate.eps;
 }

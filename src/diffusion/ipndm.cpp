@@ -21,13 +21,13 @@ torch::Tensor sample_ipndm(const SampleArgs& args) {
   constexpr std::size_t kOrder = 4;
   constexpr double kLeastAlpha = 1e-8;
   auto x = args.x.to(torch::kFloat32);
-  std::deque<torch::Tensor> past;  // eps, the newest first
+  std::deque<torch::Tensor> past;  // eps, newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     past.push_front(args.denoise(x, {from, i, i}).eps);
     if (past.size() > kOrder) past.pop_back();
     const auto eps = extrapolated(past);
-    // From alpha = 0, where x is eps, as from x0 = 0.
+    // At alpha = 0, x equals eps, and x0 counts as 0.
     const auto x0 = (x - from.sigma * eps) / std::max(from.alpha, kLeastAlpha);
     x = to.alpha * x0 + to.sigma * eps;
     if (!report_step(args, i, x)) break;

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t kLmsOrder = 4;
 
-/// The integral, from the first node to `to`, of the polynomial that is 1 at nodes[k] and 0 at the others. Two points
-/// of Gauss and Legendre are exact up to the third degree, which four nodes give.
+/// Integrates, from the first node to `to`, the polynomial that is 1 at nodes[k] and 0 at the others. Gauss-Legendre
+/// with two points is exact up to the third degree, the most that four nodes give.
 double integrated_lagrange(const std::deque<double>& nodes, std::size_t k, double to) {
   const double middle = (nodes.front() + to) / 2, half = (to - nodes.front()) / 2;
   double sum = 0;
@@ -27,7 +27,7 @@ double integrated_lagrange(const std::deque<double>& nodes, std::size_t k, doubl
 
 torch::Tensor sample_lms(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
-  std::deque<torch::Tensor> slopes;  // the newest first, as their nodes are
+  std::deque<torch::Tensor> slopes;  // newest first, like their nodes
   std::deque<double> nodes;
   for (const auto& level : args.options.skipped_levels) nodes.push_front(level.ratio());
   for (std::size_t i = 0; i < args.steps.size(); ++i) {

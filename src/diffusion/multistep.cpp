@@ -41,7 +41,7 @@ SolverWeights solver_weights(double decay, bool midpoint) {
 
 SolverWeights dpm_solver_weights(const ExponentialStep& step, const SolverConfig& solver, bool midpoint) {
   auto weights = solver_weights(step.decay, midpoint);
-  if (solver.is_stochastic() && !solver.is_of_eps()) weights[2] += 1;  // It adds the half that should be subtracted.
+  if (solver.is_stochastic() && !solver.is_of_eps()) weights[2] += 1;  // diffusers adds the half it should subtract
   return weights;
 }
 

@@ -6,7 +6,7 @@
 namespace sfumato {
 namespace {
 
-/// Liu et al. 2022, eq. 9, which is DDIM's step, by eps or by v.
+/// Applies Liu et al. 2022, eq. 9, which is DDIM's step, to eps or v.
 torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tensor& output, bool of_v) {
   const double kept = step.to.alpha / step.from.alpha;
   const double alpha = step.from.alpha, sigma = step.from.sigma;
@@ -14,7 +14,7 @@ torch::Tensor moved(const torch::Tensor& x, const Step& step, const torch::Tenso
   return kept * x + (step.to.sigma - kept * step.from.sigma) * eps;
 }
 
-/// eps or v, as the network was trained to predict, at the beginning of step i. Here v = alpha eps - sigma x0 at any
+/// Returns eps or v, the network's prediction type, at the start of step i. Here v = alpha eps - sigma x0 for any
 /// alpha^2 + sigma^2.
 torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, std::size_t i, bool of_v) {
   const auto& level = args.steps[i].from;
@@ -22,14 +22,14 @@ torch::Tensor output_of(const SampleArgs& args, const torch::Tensor& x, std::siz
   return of_v ? level.alpha * estimate.eps - level.sigma * estimate.x0 : estimate.eps;
 }
 
-/// The pseudo Runge-Kutta step (eq. 13), in steps of one evaluation each.
+/// Pseudo Runge-Kutta step (eq. 13), in steps of one evaluation each.
 class RungeKutta {
  public:
   explicit RungeKutta(bool of_v) : of_v_(of_v) {}
 
   bool is_under_way() const { return done_ > 0; }
 
-  /// From where its first evaluation was made, the last time by the mean of all.
+  /// Moves x from the point of its first evaluation, the last time by the mean of all.
   torch::Tensor moved_by(const torch::Tensor& x, const Step& step, const torch::Tensor& output) {
     static constexpr std::array<double, 4> kWeights = {1 / 6.0, 1 / 3.0, 1 / 3.0, 1 / 6.0};
     if (done_ == 0) {
@@ -65,7 +65,7 @@ torch::Tensor sample_pndm(const SampleArgs& args) {
       if (!warm_up.is_under_way()) past.push_front(output);
       x = warm_up.moved_by(x, step, output);
     } else if (i == 1 && stays(step)) {
-      // From where the first step began: with linspace and trailing spacing the reference takes a level near it.
+      // From the start of the first step: with linspace and trailing spacing the reference uses a level near it.
       x = moved(start, {step.middle, step.to}, (output + past[0]) / 2, of_v);
     } else {
       past.push_front(output);

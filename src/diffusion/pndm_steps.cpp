@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// Each of the first three of DDIM's in four.
+/// Splits each of the first three of DDIM's steps into four.
 std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>& ddim) {
   constexpr std::size_t kWarmUp = 3;
   if (ddim.size() <= kWarmUp)
@@ -15,7 +15,7 @@ std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>
   std::vector<Step> steps;
   for (std::size_t i = 0; i < kWarmUp; ++i) {
     const auto &from = ddim[i].from, &to = ddim[i + 1].from;
-    // With an odd stride, the middle as the network is told it is not the one that x is led to.
+    // With an odd stride, the network's timestep for the middle differs from the level that x reaches.
     const auto middle = schedule.level_at(to.t + half);
     steps.insert(steps.end(), {{from, schedule.level_at(from.t - half)}, {middle, middle}, {middle, to}, {to, to}});
   }
@@ -23,7 +23,7 @@ std::vector<Step> with_warm_up(const Schedule& schedule, const std::vector<Step>
   return steps;
 }
 
-/// Where a step of DDIM's stride to `to` comes from.
+/// Returns the start of a step of DDIM's stride to `to`.
 Level level_before(const Schedule& schedule, const Level& to, std::int64_t n) {
   return schedule.level_at(to.t + static_cast<double>(schedule.num_train_timesteps() / n));
 }

@@ -3,7 +3,7 @@
 namespace sfumato {
 namespace {
 
-/// The table's values at `timesteps` [N], shaped [N, 1, 1, ...] to multiply `like` [N, ...].
+/// Returns the table's values at `timesteps` [N], shaped [N, 1, 1, ...] to multiply `like` [N, ...].
 torch::Tensor at_timesteps(const torch::Tensor& table, const torch::Tensor& timesteps, const torch::Tensor& like) {
   std::vector<std::int64_t> shape(like.dim(), 1);
   shape[0] = timesteps.size(0);

@@ -7,23 +7,23 @@
 
 namespace sfumato {
 
-/// The forward process for training: each picture of a batch at a timestep of its own, computed on one device
-/// without waiting for it. `timesteps` are int64 [N] in 0..num_train_timesteps - 1 on that device; tensors [N, ...].
+/// Forward process for training: each image of a batch has its own timestep. Computes on one device without
+/// synchronisation. `timesteps` are int64 [N] in 0..num_train_timesteps - 1 on that device; tensors [N, ...].
 class ForwardProcess {
  public:
   ForwardProcess(const Schedule& schedule, torch::Device device);
 
-  /// alpha x0 + sigma noise, float32 (Ho et al. 2020, eq. 4; diffusers' `add_noise`).
+  /// Returns alpha x0 + sigma noise, float32 (Ho et al. 2020, eq. 4; diffusers' `add_noise`).
   torch::Tensor add_noise(const torch::Tensor& x0, const torch::Tensor& noise, const torch::Tensor& timesteps) const;
 
-  /// alpha noise - sigma x0, float32 (Salimans & Ho 2022; diffusers' `get_velocity`).
+  /// Returns alpha noise - sigma x0, float32 (Salimans & Ho 2022; diffusers' `get_velocity`).
   torch::Tensor velocity(const torch::Tensor& x0, const torch::Tensor& noise, const torch::Tensor& timesteps) const;
 
-  /// What a network of this prediction type is trained to give.
+  /// Returns the training target of a network with this prediction type.
   torch::Tensor target(PredictionType type, const torch::Tensor& x0, const torch::Tensor& noise,
                        const torch::Tensor& timesteps) const;
 
-  /// Signal-to-noise ratio alpha^2 / sigma^2, float32 [N].
+  /// Returns the signal-to-noise ratio alpha^2 / sigma^2, float32 [N].
   torch::Tensor snr(const torch::Tensor& timesteps) const;
 
  private:

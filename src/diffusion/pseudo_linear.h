@@ -6,7 +6,7 @@
 
 namespace sfumato {
 
-/// Adams and Bashforth's extrapolation over equal steps, of the order of the number of values, 1 to 4; the newest first
+/// Extrapolates by Adams-Bashforth over equal steps, of the order of the number of values, 1 to 4, newest first
 /// (Liu et al. 2022, eq. 12).
 torch::Tensor extrapolated(const std::deque<torch::Tensor>& values);
 

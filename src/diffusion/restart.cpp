@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kRestartFrom = 0.1, kRestartAt = 2;
 
-/// The steps of one restart, down to `end`.
+/// Returns the steps of one restart, down to `end`.
 std::vector<Step> restart(const Schedule& schedule, const Level& end, std::size_t count) {
   const SigmaRange range{
       .schedule = schedule, .first = kRestartAt, .last = end.ratio(), .n = static_cast<std::int64_t>(count) + 1};
@@ -30,7 +30,7 @@ std::vector<Step> restart(const Schedule& schedule, const Level& end, std::size_
 
 std::vector<Step> with_restarts(const Schedule& schedule, const std::vector<Step>& steps) {
   const auto distance = [](const Step& step) { return std::abs(step.to.ratio() - kRestartFrom); };
-  // The last step ends clean, from where nothing restarts.
+  // The last step ends clean, and nothing restarts from there.
   const auto nearest = std::min_element(steps.begin(), steps.end() - 1,
                                         [&](const Step& a, const Step& b) { return distance(a) < distance(b); });
   if (nearest == steps.end() - 1 || nearest->to.ratio() >= kRestartAt) return steps;

@@ -7,21 +7,21 @@
 namespace sfumato {
 namespace {
 
-/// A step of the solver: the noise of its equation and the fresh noise that it draws.
+/// Step of the solver: the noise of its equation and the fresh noise that it draws.
 struct SaStep {
   Level from{}, to{};
-  double h = 0;    ///< how far it goes in lambda
+  double h = 0;    ///< length of the step in lambda
   double tau = 0;  ///< share of the stochastic equation, 0 to 1
   bool of_eps = false;
   torch::Tensor noise{};
 };
 
-/// The default tau of SASolverScheduler, whatever num_train_timesteps is.
+/// Returns the default tau of SASolverScheduler, for any num_train_timesteps.
 double tau_at(const Level& level) {
   return level.t >= 200 && level.t <= 800 ? 1 : 0;
 }
 
-/// Integrals over v from 0 to h of e^(rate (v - h)) v^k, for k below `count`.
+/// Returns integrals over v from 0 to h of e^(rate (v - h)) v^k, for k below `count`.
 std::vector<double> exponential_moments(double rate, double h, std::size_t count) {
   std::vector<double> moments = {-std::expm1(-rate * h) / rate};
   for (std::size_t k = 1; k < count; ++k)
@@ -29,7 +29,7 @@ std::vector<double> exponential_moments(double rate, double h, std::size_t count
   return moments;
 }
 
-/// Coefficients, the constant first, of the polynomial that is 1 at nodes[i] and 0 at the others.
+/// Returns the coefficients, constant first, of the polynomial that is 1 at nodes[i] and 0 at the others.
 std::vector<double> lagrange_polynomial(const std::vector<double>& nodes, std::size_t i) {
   std::vector<double> polynomial = {1};
   for (std::size_t j = 0; j < nodes.size(); ++j) {
@@ -42,13 +42,13 @@ std::vector<double> lagrange_polynomial(const std::vector<double>& nodes, std::s
   return polynomial;
 }
 
-/// How much the prediction at each node counts in the step (the paper's b_i; Xue et al. 2023, eq. 15 and 18). Of second
-/// order the reference has h^2 / 2 for the first moment of x0, which changes x by O(h^3).
+/// Returns the weight of the prediction at each node (the paper's b_i; Xue et al. 2023, eq. 15 and 18). For second
+/// order, the reference uses h^2 / 2 as the first moment of x0, which changes x by O(h^3).
 std::vector<double> sa_weights(const SaStep& step, const std::deque<SolverPrediction>& predictions) {
   const double scale = 1 + step.tau * step.tau;
   auto moments = exponential_moments(step.of_eps ? -1 : scale, step.h, predictions.size());
   if (predictions.size() == 2 && !step.of_eps) moments[1] = step.h * step.h / 2;
-  std::vector<double> nodes, weights;  // nodes in lambda from the step's beginning
+  std::vector<double> nodes, weights;  // nodes in lambda from the step's start
   for (const auto& prediction : predictions) nodes.push_back(prediction.lambda - half_log_snr(step.from));
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const auto polynomial = lagrange_polynomial(nodes, i);
@@ -59,7 +59,7 @@ std::vector<double> sa_weights(const SaStep& step, const std::deque<SolverPredic
   return weights;
 }
 
-/// x at the step's end, by the predictions: those before it (SA-Predictor) or with that at its end (SA-Corrector).
+/// Returns x at the step's end, from predictions before it (SA-Predictor) or also the one at its end (SA-Corrector).
 torch::Tensor sa_moved(const torch::Tensor& x, const SaStep& step, const std::deque<SolverPrediction>& predictions) {
   const auto& [from, to, h, tau, of_eps, noise] = step;
   const double kept = of_eps ? to.alpha / from.alpha : std::exp(-tau * tau * h) * to.sigma / from.sigma;
@@ -70,7 +70,7 @@ torch::Tensor sa_moved(const torch::Tensor& x, const SaStep& step, const std::de
   return result;
 }
 
-/// The newest predictions, `order` of them, but no more than `most` and than there are.
+/// Returns the newest `order` predictions, but at most `most` and at most all of them.
 std::deque<SolverPrediction> newest(const std::deque<SolverPrediction>& all, std::int64_t order, std::size_t most) {
   const auto count = std::min({static_cast<std::size_t>(order), most, all.size()});
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count)};
@@ -86,7 +86,7 @@ torch::Tensor sample_sa_solver(const SampleArgs& args) {
   auto x = args.x.to(torch::kFloat32);
   torch::Tensor before_step;
   SaStep step{.of_eps = solver.algorithm_type == "noise_prediction"};
-  std::deque<SolverPrediction> past;  // the newest first
+  std::deque<SolverPrediction> past;  // newest first
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto estimate = args.denoise(x, {from, i, i});

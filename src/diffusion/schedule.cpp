@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// FP16's smallest positive subnormal: diffusers puts it in place of a zero alphas_cumprod before dividing by it.
+/// FP16's smallest positive subnormal: diffusers replaces a zero alphas_cumprod by it before dividing.
 const double kSmallestAlphaCumprod = std::ldexp(1.0, -24);
 
 std::vector<double> linspace(double start, double end, std::int64_t count) {

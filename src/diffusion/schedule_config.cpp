@@ -20,7 +20,7 @@ void require_one_of(const std::string& key, const std::string& value, const std:
   require(std::find(known.begin(), known.end(), value) != known.end(), key, "'" + value + "'", expected);
 }
 
-/// A class has the predictions that its process defines.
+/// Checks that the prediction type is defined for the process of the class.
 void validate_process(const ScheduleConfig& config) {
   const auto require_prediction = [&](const std::vector<std::string>& known) {
     require_one_of("prediction_type", config.prediction_type, known);
@@ -42,7 +42,7 @@ void validate_flow(const ScheduleConfig& config) {
   require(terminal >= 0 && terminal < 1, "shift_terminal", std::to_string(terminal), "0 to below 1");
   require(flow.max_image_seq_len > flow.base_image_seq_len, "max_image_seq_len", std::to_string(flow.max_image_seq_len),
           "more than base_image_seq_len, " + std::to_string(flow.base_image_seq_len));
-  // There x0 is recovered as if the timesteps were not inverted.
+  // The reference recovers x0 as if the timesteps were not inverted.
   require(!flow.stochastic_sampling || !flow.invert_sigmas, "stochastic_sampling", "true", "false with invert_sigmas");
 }
 
@@ -58,7 +58,7 @@ void validate_betas(const ScheduleConfig& config) {
     require(beta > 0 && beta <= 1, "trained_betas", std::to_string(beta), "values in (0, 1]");
 }
 
-/// Calls `visit` with each key and the member that it names, but for the flags that sigma_schedule stands for.
+/// Calls `visit` with each key and the member for it, except for the flags that sigma_schedule represents.
 template <class Config, class Visit>
 void for_each_member(Config& config, Visit visit) {
   visit("num_train_timesteps", config.num_train_timesteps);
@@ -130,7 +130,7 @@ ScheduleConfig ScheduleConfig::from_json(const Json& json) {
   for_each_member(config, [&](const char* key, auto& member) {
     if (is_read(scheduler, key)) read_value(json, key, member);
   });
-  // Their own Karras levels lie between the grid's ends whatever these say.
+  // Their own Karras levels are between the grid's ends, whatever these values.
   if (config.sigma_schedule == "karras" && (scheduler.sampler == "lms" || scheduler.sampler == "dpm++sde"))
     config.sigma_min = config.sigma_max = std::nullopt;
   config.validate();
@@ -171,7 +171,7 @@ void ScheduleConfig::validate() const {
   require(dynamic_thresholding_ratio > 0 && dynamic_thresholding_ratio <= 1, "dynamic_thresholding_ratio",
           std::to_string(dynamic_thresholding_ratio), "in (0, 1]");
   require(sample_max_value >= 1, "sample_max_value", std::to_string(sample_max_value), "at least 1");
-  // fixed_large_log is left out: the reference takes the root of a negative logarithm there.
+  // fixed_large_log is excluded: the reference takes the root of a negative logarithm there.
   require_one_of("variance_type", variance_type,
                  {"fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range"});
 }

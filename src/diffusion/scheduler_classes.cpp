@@ -21,7 +21,7 @@ ScheduleConfig of_latents() {
   return config;
 }
 
-/// The classes that came from k-diffusion.
+/// Returns the defaults of the classes that came from k-diffusion.
 ScheduleConfig of_k_diffusion() {
   auto config = of_latents();
   config.beta_start = 0.00085;
@@ -78,7 +78,7 @@ ScheduleConfig of_ipndm() {
   return config;
 }
 
-/// x0 noised anew is a consistency model's step without the boundary condition.
+/// Returns the defaults for flow: a renoised x0 is a consistency model's step without the boundary condition.
 ScheduleConfig of_flow() {
   auto config = of_latents();
   config.process = "flow";
@@ -91,7 +91,7 @@ std::vector<SchedulerClass> make_table() {
   const Keys spacing = {"timestep_spacing", "steps_offset"}, zero_snr = {"rescale_betas_zero_snr"};
   const Keys clipping = {"clip_sample", "clip_sample_range"};
   const Keys thresholding = {"thresholding", "dynamic_thresholding_ratio", "sample_max_value"};
-  // Not all of these classes have sigma_min and sigma_max, but the functions that they share read them.
+  // Not all of these classes have sigma_min and sigma_max, but their shared functions read them.
   const Keys sigmas = {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "sigma_min", "sigma_max"};
   const Keys end = {"final_sigmas_type"};
   const Keys flow = {"use_flow_sigmas", "use_dynamic_shifting"};

@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// The values of a key that are supported besides null, for the classes that read it; all classes if none is named.
+/// Supported values of a key besides null, for the classes that read it; for all classes if none is named.
 struct SupportedSetting {
   std::string key;
   std::vector<Json> values;
@@ -26,7 +26,7 @@ bool is_among(const std::string& name, const std::vector<std::string>& names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// A solver takes the solver_type of another class for its own default, as there.
+/// Lists the supported values. A solver replaces another class's solver_type by its own default, as in diffusers.
 const std::vector<SupportedSetting>& supported_settings() {
   static const std::vector<SupportedSetting> settings = {
       {"solver_order", {1, 2, 3}, {kSinglestep}},
@@ -40,7 +40,7 @@ const std::vector<SupportedSetting>& supported_settings() {
       {"predictor_order", {1, 2, 3, 4}},
       {"corrector_order", {1, 2, 3, 4}},
       {"tau_func", {}},
-      {"trained_betas", {}, {kIpndm}},  // as many steps as betas there, whatever is asked for
+      {"trained_betas", {}, {kIpndm}},  // as many steps as betas there, for any requested number
       {"sigma_schedule", {"karras", "exponential"}},
       {"solver_type", {"midpoint", "heun", "logrho", "bh1", "bh2"}},
       {"solver_p", {}},
@@ -61,7 +61,7 @@ std::string alternatives(const std::vector<Json>& values) {
   return text.empty() ? "null" : text;
 }
 
-/// The reference refuses it, or its latents are not finite.
+/// Refuses a config that the reference refuses or whose latents are not finite there.
 void refuse_eps_at_sigma_zero(const SchedulerClass& scheduler, const Json& json) {
   if (value_or<std::string>(json, "final_sigmas_type", "zero") == "sigma_min") return;
   const auto refuse = [&](const char* key, const Json& of_eps) {
@@ -72,10 +72,10 @@ void refuse_eps_at_sigma_zero(const SchedulerClass& scheduler, const Json& json)
   if (scheduler.name == kUniPc) refuse("predict_x0", false);
 }
 
-/// Combinations that the reference treats otherwise than ours would.
+/// Refuses combinations that the reference treats differently.
 void refuse_combinations(const SchedulerClass& scheduler, const Json& json) {
   const auto prediction = value_or<std::string>(json, "prediction_type", "epsilon");
-  // There it is of the flow's levels, which are refused above.
+  // In diffusers it applies to the flow's levels, which are refused above.
   if (prediction == "flow_prediction" && reads_key(scheduler, "use_flow_sigmas"))
     refuse_setting("prediction_type", prediction, "epsilon, v_prediction or sample with " + scheduler.name);
   const auto clipped = json.value("lambda_min_clipped", Json());

@@ -7,13 +7,13 @@
 
 namespace sfumato {
 
-// What a scheduler_config.json says of the sampler beyond the process.
+// Sampler settings of a scheduler_config.json, in addition to the process.
 
-/// Throws std::invalid_argument naming the key and value where that class would sample otherwise than ours does.
+/// Throws std::invalid_argument naming a key and value with which that class would sample differently.
 void require_supported_settings(const SchedulerClass& scheduler, const Json& json);
 
-/// The name in sigma_schedules() that its use_..._sigmas mean; "discrete" for a class that does not read them.
-/// Throws std::invalid_argument where there are several.
+/// Returns the name in sigma_schedules() of its use_..._sigmas; "discrete" for a class that does not read them.
+/// Throws std::invalid_argument if several are set.
 std::string sigma_schedule_of(const SchedulerClass& scheduler, const Json& json);
 
 }  // namespace sfumato

@@ -9,11 +9,11 @@ constexpr std::int64_t kBlurReach = 4;
 
 torch::Tensor blurred(const torch::Tensor& x) {
   const auto position = torch::arange(-kBlurReach, kBlurReach + 1, x.options());
-  const auto density = torch::exp(-0.5 * position.square());  // of deviation 1
+  const auto density = torch::exp(-0.5 * position.square());  // with std 1
   const auto weights = density / density.sum();
   const auto kernel = torch::outer(weights, weights).unsqueeze(0).unsqueeze(0);  // [1, 1, 9, 9]
   const auto padded = torch::reflection_pad2d(x, {kBlurReach, kBlurReach, kBlurReach, kBlurReach});
-  return torch::conv2d(padded.flatten(0, 1).unsqueeze(1), kernel).reshape(x.sizes());  // each channel by itself
+  return torch::conv2d(padded.flatten(0, 1).unsqueeze(1), kernel).reshape(x.sizes());  // each channel separately
 }
 
 void check_size(const torch::Tensor& x) {

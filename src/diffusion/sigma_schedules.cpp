@@ -10,17 +10,17 @@
 namespace sfumato {
 namespace {
 
-/// Ten steps: the levels at their ends.
+/// Ten steps, given by the levels at their ends.
 using AlignedSteps = std::array<double, 11>;
 
-/// numpy.linspace(0, 1, n).
+/// Returns numpy.linspace(0, 1, n).
 std::vector<double> ramp(std::int64_t n) {
   std::vector<double> parts(n, 0);
   for (std::int64_t i = 1; i < n; ++i) parts[i] = static_cast<double>(i) / static_cast<double>(n - 1);
   return parts;
 }
 
-/// The last is left out: sampling ends at 0 in place of it.
+/// Interpolates the published levels, without the last: sampling ends at 0 instead.
 std::vector<double> aligned_ratios(const AlignedSteps& published, std::int64_t n) {
   std::vector<double> ratios;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -85,7 +85,7 @@ std::vector<double> polyexponential_ratios(const SigmaRange& range) {
 }
 
 std::vector<double> beta_ratios(const SigmaRange& range) {
-  constexpr double kShape = 0.6;  // both of the distribution's
+  constexpr double kShape = 0.6;  // both parameters of the distribution
   std::vector<double> ratios;
   for (const auto part : ramp(range.n))
     ratios.push_back(std::lerp(range.last, range.first, beta_quantile(1 - part, kShape, kShape)));

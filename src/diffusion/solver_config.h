@@ -8,29 +8,29 @@
 
 namespace sfumato {
 
-/// What a scheduler_config.json says of its solver: of DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler,
+/// Solver settings of a scheduler_config.json: for DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler,
 /// UniPCMultistepScheduler, DEISMultistepScheduler, EDMDPMSolverMultistepScheduler or SASolverScheduler. Members are
-/// diffusers' keys, with its defaults. Each solver obeys what it knows, as a scheduler that is made from another
-/// class's config does there.
+/// diffusers' keys, with its defaults. Each solver reads only its own keys, like a scheduler created from another
+/// class's config in diffusers.
 struct SolverConfig {
-  std::int64_t solver_order = 2;  ///< at least 1; at most 3 but for UniPC and the multistep DPM-Solver
+  std::int64_t solver_order = 2;  ///< at least 1; at most 3 except for UniPC and the multistep DPM-Solver
   /// DPM-Solver's second order: heun, else midpoint. UniPC's B(h): bh1, else bh2.
   std::string solver_type = "";
   /// DPM-Solver's: dpmsolver and sde-dpmsolver solve for eps, the others for x0; sde-dpmsolver and sde-dpmsolver++ draw
   /// fresh noise. SA-Solver's: noise_prediction solves for eps, else for x0.
   std::string algorithm_type = "dpmsolver++";
   std::int64_t predictor_order = 2, corrector_order = 2;  ///< SA-Solver's, 1 to 4
-  bool lower_order_final = true;                          ///< the last steps, where there are few, at lower orders
+  bool lower_order_final = true;                          ///< the last steps at lower orders, if there are few
   bool euler_at_final = false;                            ///< DPM-Solver's last step at first order
   bool predict_x0 = true;                                 ///< UniPC's: solves for x0, else for eps
-  std::vector<std::int64_t> disable_corrector = {};       ///< UniPC's: the steps, from 0, that are not corrected
+  std::vector<std::int64_t> disable_corrector = {};       ///< for UniPC: the steps, from 0, without correction
 
-  /// By algorithm_type.
+  /// Depends on algorithm_type.
   bool is_stochastic() const { return algorithm_type.starts_with("sde-"); }
   bool is_of_eps() const { return algorithm_type == "dpmsolver" || algorithm_type == "sde-dpmsolver"; }
 };
 
-/// Calls `visit` with each key and the member that it names.
+/// Calls `visit` with each key and the member for it.
 template <class Config, class Visit>
 void for_each_solver_member(Config& config, Visit visit) {
   visit("solver_order", config.solver_order);

@@ -18,7 +18,7 @@ torch::Tensor StepNoise::between(const Level& from, const Level& to) {
   const double above = from.ratio(), below = to.ratio();
   std::vector<torch::Tensor> increments;
   for (auto& tree : trees_) increments.push_back(tree.increment(below, above));
-  // Along the sampler's way, which is the path's backwards.
+  // In the direction of sampling, which is opposite to the path's.
   const auto noise = torch::stack(increments) / -std::sqrt(above - below);  // [N, C, H, W]
   return to_device(noise, args_.x.device());
 }

@@ -18,7 +18,7 @@ Level clean() {
   return {.t = 0, .alpha = 1, .sigma = 0};
 }
 
-/// The sigma / alpha of the schedule, linear between timesteps (numpy.interp).
+/// Interpolates the schedule's sigma / alpha linearly between timesteps (numpy.interp).
 Level interpolated_level(const Schedule& schedule, double t) {
   const auto& ratios = schedule.ratios();
   const auto below = std::min(static_cast<std::size_t>(t), ratios.size() - 1);
@@ -28,8 +28,8 @@ Level interpolated_level(const Schedule& schedule, double t) {
   return level;
 }
 
-/// The timestep that the network is told for a level between the model's: integers for the solvers, which the
-/// reference rounds or cuts, and for KDPM2's only where it rounds.
+/// Returns the network's timestep for a level between the model's: integers for the solvers, which the
+/// reference rounds or truncates, and for KDPM2's only if it rounds.
 double told_timestep(const ScheduleConfig& config, double t, StepGrid grid) {
   const bool whole = find_sigma_schedule(config.sigma_schedule).whole_timesteps;
   if (grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral) return whole ? std::nearbyint(t) : t;
@@ -42,8 +42,8 @@ bool is_log_linear(const Schedule& schedule, StepGrid grid) {
   return grid == StepGrid::interpolated && schedule.config().interpolation_type == "log_linear";
 }
 
-/// From the schedule's noisiest level on in factors of which as many as there are levels lead to its cleanest. The
-/// timesteps that the network is told stay what they were, as in the reference.
+/// Returns levels from the schedule's noisiest in equal factors; as many factors as levels would lead to its cleanest.
+/// The network's timesteps stay unchanged, as in the reference.
 std::vector<Level> log_linear_levels(const Schedule& schedule, const std::vector<Level>& told) {
   const double first = schedule.ratios().back(), last = schedule.ratios().front();
   std::vector<Level> levels;
@@ -83,7 +83,7 @@ std::vector<Level> levels_of(const Schedule& schedule, std::int64_t n, StepGrid 
   return levels;
 }
 
-/// Where the levels end that do not end clean: DEIS, with a sigma_min, where the last of them is.
+/// Returns the end of levels that do not end clean: for DEIS with a sigma_min, the last of them, else timestep 0.
 Level noisy_end(const Schedule& schedule, StepGrid grid, const std::vector<Level>& levels) {
   const auto& config = schedule.config();
   if (grid == StepGrid::deis && config.sigma_min && config.sigma_schedule != "discrete") return levels.back();
@@ -92,7 +92,7 @@ Level noisy_end(const Schedule& schedule, StepGrid grid, const std::vector<Level
   return level;
 }
 
-/// From each level to the next, and from the last to `end`.
+/// Returns the steps from each level to the next, and from the last to `end`.
 std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& end) {
   std::vector<Step> steps;
   for (std::size_t i = 0; i < levels.size(); ++i)
@@ -100,12 +100,12 @@ std::vector<Step> steps_through(const std::vector<Level>& levels, const Level& e
   return steps;
 }
 
-/// With the level that the sampler of a grid stops at within each step.
+/// Adds the level at which the sampler of a grid stops within each step.
 std::vector<Step> with_middles(const Schedule& schedule, std::vector<Step> steps, StepGrid grid) {
   const bool has_middle = grid == StepGrid::midpoint || grid == StepGrid::kdpm2 || grid == StepGrid::kdpm2_ancestral;
   for (auto& [from, to, middle] : steps) {
     if (!has_middle || to.sigma == 0) continue;
-    // Half way in log(sigma / alpha) to the level that an ancestral step goes down to, to^2 / from, is `to`.
+    // Half way in log(sigma / alpha) to the target of an ancestral step, to^2 / from, is `to`.
     const bool is_ancestral = grid == StepGrid::kdpm2_ancestral;
     middle = schedule.level_of_ratio(is_ancestral ? to.ratio() : std::sqrt(from.ratio() * to.ratio()));
   }
@@ -129,8 +129,8 @@ std::vector<Level> levels_at(const Schedule& schedule, const std::vector<std::in
   return levels;
 }
 
-/// Zheng et al. 2024, section 4.3: down to s = (1 - gamma) t' on the way to t'. In float32 as in the reference, since
-/// the product is cut.
+/// Zheng et al. 2024, section 4.3: down to s = (1 - gamma) t' on the way to t'. In float32 as in the reference, because
+/// the product is truncated.
 std::vector<Step> tcd_steps(const Schedule& schedule, std::int64_t n) {
   const auto kept = static_cast<float>(1 - schedule.config().gamma);
   auto steps = steps_through(levels_at(schedule, consistency_timesteps(schedule, n)), schedule.level_at(0));
@@ -146,8 +146,8 @@ std::vector<Step> ddim_steps(const Schedule& schedule, std::int64_t n) {
   return steps;
 }
 
-/// Those of a continuous process, which end at its last level above 0 where the grid or final_sigmas_type do. As the
-/// reference leaves that, alpha = 1.
+/// Returns the steps of a continuous process. They end at its last level above 0 if the grid or final_sigmas_type does,
+/// with alpha = 1 as in the reference.
 std::vector<Step> continuous_steps(const Schedule& schedule, std::int64_t n, StepGrid grid) {
   if (n < 1) throw std::invalid_argument("steps is " + std::to_string(n) + ", expected at least 1");
   std::vector<Level> levels;
@@ -228,7 +228,7 @@ std::vector<Step> make_steps(const Schedule& schedule, std::int64_t n, StepGrid 
 }
 
 bool is_runge_kutta(const std::vector<Step>& steps, std::size_t first) {
-  // Others follow always, which tells it from the end of a few steps of StepGrid::pndm.
+  // Others always follow, which distinguishes it from the end of a few steps of StepGrid::pndm.
   return first + 4 < steps.size() && stays(steps[first + 1]) && stays(steps[first + 3]);
 }
 
@@ -257,7 +257,7 @@ std::vector<Step> last_steps(const std::vector<Step>& steps, std::int64_t n, dou
 
 double initial_noise_scale(const Schedule& schedule, const std::vector<Step>& steps, StepGrid grid) {
   if (schedule.continuous()) return schedule.continuous()->initial_noise(schedule.config(), steps.front().from);
-  // The others start from unit noise even where alpha > 0 at the first level, as the reference does.
+  // The others start from unit noise even if alpha > 0 at the first level, as in the reference.
   const bool by_first_level =
       goes_by_sigma(grid) && !is_solver(grid) && schedule.config().timestep_spacing != "leading";
   return by_first_level ? steps.front().from.sigma : 1;

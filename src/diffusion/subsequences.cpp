@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// Every k-th timestep from 0 on, for the smallest k that keeps `count`.
+/// Returns every k-th timestep from 0 on, for the smallest k that keeps `count`.
 std::vector<std::int64_t> strided_timesteps(const Schedule& schedule, std::int64_t count, const std::string& text) {
   const auto total = schedule.num_train_timesteps();
   for (std::int64_t stride = 1; stride < total; ++stride) {
@@ -22,7 +22,7 @@ std::vector<std::int64_t> strided_timesteps(const Schedule& schedule, std::int64
                               " of " + std::to_string(total) + " timesteps");
 }
 
-/// Less of DDIM's artifacts from the noisiest timestep.
+/// Returns fast27, which has fewer of DDIM's artifacts from the noisiest timestep.
 std::vector<std::int64_t> fast27_timesteps(const Schedule& schedule) {
   auto timesteps = respaced_timesteps(schedule, {10, 10, 3, 2, 2});
   timesteps.front() -= 2;
@@ -39,7 +39,7 @@ std::vector<std::int64_t> quadratic_timesteps(const Schedule& schedule, std::int
   const double stride = n == 1 ? 0 : last / static_cast<double>(n - 1);
   std::vector<std::int64_t> timesteps;
   for (std::int64_t i = n - 1; i >= 0; --i) {
-    // As numpy.linspace, whose last number is exact.
+    // Like numpy.linspace, whose last number is exact.
     const double root = i == n - 1 && n > 1 ? last : static_cast<double>(i) * stride;
     const auto t = static_cast<std::int64_t>(root * root);
     if (timesteps.empty() || t < timesteps.back()) timesteps.push_back(t);
@@ -59,7 +59,7 @@ std::vector<std::int64_t> respaced_timesteps(const Schedule& schedule, const std
       throw std::invalid_argument("respacing has a count of " + std::to_string(count) + ", expected 1 to " +
                                   std::to_string(length) + " of a section's " + std::to_string(length) + " timesteps");
     const double stride = count == 1 ? 1 : static_cast<double>(length - 1) / static_cast<double>(count - 1);
-    double at = 0;  // summed up, and rounded half to even, as in the reference
+    double at = 0;  // accumulated, and rounded half to even, as in the reference
     for (std::int64_t i = 0; i < count; ++i, at += stride)
       timesteps.push_back(first + static_cast<std::int64_t>(std::nearbyint(at)));
     first += length;

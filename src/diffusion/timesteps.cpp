@@ -23,8 +23,8 @@ void check_first(const Schedule& schedule, std::int64_t n, double first) {
                               std::to_string(last));
 }
 
-/// Falling timesteps before rounding, of the first `count` of the model's. Rounding is numpy's, half to even, which
-/// nearbyint does.
+/// Returns falling timesteps before rounding, of the first `count` of the model's. Rounding is numpy's, half to even,
+/// like nearbyint.
 std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t n, std::int64_t count) {
   const auto total = static_cast<double>(count);
   std::vector<double> values(n);
@@ -35,7 +35,7 @@ std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t 
     } else if (config.timestep_spacing == "leading") {
       values[i] = static_cast<double>((n - 1 - i) * (count / n) + config.steps_offset);
     } else {
-      // numpy.arange(total, 0, -ratio) multiplies what is left of ratio after total - ratio was rounded.
+      // numpy.arange(total, 0, -ratio) multiplies the rest of ratio after total - ratio was rounded.
       const double ratio = (total - total / static_cast<double>(n)) - total;
       values[i] = std::nearbyint(total + static_cast<double>(i) * ratio) - 1;
     }
@@ -43,7 +43,7 @@ std::vector<double> spaced_timesteps(const ScheduleConfig& config, std::int64_t 
   return values;
 }
 
-/// How many of the model's timesteps lambda_min_clipped leaves: those with -log(sigma / alpha) of at least it.
+/// Returns the number of the model's timesteps with -log(sigma / alpha) of at least lambda_min_clipped.
 std::int64_t unclipped_timesteps(const Schedule& schedule) {
   const auto& clipped = schedule.config().lambda_min_clipped;
   if (!clipped) return schedule.num_train_timesteps();

@@ -7,20 +7,20 @@
 namespace sfumato {
 namespace {
 
-/// A level that was passed, and what was predicted there, x0 or eps.
+/// A passed level and the prediction there, x0 or eps.
 struct Node {
   double lambda;
   torch::Tensor predicted;
 };
 
-/// The step that UniPC predicts and corrects, in its own terms.
+/// Step that UniPC predicts and corrects, in the paper's terms.
 struct UniPcStep {
   ExponentialStep exact;
   double b;                ///< B(h)
-  std::deque<Node> nodes;  ///< the newest first, the step's own; as many as its order
+  std::deque<Node> nodes;  ///< newest first, the step's own; as many as its order
 };
 
-/// r_1 to r_p-1 of the paper, where the nodes before the step's own lie in units of the step.
+/// Returns r_1 to r_p-1 of the paper: the positions of the nodes before the step's own, in units of the step.
 std::vector<double> node_places(const UniPcStep& step) {
   std::vector<double> places;
   for (std::size_t k = 1; k < step.nodes.size(); ++k)
@@ -28,7 +28,7 @@ std::vector<double> node_places(const UniPcStep& step) {
   return places;
 }
 
-/// The paper's a of R(h) a B(h) = phi(h) (eq. 5), where a row of R holds a power of all r.
+/// Returns the paper's a of R(h) a B(h) = phi(h) (eq. 5); a row of R holds a power of all r.
 std::vector<double> solved_weights(const std::vector<double>& places, const UniPcStep& step) {
   const auto count = static_cast<std::int64_t>(places.size());
   const auto r = torch::tensor(places, torch::kFloat64);
@@ -45,14 +45,14 @@ std::vector<double> solved_weights(const std::vector<double>& places, const UniP
   return {a.data_ptr<double>(), a.data_ptr<double>() + count};
 }
 
-/// x at the step's end: the solution for a prediction that stays the same, and `change` with the weight B(h).
+/// Returns x at the step's end: the solution for a constant prediction, and `change` with the weight B(h).
 torch::Tensor unipc_moved(const torch::Tensor& x, const UniPcStep& step, const torch::Tensor& change) {
   const auto& exact = step.exact;
   const auto constant = exact.kept * x - exact.gained * std::expm1(exact.decay) * step.nodes[0].predicted;
   return change.defined() ? constant - exact.gained * step.b * change : constant;
 }
 
-/// The sum of a_k D_k / r_k over the nodes before the step's own; undefined where there is none.
+/// Returns the sum of a_k D_k / r_k over the nodes before the step's own; undefined if there are none.
 torch::Tensor change_of_nodes(const UniPcStep& step, const std::vector<double>& places, const std::vector<double>& a) {
   torch::Tensor sum;
   for (std::size_t k = 0; k < places.size(); ++k) {
@@ -62,7 +62,7 @@ torch::Tensor change_of_nodes(const UniPcStep& step, const std::vector<double>& 
   return sum;
 }
 
-/// UniP (algorithm 6). Of second order a is 1/2 for either B(h).
+/// Applies UniP (algorithm 6). For second order, a is 1/2 for either B(h).
 torch::Tensor predicted(const torch::Tensor& x, const UniPcStep& step) {
   const auto places = node_places(step);
   if (places.empty()) return unipc_moved(x, step, {});
@@ -70,7 +70,7 @@ torch::Tensor predicted(const torch::Tensor& x, const UniPcStep& step) {
   return unipc_moved(x, step, change_of_nodes(step, places, a));
 }
 
-/// UniC (algorithm 5): the step from x done again, knowing what is predicted `at_end`, where r is 1. Of first order a
+/// Applies UniC (algorithm 5): repeats the step from x with the prediction `at_end`, where r is 1. For first order, a
 /// is 1/2.
 torch::Tensor corrected(const torch::Tensor& x, const UniPcStep& step, const torch::Tensor& at_end) {
   auto places = node_places(step);

@@ -11,17 +11,17 @@ namespace {
 constexpr double kHalfLevel = 1.0 / 255;  // half the distance of neighbouring levels in [-1, 1]
 constexpr double kLeastProbability = 1e-12;
 
-/// The distribution function of the standard normal, approximately.
+/// Approximates the distribution function of the standard normal.
 torch::Tensor approximate_normal_cdf(const torch::Tensor& x) {
   return 0.5 * (1 + torch::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x.pow(3))));
 }
 
-/// Means over all but the first dimension, from nats to bits.
+/// Averages over all but the first dimension, and converts nats to bits.
 torch::Tensor bits_of_rows(const torch::Tensor& nats) {
   return nats.flatten(1).mean(1) / M_LN2;
 }
 
-/// The table's values at `t` [N], shaped [N, 1, 1, ...] as `like`.
+/// Returns the table's values at `t` [N], shaped [N, 1, 1, ...] as `like`.
 torch::Tensor rows_at(const torch::Tensor& table, const torch::Tensor& t, const torch::Tensor& like) {
   std::vector<std::int64_t> shape(like.dim(), 1);
   shape[0] = t.size(0);
@@ -37,7 +37,7 @@ std::vector<double> logarithms(std::vector<double> values) {
   return values;
 }
 
-/// With timestep 1's value at timestep 0, where the posterior's variance is 0.
+/// Copies timestep 1's value to timestep 0, where the posterior's variance is 0.
 std::vector<double> with_second_first(std::vector<double> values, double second) {
   values.front() = second;
   return values;
