@@ -9,7 +9,7 @@
 namespace sfumato {
 namespace {
 
-/// StepNoise of some pictures of 90,000 values, along sigma / alpha from 14 down to 0.03.
+/// StepNoise of several images of 90,000 values, along sigma / alpha from 14 down to 0.03.
 class PathNoise {
  public:
   explicit PathNoise(std::vector<std::uint64_t> seeds)
@@ -40,7 +40,7 @@ TEST(BrownianNoise, OfAnIntervalIsThatOfItsParts) {
   PathNoise noise({3});
   const auto whole = gain(noise, 9, 2);
   const auto parts = gain(noise, 9, 5.5) + gain(noise, 5.5, 2.000001) + gain(noise, 2.000001, 2);
-  // A score of float32's roundings of values up to 16.
+  // Some twenty float32 roundings of values up to 16.
   EXPECT_LE((whole - parts).abs().max().item<double>(), 20 * 16 * 0x1p-24);
 }
 
@@ -93,7 +93,7 @@ TEST(BrownianTree, EndsAndMiddleAreThoseOfTheirGenerators) {
   BrownianTree tree(1, 5, {2, 8, 8}, 7, Rng::cuda);
   const auto whole = 2 * CudaNoise(seed_at({})).draw({2, 8, 8});
   EXPECT_TRUE(torch::equal(tree.increment(1, 5), whole));
-  // A Brownian bridge over a length of 4: at its middle half of the whole, and a deviation of 1.
+  // A Brownian bridge over a length of 4: half of the whole at its middle, with std 1.
   const auto half = whole / 2 + CudaNoise(seed_at({0, 0})).draw({2, 8, 8});
   EXPECT_TRUE(torch::allclose(tree.increment(1, 3), half, 1e-6, 1e-6));
   // Then a bridge over the second half alone: the interval number 1 at depth 1.

@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// Always the same x0, with the eps that then makes up x.
+/// Denoiser that always returns the same x0, with the matching eps of x.
 Denoiser towards_zero() {
   return [](const torch::Tensor& x, const Evaluation& evaluation) {
     return Estimate{.x0 = torch::zeros_like(x), .eps = x / evaluation.level.sigma, .variance = {}};
@@ -48,7 +48,7 @@ TEST(Evaluations, AreNumberedFromFirstToLastBySamplersAndStep) {
   }
 }
 
-/// The sigma / alpha to which a sampler has the known region noised, each with that of the next evaluation.
+/// Records each sigma / alpha at which a sampler has the known region noised, with that of the next evaluation.
 std::vector<std::pair<double, double>> adjustments(const std::string& name, const std::vector<Step>& steps) {
   std::vector<std::pair<double, double>> seen;
   NoiseSource noise({1});
@@ -79,7 +79,7 @@ TEST(Adjustments, AreMadeAfterEveryEvaluationAtTheLevelOfTheNext) {
   }
 }
 
-// KDPM2DiscreteScheduler.add_noise takes sigmas[step_index], which half way through a step is that of its end.
+// KDPM2DiscreteScheduler.add_noise uses sigmas[step_index], which in the middle of a step is that of its end.
 TEST(Adjustments, HalfWayAreNoisedAsAtTheStepsEnd) {
   const auto steps = make_steps(Schedule(), 3, StepGrid::kdpm2);
   const auto seen = adjustments("dpm2", steps);

@@ -10,7 +10,7 @@ namespace {
 
 const Level kMiddle{.t = 300, .alpha = 0.8, .sigma = 0.6};
 
-/// Condition of two images whose text is this number.
+/// Returns the condition of two images with this number as their text.
 Condition text(double value) {
   return {.encoder_hidden_states = torch::full({2, 1, 1}, value)};
 }
@@ -19,7 +19,7 @@ torch::Tensor image(std::uint64_t seed) {
   return torch::randn({2, 3, 8, 8}, seeded_generator(seed));
 }
 
-/// A network that predicts its text's number, and 6 more where attention is perturbed; it notes how many rows it got.
+/// Network that predicts its text's number, plus 6 with perturbed attention; it records the number of its rows.
 struct ToyNetwork {
   std::vector<std::int64_t> rows;
 
@@ -40,7 +40,7 @@ GuidanceConditions prompts(std::vector<double> positives = {20}, std::vector<dou
   return {.distinct = {terms}, .of_step = std::vector<std::size_t>(10, 0), .weights = std::move(weights)};
 }
 
-/// eps of an estimate at x = image(1).
+/// Returns eps of an estimate at x = image(1).
 torch::Tensor guided_eps(const GuidanceConditions& conditions, const GuidanceOptions& options, const Level& level,
                          ToyNetwork& network) {
   const GuidedDenoiser denoise({network.backbone()}, conditions, options, {}, 10);
@@ -123,7 +123,7 @@ TEST(GuidedDenoiser, EditsImagesByTextAndImage) {
   expect_constant(guided_eps(conditions, {.scale = 5, .image_scale = 1.5}, kMiddle, network), 10 + 1.5 * 3 + 5 * 7);
 }
 
-/// The evaluations of `sampler` in n steps in which guidance acts.
+/// Returns the evaluations of `sampler` in n steps in which guidance acts.
 std::vector<int> guided_evaluations(const std::string& sampler, std::int64_t n, double start, double end) {
   const auto& row = find_sampler(sampler);
   const auto count = evaluation_count(make_steps(Schedule(), n, row.grid), row.order);
@@ -158,7 +158,7 @@ TEST(CfgPlusPlus, GuidesX0AndLeavesTheNegativePromptsNoise) {
   expect_constant(found.eps, 10);
 }
 
-// As k-diffusion's samplers for it, in x / alpha: denoised + sigma_next * (x - uncond_denoised) / sigma.
+// As in k-diffusion's samplers for it, in x / alpha: denoised + sigma_next * (x - uncond_denoised) / sigma.
 TEST(CfgPlusPlus, MakesOfEulersStepTheOneOfKDiffusion) {
   const Level to{.t = 100, .alpha = 0.96, .sigma = 0.28};
   const std::vector<Step> steps = {{kMiddle, to}};
@@ -181,7 +181,7 @@ TEST(CfgPlusPlus, ThresholdsX0) {
   EXPECT_LE(denoise(image(1), {kMiddle, 0, 0}).x0.abs().max().item<float>(), 0.5);
 }
 
-/// Self-attention guidance of two images whose places receive `received` on average, and the x of its second pass.
+/// Self-attention guidance of two images with an average attention of `received`, and the x of its second pass.
 struct Attending {
   ToyNetwork network;
   torch::Tensor degraded;
@@ -204,7 +204,7 @@ TEST(SelfAttentionGuidance, EvaluatesTheNegativePromptAgainAndMovesAllTermsAlike
   Attending attending;
   const auto x = image(1);
   const auto eps = attending.denoiser(0.5, 0.5)(x, {kMiddle, 0, 0}).eps;
-  // No place is attended to above average: x stays as it was.
+  // No position has attention above average: x is unchanged.
   EXPECT_TRUE(torch::allclose(attending.degraded, x, 1e-5, 1e-5));
   expect_constant(eps, 10 + 3 * 10 + 0.5 * (10 - 3));
 }

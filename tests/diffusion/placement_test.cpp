@@ -14,9 +14,9 @@ ScheduleConfig config_of(const std::string& variance_type) {
   return config;
 }
 
-/// A network whose answer, of unit size, depends on x and t; in `dtype`, as a network at a placement answers, and with
-/// a learned variance where `learned`. It wants x on `device`, in float32. Steeper in x, errors would grow by
-/// themselves from step to step, whatever the dtype.
+/// Network whose output, of unit size, depends on x and t. Its dtype is that of `placement`, and it has a
+/// learned variance if `learned`. It requires x on `device`, in float32. With a steeper function of x, errors would
+/// grow from step to step in any dtype.
 Backbone toy(const Placement& placement, bool learned) {
   return [placement, learned](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
     TORCH_CHECK(x.scalar_type() == torch::kFloat32 && x.device() == placement.device, "a sampler's state is ",
@@ -33,7 +33,7 @@ struct Trial {
   double threshold = 0;  ///< the quantile of dynamic thresholding
 };
 
-/// The latents after the last step, [2, 4, 8, 8].
+/// Returns the latents after the last step, [2, 4, 8, 8].
 torch::Tensor sampled(const Trial& trial, const Placement& placement, const OnStep& on_step = {}) {
   const Schedule schedule(config_of(trial.variance_type));
   const auto& sampler = find_sampler(trial.sampler);
@@ -66,8 +66,8 @@ std::vector<Trial> trials() {
 
 class SamplersOn : public OnPlacement {};
 
-// A step's answer is rounded as by four layers, of tanh and cos in either half, and guidance, a second evaluation and
-// the extrapolation of a solver of third order magnify that twice: its square counts 16 times.
+// The output of a step is rounded as by four layers, of tanh and cos in either half. Guidance, a second evaluation and
+// the extrapolation of a third-order solver amplify that twice: its square counts 16 times.
 TEST_P(SamplersOn, EveryTrajectoryIsThatOfTheCpu) {
   for (const auto& trial : trials()) {
     const auto expected = sampled(trial, {}), actual = sampled(trial, GetParam());

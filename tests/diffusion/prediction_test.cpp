@@ -16,7 +16,7 @@ torch::Tensor random(std::uint64_t seed, std::int64_t channels = 3) {
   return torch::randn({2, channels, 4, 4}, seeded_generator(seed));
 }
 
-/// The exact raw output of each type for known x0 and eps, by the definitions of the papers.
+/// Returns the exact raw output of each type for known x0 and eps, by the definitions of the papers.
 torch::Tensor raw_output(PredictionType type, const torch::Tensor& x0, const torch::Tensor& eps) {
   switch (type) {
     case PredictionType::epsilon:
@@ -60,7 +60,7 @@ TEST(Prediction, SplitsALearnedVarianceOff) {
   EXPECT_TRUE(torch::equal(result.variance, random(4, 6).slice(1, 3, 6)));
 }
 
-/// Karras et al. 2022, eq. 7 and table 1, at s and sigma_data: x0 = c_skip x + c_out F, of x = x0 + s eps, where the
+/// Karras et al. 2022, eq. 7 and table 1, at s and sigma_data: x0 = c_skip x + c_out F for x = x0 + s eps, where the
 /// network's input is c_in x.
 TEST(Prediction, OfEdmIsThePapersPreconditioning) {
   constexpr double kS = 1.7, kData = 0.4, kTotal = kS * kS + kData * kData;

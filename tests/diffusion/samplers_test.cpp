@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// Always the same x0, with the eps that then makes up x.
+/// Denoiser that always returns the same x0, with the matching eps of x.
 Denoiser towards(double x0) {
   return [x0](const torch::Tensor& x, const Evaluation& evaluation) {
     const auto& level = evaluation.level;
@@ -21,7 +21,7 @@ struct Moments {
   double mean, variance;
 };
 
-/// Mean and variance over 90,000 draws of one step from a constant x.
+/// Returns the mean and variance over 90,000 draws of one step from a constant x.
 Moments one_step(const std::string& sampler, const Step& step, SamplerOptions options) {
   NoiseSource noise({3});
   const auto denoise = towards(0.5);
@@ -35,7 +35,7 @@ Moments one_step(const std::string& sampler, const Step& step, SamplerOptions op
   return {y.mean().item<double>(), y.var().item<double>()};
 }
 
-/// Ho et al. 2020, eq. 6 and 7, from the betas of one stride of length 1.
+/// Returns Ho et al. 2020, eq. 6 and 7, from the betas of one stride of length 1.
 Moments posterior(const Schedule& schedule, std::int64_t t, double x0, double x) {
   const double abar = schedule.alphas_cumprod()[t], before = schedule.alphas_cumprod()[t - 1];
   const double beta = schedule.betas()[t];
@@ -85,14 +85,14 @@ torch::Tensor run(const std::string& name, const Denoiser& denoise, std::int64_t
 TEST(Samplers, EveryOneArrivesAtTheX0ThatIsAlwaysPredicted) {
   for (const auto& sampler : samplers()) {
     const auto y = run(sampler.name, towards(0.25), 10);
-    // DEIS, SA-Solver and TCD end at timestep 0, where some noise is left: eps of up to 5 deviations.
+    // DEIS, SA-Solver and TCD end at timestep 0 with some noise left: eps of up to 5 standard deviations.
     const auto end = make_steps(Schedule(), 10, sampler.grid).back().to;
     EXPECT_TRUE(torch::allclose(y, torch::full_like(y, 0.25 * end.alpha), 1e-5, 1e-5 + 5 * end.sigma)) << sampler.name;
     EXPECT_LT(end.sigma, 0.011) << sampler.name;
   }
 }
 
-/// Schedules of the continuous processes with each of their ends.
+/// Returns schedules of the continuous processes with each of their ends.
 std::vector<Schedule> continuous_schedules() {
   std::vector<Schedule> schedules;
   for (const auto& json : std::vector<Json>{
@@ -127,9 +127,9 @@ TEST(Samplers, OfAContinuousProcessArriveAtTheX0ThatIsAlwaysPredictedOrAreRefuse
                                      .noise = noise,
                                      .options = {.timestep_scaling = std::numeric_limits<double>::infinity()},
                                      .on_step = {}});
-      // IPNDM starts from x0 = 0 where alpha is 0, as the reference does, and its later slopes are not the first.
+      // IPNDM starts from x0 = 0 at alpha = 0, as in the reference, and its later slopes differ from the first.
       const double start = sampler.name == "ipndm" && steps.front().from.alpha == 0 ? 0.15 : 0;
-      // Where sigma_min ends, eps of up to 5 deviations is left. From sigma 80 on float32 keeps 1e-5 of x0.
+      // At sigma_min, eps of up to 5 standard deviations is left. From sigma 80 on, float32 keeps 1e-5 of x0.
       const double tolerance = 1e-5 + start + 5 * steps.back().to.sigma;
       EXPECT_TRUE(torch::allclose(y, torch::full_like(y, 0.25), 1e-4, tolerance)) << y;
       EXPECT_LE(steps.back().to.ratio(), 0.0021);
@@ -151,9 +151,9 @@ TEST(Samplers, FromNoiseAloneAreRefusedWhereTheyDivideByAlpha) {
   }
 }
 
-/// The weights of SA-Solver reproduce what a prediction that is a polynomial in lambda contributes.
+/// The weights of SA-Solver reproduce the contribution of a prediction that is a polynomial in lambda.
 TEST(SaSolver, AtTauZeroFollowsAnX0ThatIsLinearInLambda) {
-  // dx/dlambda of x / sigma is e^lambda x0; with x0 = lambda it is solved by x / sigma = e^lambda (lambda - 1) + c.
+  // dx/dlambda of x / sigma is e^lambda x0; for x0 = lambda the solution is x / sigma = e^lambda (lambda - 1) + c.
   const auto level = [](double lambda) {
     const double alpha = 1 / std::sqrt(1 + std::exp(-2 * lambda));
     return Level{.t = 0, .alpha = alpha, .sigma = alpha * std::exp(-lambda)};
@@ -186,7 +186,7 @@ TEST(SaSolver, AtTauZeroFollowsAnX0ThatIsLinearInLambda) {
   }
 }
 
-/// A perfect denoiser makes the way straight, and what a multistep method remembers of it is constant.
+/// With a perfect denoiser the path is straight, and the history of a multistep method is constant.
 TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
   const Schedule schedule(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"},
                                                      {"beta_schedule", "scaled_linear"},
@@ -213,7 +213,7 @@ TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
 }
 
 TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
-  // The exact posterior mean for data N(0, 0.5^2): a linear flow, whose end DDIM approaches at first order.
+  // The exact posterior mean for data N(0, 0.5^2): a linear flow, to whose end DDIM converges at first order.
   const Denoiser gaussian = [](const torch::Tensor& x, const Evaluation& evaluation) {
     const auto& level = evaluation.level;
     const double total = 0.25 * level.alpha * level.alpha + level.sigma * level.sigma;
@@ -228,7 +228,7 @@ TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
 TEST(Ddim, OfTheInvertedNoiseGivesThePictureBack) {
   const Schedule schedule;
   const auto steps = make_steps(schedule, 200, StepGrid::ddim);
-  // Nearly straight, so that the timestep that the inversion takes for the next one matters little.
+  // Nearly straight, so that the inversion's use of the next timestep has little effect.
   const Denoiser denoise = [](const torch::Tensor& x, const Evaluation& evaluation) {
     const auto& level = evaluation.level;
     const double total = 0.25 * level.alpha * level.alpha + level.sigma * level.sigma;
@@ -241,7 +241,7 @@ TEST(Ddim, OfTheInvertedNoiseGivesThePictureBack) {
   };
   const auto inverted = run_with(invert_ddim, picture);
   EXPECT_GT((inverted - picture).abs().max().item<double>(), 0.3);
-  // First order in the step, and so in 1/200: the steps' errors have one sign on this flow, up to some percent.
+  // First order in the step, and so in 1/200: on this flow the steps' errors have one sign and add up to some percent.
   EXPECT_TRUE(torch::allclose(run_with(sample_ddim, inverted), picture, 0.05, 1e-3));
 }
 

@@ -77,7 +77,7 @@ TEST(ScheduleConfig, SaysWhichScheduleItsFlagsMean) {
   EXPECT_EQ(schedule("DEISMultistepScheduler", "use_beta_sigmas"), "beta");
   EXPECT_EQ(schedule("DPMSolverMultistepScheduler", "use_lu_lambdas"), "lu");
   EXPECT_EQ(ScheduleConfig().sigma_schedule, "discrete");
-  // Left over from another class; this one does not look at it.
+  // A key of another class, which this class does not read.
   EXPECT_EQ(schedule("EulerAncestralDiscreteScheduler", "use_karras_sigmas"), "discrete");
 }
 
@@ -124,7 +124,7 @@ TEST(ScheduleConfig, RefusesSettingsOfASolverThatOursHasNot) {
   for (const auto& [name, key, value] : wrong) {
     const auto message = refusal({{"_class_name", name}, {key, value}});
     EXPECT_NE(message.find("'" + key + "' is "), std::string::npos) << name << " " << key << ": " << message;
-    // Another class does not look at it.
+    // Another class does not read it.
     EXPECT_EQ(refusal({{"_class_name", "DDIMScheduler"}, {key, value}}), "") << key;
   }
 }
@@ -192,7 +192,7 @@ TEST(ScheduleConfig, HasTheRungeKuttaStepsOfPndmWhereItsClassDoes) {
   EXPECT_TRUE(ScheduleConfig::from_json({{"_class_name", "DDIMScheduler"}}).skip_prk_steps);
 }
 
-// The scheduler_config.json that the published models have, as their folders say.
+// The scheduler_config.json of the published models, as in their folders.
 TEST(ScheduleConfig, ReadsThoseOfThePublishedModels) {
   const Json stable_diffusion = {{"beta_schedule", "scaled_linear"},
                                  {"beta_start", 0.00085},

@@ -54,7 +54,7 @@ TEST(SigmaSchedules, EverySamplerThatGoesBySigmaTakesEveryOne) {
       if (!goes_by_sigma(sampler.grid)) continue;
       for (const auto& step : make_steps(schedule, 12, sampler.grid)) {
         EXPECT_GT(step.from.sigma, step.to.sigma) << sampler.name << ", " << spacing.name;
-        // Within one of the model's timesteps: the solvers are told whole ones.
+        // Within one of the model's timesteps, because the solvers use whole ones.
         EXPECT_NEAR(step.from.t, schedule.t_at(step.from.ratio()), 1) << sampler.name << ", " << spacing.name;
       }
     }

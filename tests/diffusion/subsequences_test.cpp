@@ -19,9 +19,9 @@ Schedule schedule_of(std::int64_t timesteps) {
 }
 
 TEST(Subsequences, QuadraticAreSquaresUpToFourFifths) {
-  // sqrt(0.8 * 2000) = 40 in 5 numbers: 0, 10, 20, 30, 40.
+  // sqrt(0.8 * 2000) = 40 as 5 numbers: 0, 10, 20, 30, 40.
   EXPECT_EQ(quadratic_timesteps(schedule_of(2000), 5), (Timesteps{1600, 900, 400, 100, 0}));
-  // [int(s) for s in numpy.linspace(0, numpy.sqrt(1000 * 0.8), 10) ** 2], of the DDIM code.
+  // [int(s) for s in numpy.linspace(0, numpy.sqrt(1000 * 0.8), 10) ** 2], from the DDIM code.
   EXPECT_EQ(quadratic_timesteps(Schedule(), 10), (Timesteps{800, 632, 483, 355, 246, 158, 88, 39, 9, 0}));
   EXPECT_EQ(quadratic_timesteps(Schedule(), 1), (Timesteps{0}));
 }
@@ -34,7 +34,7 @@ TEST(Subsequences, QuadraticTimestepsThatCoincideAreKeptOnce) {
 }
 
 TEST(Subsequences, RespacingKeepsEachSectionsFirstAndLast) {
-  // The example of the improved DDPM code: 300 timesteps in sections of 100 with 10, 15 and 20.
+  // Example in the improved DDPM code: 300 timesteps in sections of 100 with 10, 15 and 20.
   const auto timesteps = respaced_timesteps(schedule_of(300), {10, 15, 20});
   ASSERT_EQ(timesteps.size(), 45U);
   EXPECT_EQ(timesteps.front(), 299);
@@ -66,7 +66,7 @@ TEST(Subsequences, RespacingsAreReadAsTheReleasedCodeReadsThem) {
   const auto strided = parse_respacing(schedule, "ddim50");  // 0, 20, ..., 980
   ASSERT_EQ(strided.size(), 50U);
   for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(strided[i], 20 * (49 - static_cast<std::int64_t>(i)));
-  // Sections of 200: ten each of the first two, three of the next, two of the last two, whose 999 becomes 997.
+  // Sections of 200: ten in each of the first two, three in the next, two in the last two, whose 999 becomes 997.
   const Timesteps fast27 = {997, 800, 799, 600, 599, 500, 400, 399, 377, 355, 333, 311, 288, 266,
                             244, 222, 200, 199, 177, 155, 133, 111, 88,  66,  44,  22,  0};
   EXPECT_EQ(parse_respacing(schedule, "fast27"), fast27);

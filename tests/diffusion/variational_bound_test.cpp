@@ -28,8 +28,8 @@ torch::Tensor levels() {
   return torch::arange(256, torch::kFloat64) / 127.5 - 1;
 }
 
-// The levels' intervals share their ends, so that the sum telescopes whatever the distribution function. Each of the
-// levels far out may be floored at 1e-12.
+// The levels' intervals share their ends, so the sum telescopes for any distribution function. Each of the
+// outer levels may be clamped to 1e-12.
 TEST(DiscretizedLikelihood, SumsToOneOverThe256Levels) {
   for (const double mean : {-1.3, -1.0, -0.2, 0.5, 0.99})
     for (const double deviation : {0.003, 0.05, 0.4, 2.0}) {
@@ -56,7 +56,7 @@ ScheduleConfig config_of(const std::string& variance_type, std::int64_t timestep
   return config;
 }
 
-/// The best eps of one pixel at a time where the data is N(0, s^2): E[eps | x_t] = sigma x_t / (alpha^2 s^2 + sigma^2).
+/// Returns the best eps per pixel for data of N(0, s^2): E[eps | x_t] = sigma x_t / (alpha^2 s^2 + sigma^2).
 TimestepNetwork exact_network(const Schedule& schedule, double s) {
   return [&schedule, s](const torch::Tensor& x, const torch::Tensor& t) {
     const auto level = schedule.level_at(static_cast<double>(t[0].item<std::int64_t>()));
@@ -64,7 +64,7 @@ TimestepNetwork exact_network(const Schedule& schedule, double s) {
   };
 }
 
-// For data N(0, s^2) the exact eps leaves, of the KL divergence at t, the error of x0 alone: its posterior variance is
+// For data N(0, s^2) and the exact eps, the KL divergence at t is the error of x0 alone: its posterior variance is
 // v = s^2 sigma^2 / (alpha^2 s^2 + sigma^2), and with the posterior's own variance as the model's the term is
 // on_x0^2 v / (2 variance), in nats. 4 standard errors of a mean of 3e5 squares are 1%.
 TEST(VariationalBound, OfAKnownGaussianIsTheClosedForm) {
@@ -87,7 +87,7 @@ TEST(VariationalBound, OfAKnownGaussianIsTheClosedForm) {
   }
 }
 
-/// The same with the exact variance of x_{t-1} given x_t, as learned_range interpolates it (Nichol & Dhariwal 2021, eq.
+/// Adds the exact variance of x_{t-1} given x_t, as learned_range interpolates it (Nichol & Dhariwal 2021, eq.
 /// 15; at timestep 0 between the posterior's variance at timestep 1 and beta).
 TimestepNetwork exact_network_with_variance(const Schedule& schedule, double s) {
   return [&schedule, s](const torch::Tensor& x, const torch::Tensor& t) {
@@ -107,7 +107,7 @@ TimestepNetwork exact_network_with_variance(const Schedule& schedule, double s) 
   };
 }
 
-// Where the data is Gaussian, so are the reverse steps: with their exact moments the bound is the negative
+// For Gaussian data, the reverse steps are Gaussian too. With their exact moments the bound is the negative
 // log-likelihood of the images' levels. Its terms are means over 12,288 values, each with a standard error of 1% or so.
 TEST(VariationalBound, OfAPerfectModelIsTheNegativeLogLikelihood) {
   const double s = 0.25;
@@ -180,14 +180,14 @@ TEST(BoundTimesteps, AreAllOrPartsOfTheWholeScheduleWithTheDecoders) {
   EXPECT_THROW(bound_timesteps(10, 11), std::invalid_argument);
 }
 
-/// eps = 0: the bound's terms are then those of x0 = x_t / alpha, which fall steeply with t.
+/// Returns eps = 0: the bound's terms are then those of x0 = x_t / alpha, which fall steeply with t.
 torch::Tensor no_noise_found(const torch::Tensor& x, const torch::Tensor&) {
   return torch::zeros_like(x);
 }
 
-// 100 runs on 8 images, each of which draws four timesteps for the 999 after the decoder's. The tolerance is four
+// 100 runs on 8 images, each with four draws for the 999 timesteps after the decoder's. The tolerance is four
 // standard errors of the runs' mean, and the expected value, over 512 images, is exact to a part in 1000. The middle of
-// each part in place of a drawn timestep gives a quarter less.
+// each part instead of a drawn timestep gives a quarter less.
 TEST(BitsPerDimension, OfFewTimestepsIsUnbiased) {
   const Schedule schedule(config_of("fixed_small"));
   const VariationalBound bound(schedule, torch::kCPU, 1);
