@@ -10,7 +10,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(ShippedFolders, AreNamedOnceThoughTheProgramLiesInItsSources) {
-  // The program's own folder stands in for the sources: both searches find what is in it.
+  // The program's own folder replaces the sources: both searches find its contents.
   const auto program = fs::read_symlink("/proc/self/exe").parent_path();
   const auto models = program / "sfumato-shipped-folders-test";
   fs::create_directory(models);

@@ -8,7 +8,7 @@
 namespace sfumato {
 namespace {
 
-/// Set member by member: g++ 12 takes the request's empty texts in an initialiser for uninitialised ones.
+/// Sets each member: g++ 12 mistakes the request's empty texts in an initialiser for uninitialised ones.
 PictureRecord sample_record() {
   PictureRecord record;
   record.request.prompt = "a cat";
