@@ -24,7 +24,7 @@ TEST(Diffuse, IsTheImageAndOneNoiseInTheSharesOfTheLevel) {
 TEST(Diffuse, OfOneChannelIsGrey) {
   const Forward forward{.first_stage = FirstStage(1, torch::kCPU), .schedule = Schedule()};
   auto image = torch::zeros({1, 3, 2, 2});
-  image[0][1].fill_(1);  // green, which weighs 0.587
+  image[0][1].fill_(1);  // green, of weight 0.587
   NoiseSource noise({5});
   const auto x0 = forward.first_stage.encode(image);
   EXPECT_EQ(x0.sizes(), (at::IntArrayRef{1, 1, 2, 2}));

@@ -18,7 +18,7 @@ class ModelIndexTest : public testing::Test {
 
   void write(const Json& json) { std::ofstream(folder_ / "model_index.json") << json; }
 
-  /// What reading or `use` of the index is refused for.
+  /// Returns the error of reading or of `use` of the index.
   template <class Use>
   std::string refusal(const Use& use) {
     try {

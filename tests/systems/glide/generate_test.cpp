@@ -47,7 +47,7 @@ TEST_F(GLIDEFolder, ASeedMeansOneImageInAnyBatch) {
   const auto model = load();
   const auto two = generate(model, resolve(model, short_request(5, 2))).result();
   const auto second = generate(model, resolve(model, short_request(6))).result();
-  // Float32 sums over another batch, 3e-6, times sigma / alpha of the noisiest level, 157.
+  // Float32 sums in another batch, 3e-6, times sigma / alpha of the noisiest level, 157.
   EXPECT_LE((two[1] - second[0]).abs().max().item<double>(), 5e-4);
 }
 

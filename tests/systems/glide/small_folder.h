@@ -40,7 +40,7 @@ inline Json glide_unet_json(int side, int channels) {
 inline const Json kGlideText = {{"vocab_size", 258},        {"hidden_size", 16},      {"intermediate_size", 32},
                                 {"num_attention_heads", 2}, {"num_hidden_layers", 1}, {"max_position_embeddings", 8}};
 
-/// A folder of a small random GLIDE, which goes with the test.
+/// Folder of a small random GLIDE, deleted at the end of the test.
 class GLIDEFolder : public testing::Test {
  protected:
   void SetUp() override {
@@ -71,7 +71,7 @@ class GLIDEFolder : public testing::Test {
     write_network<GLIDETextModelImpl>(text, kGlideText, "model");
   }
 
-  /// Bytes without merges.
+  /// Writes a tokenizer of bytes without merges.
   void write_tokenizer() {
     Json vocabulary = Json::object();
     int next = 256, id = 0;

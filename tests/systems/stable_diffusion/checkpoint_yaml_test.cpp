@@ -25,7 +25,7 @@ std::string refusal(const std::string& text) {
   return "read";
 }
 
-// The head of Stability AI's v2-inference-v.yaml.
+// First lines of Stability AI's v2-inference-v.yaml.
 TEST(CheckpointYaml, ReadsWhatStabilityAiWrites) {
   const auto yaml = read(R"(model:
   base_learning_rate: 1.0e-4

@@ -7,7 +7,7 @@
 namespace sfumato {
 namespace {
 
-/// A request with what it brings along, all of which one model serves at the same time.
+/// A request with its attachments; one model serves all requests at the same time.
 struct Trial {
   Request request;
   Attachments attachments;
@@ -20,7 +20,7 @@ Request small_request(std::uint64_t seed) {
   return request;
 }
 
-/// Seamless, with a ControlNet.
+/// Returns a seamless request with a ControlNet.
 Trial seamless_trial() {
   Trial trial{.request = small_request(1), .attachments = {.controlnets = {random_controlnet(3)}}};
   trial.request.tiling = true;
@@ -28,7 +28,7 @@ Trial seamless_trial() {
   return trial;
 }
 
-/// With another ControlNet, decoded in tiles that share statistics, by perturbed-attention guidance.
+/// Returns a request with another ControlNet, tiles that share statistics, and perturbed-attention guidance.
 Trial tiled_trial() {
   Trial trial{.request = small_request(2),
               .attachments = {.controlnets = {random_controlnet(4)}, .vae_tiling = VaeTiling{.sample_size = 32}}};
@@ -37,7 +37,7 @@ Trial tiled_trial() {
   return trial;
 }
 
-/// Without a ControlNet, with self-attention guidance.
+/// Returns a request without a ControlNet, with self-attention guidance.
 Trial plain_trial() {
   Trial trial{.request = small_request(3), .attachments = {}};
   trial.request.sag_scale = 0.7;
@@ -62,7 +62,7 @@ TEST(ConcurrentJobs, MakeThePicturesThatTheyMakeAlone) {
   }
 }
 
-/// That the comparison can fail.
+/// Checks that the comparison can fail.
 TEST(ConcurrentJobs, DifferInWhatTheyBringAlong) {
   const auto model = model_at({});
   auto seamless = seamless_trial(), tiled = tiled_trial();

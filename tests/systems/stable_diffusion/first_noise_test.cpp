@@ -5,7 +5,7 @@
 namespace sfumato {
 namespace {
 
-/// The first noise of a request with the seeds 3 and 8, and so much of the second.
+/// Returns the first noise of a request with the seeds 3 and 8, with weight `strength` of the second.
 torch::Tensor noise_with(double strength, std::int64_t count = 1) {
   Request request;
   request.seed = 3;
@@ -25,7 +25,7 @@ TEST(FirstNoise, AtTheEndsItIsThatOfEitherSeed) {
   EXPECT_TRUE(torch::allclose(noise_with(1), drawn(8), 0, 1e-6));
 }
 
-// Of vectors of lengths a and b with the angle w between them, sin((1 - p) w) / sin w and sin(p w) / sin w weigh them.
+// Vectors of lengths a and b at the angle w have the weights sin((1 - p) w) / sin w and sin(p w) / sin w.
 TEST(FirstNoise, EachColumnOfAChannelIsAVectorThatTurns) {
   const auto low = drawn(3).to(torch::kFloat64), high = drawn(8).to(torch::kFloat64);
   const auto mixed = noise_with(0.25);

@@ -43,7 +43,7 @@ CLIPTextModelConfig small_text(std::int64_t width, const std::string& activation
           .hidden_act = activation};
 }
 
-/// A small Stable Diffusion XL with the scheduler's `said` keys.
+/// Returns a small Stable Diffusion XL with the scheduler's `said` keys.
 PipelineFiles small_xl(const nlohmann::ordered_json& said, const UNet2DConditionModelConfig& unet = small_xl_unet()) {
   AutoencoderKLConfig vae;
   vae.block_out_channels = {32, 32};

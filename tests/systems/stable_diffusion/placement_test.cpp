@@ -10,7 +10,7 @@ Attachments attachments_at(const Placement& placement) {
   return {.controlnets = {controlnet}};
 }
 
-/// Most of what acts in the loop.
+/// Uses most features of the sampling loop.
 Request request_of(const std::string& prompt) {
   Request request{.prompt = prompt, .negative_prompt = "dog", .width = kSide, .height = kSide, .steps = 4};
   request.guidance_scale = 2;
@@ -29,7 +29,7 @@ torch::Tensor picture() {
 
 class PipelinesOn : public OnPlacement {
  protected:
-  /// UNets of some 80 layers, one after the other; guidance multiplies what the halves differ in.
+  /// Compares with the tolerance of some 80 layers in sequence; guidance amplifies the halves' differences.
   void expect_near(const std::function<Generated(const StableDiffusion&, const Attachments&)>& generate,
                    double steps) const {
     const auto standard = generate(model_at({}), attachments_at({}));
@@ -93,7 +93,7 @@ TEST_F(PipelinesOnCuda, TheSameSeedGivesTheSamePictureAgain) {
   const auto model = model_at({device_, torch::kBFloat16});
   const auto attachments = attachments_at(model.placement);
   const auto once = text_to_image(model, request_of("a red cat"), {}, attachments).images;
-  // Kernels may add in an order of their own each time; noise of another seed is as far away as other noise is.
+  // Kernels may add in a different order each time; noise of another seed differs as much as any other noise.
   EXPECT_LE(relative_error(text_to_image(model, request_of("a red cat"), {}, attachments).images, once),
             roundoff(torch::kBFloat16));
 }

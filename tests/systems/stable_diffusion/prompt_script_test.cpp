@@ -13,7 +13,7 @@ std::vector<Step> falling(int count) {
   return steps;
 }
 
-/// What is said at each step, negative prompts last.
+/// Returns the prompts at each step, negative prompts last.
 std::vector<std::string> said(const Request& request, const std::vector<Step>& steps) {
   const auto script = read_prompts(request, steps);
   EXPECT_EQ(script.of_step.size(), steps.size());
@@ -47,7 +47,7 @@ TEST(PromptScript, EachWordingIsListedOnce) {
 
 TEST(PromptScript, AStepThatRepeatsItsPredecessorSaysTheSame) {
   auto steps = falling(3);
-  steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from});  // as StepGrid::pndm has it
+  steps.insert(steps.begin() + 1, {steps[1].from, steps[1].from});  // as in StepGrid::pndm
   EXPECT_EQ(said({.prompt = "[a|b|c]", .prompt_syntax = "a1111"}, steps), (Lines{"a/", "a/", "b/", "c/"}));
 }
 

@@ -7,13 +7,13 @@
 #include "systems/stable_diffusion/generate.h"
 #include "systems/stable_diffusion/vae.h"
 
-// A small Stable Diffusion of random weights, whose pictures have kSide pixels a side.
+// A small Stable Diffusion of random weights, whose images have kSide pixels a side.
 
 namespace sfumato {
 
 constexpr std::int64_t kSide = 64;
 
-/// A letter a token.
+/// Tokenizer with one token for each letter.
 class Letters : public Tokenizer {
  public:
   Tokens encode(const std::string& text) const override {
@@ -39,7 +39,7 @@ std::shared_ptr<Impl> random_network(const typename Impl::Config& config) {
   return network;
 }
 
-/// Its prediction scaled to about unit deviation, so that it takes part in the picture.
+/// Returns a UNet with its prediction scaled to about unit std, so that it affects the image.
 inline std::shared_ptr<UNet2DConditionModelImpl> random_unet() {
   const torch::NoGradGuard no_grad;
   auto unet = random_network<UNet2DConditionModelImpl>(small_unet_config());
@@ -72,7 +72,7 @@ inline TextEncoder random_text_encoder() {
   return make_text_encoder(std::make_shared<Letters>(), network);
 }
 
-/// As load_stable_diffusion places it.
+/// Places a network as load_stable_diffusion does.
 inline void place(torch::nn::Module& network, const Placement& placement) {
   network.to(placement.device, placement.dtype);
   if (placement.device.is_cuda()) make_channels_last(network);

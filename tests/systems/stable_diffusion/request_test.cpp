@@ -36,7 +36,7 @@ Request sample() {
           .hires = {.width = 96, .height = 128, .steps = 9, .strength = 0.4, .upscaler = "lanczos"}};
 }
 
-/// What validate throws of the sample after `change`; "" where nothing.
+/// Returns the error of validate for the sample after `change`; "" if there is none.
 std::string complaint(const std::function<void(Request&)>& change) {
   auto request = sample();
   change(request);
@@ -119,7 +119,7 @@ TEST(Request, MasksAndSecondPassesAreCheckedToo) {
             std::string::npos);
   EXPECT_NE(complaint([](Request& request) { request.hires.upscaler = "magic"; }).find("magic"), std::string::npos);
   EXPECT_NE(complaint([](Request& request) { request.hires.scale = 2; }).find("not both"), std::string::npos);
-  // 9 steps of 1000 reach no further than 9 / 1000.
+  // 9 steps of 1000 reach at most 9 / 1000.
   EXPECT_NE(complaint([](Request& request) { request.hires.strength = 0.008; }).find("0.009"), std::string::npos);
   EXPECT_EQ(complaint([](Request& request) { request.hires.strength = 0.009; }), "");
   EXPECT_THROW(request_from_json(Json::parse(R"({"inpaint": {"msk": "m.png"}})")), std::invalid_argument);

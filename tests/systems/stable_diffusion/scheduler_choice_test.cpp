@@ -21,14 +21,14 @@ StableDiffusion model_of(const Json& scheduler, bool is_xl = false) {
           .schedule = Schedule(ScheduleConfig::from_json(scheduler))};
 }
 
-/// sigma / alpha at the beginning of the second of ten steps.
+/// Returns sigma / alpha at the start of the second of ten steps.
 double second_level(const StableDiffusion& model, const std::string& schedule) {
   Request request;
   request.schedule = schedule;
   return make_steps(schedule_of(model, request), 10, StepGrid::interpolated)[1].from.ratio();
 }
 
-// The second of AysSchedules["StableDiffusionSigmas"] and ["StableDiffusionXLSigmas"].
+// Second values of AysSchedules["StableDiffusionSigmas"] and ["StableDiffusionXLSigmas"].
 TEST(ScheduleOfARequest, AlignsItsStepsForTheModelsFamily) {
   const Json euler = {{"_class_name", "EulerDiscreteScheduler"}};
   EXPECT_NEAR(second_level(model_of(euler), "align_your_steps"), 6.475, 1e-9);
@@ -36,7 +36,7 @@ TEST(ScheduleOfARequest, AlignsItsStepsForTheModelsFamily) {
   EXPECT_NEAR(second_level(model_of(euler), "align_your_steps_xl"), 6.315, 1e-9);
 }
 
-// The samplers that do not go by sigma have the request's "discrete".
+// Samplers that do not use sigma have the request's "discrete".
 TEST(ScheduleOfARequest, KeepsTheLevelsOfAContinuousProcess) {
   const Json edm = {{"_class_name", "EDMEulerScheduler"}, {"sigma_schedule", "exponential"}};
   const double factor = std::pow(0.002 / 80, 1.0 / 9);

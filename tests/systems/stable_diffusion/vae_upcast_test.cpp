@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A VAE whose first features, on the way in and out, are some 1e6: beyond float16's 65504, and scaled back by the
-/// norms, as those of Stable Diffusion XL's.
+/// VAE whose first features, in the encoder and the decoder, are some 1e6: beyond float16's 65504. The norms scale them
+/// back, as in Stable Diffusion XL's.
 class VaeUpcast : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -40,7 +40,7 @@ class VaeUpcast : public ::testing::Test {
     return config;
   }
 
-  /// With this VAE, of a model that was loaded with one that fits float16.
+  /// Returns a model with this VAE, loaded with another one that fits float16.
   StableDiffusion model(torch::ScalarType dtype, bool force_upcast, const fs::path& vae = "") const {
     auto json = config().to_json();
     json["force_upcast"] = force_upcast;
@@ -65,7 +65,7 @@ class VaeUpcast : public ::testing::Test {
     return encode(model, torch::rand({1, 3, 8, 8}, seeded_generator(4)) * 2 - 1, noise);
   }
 
-  /// How far what `dtype` makes, both ways, is from what float32 does, in its own deviations.
+  /// Returns the distance of results in `dtype`, encoded and decoded, from those in float32, in standard deviations.
   double distance(torch::ScalarType dtype, bool force_upcast, const fs::path& vae = "") const {
     const auto exact = model(torch::kFloat32, force_upcast, vae), rounded = model(dtype, force_upcast, vae);
     const auto of = [](const torch::Tensor& a, const torch::Tensor& b) {
@@ -82,18 +82,18 @@ TEST_F(VaeUpcast, WithoutItFloat16LosesThePicture) {
   EXPECT_TRUE(std::isnan(distance(torch::kFloat16, /*force_upcast=*/false)));
 }
 
-/// Latents are float32 before the VAE, so that nothing is rounded at all.
+/// Latents are float32 before the VAE, so nothing is rounded.
 TEST_F(VaeUpcast, WithItFloat16GivesThePictureOfFloat32) {
   EXPECT_EQ(model(torch::kFloat16, true).vae_placement.dtype, torch::kFloat32);
   EXPECT_LT(distance(torch::kFloat16, /*force_upcast=*/true), 1e-5);
 }
 
-/// Which cannot say that it needs it.
+/// A file cannot store that it needs it.
 TEST_F(VaeUpcast, AFileGetsIt) {
   EXPECT_LT(distance(torch::kFloat16, false, folder_ / "diffusion_pytorch_model.safetensors"), 1e-5);
 }
 
-/// Its range is float32's. 8 bits of precision are a relative error of 1 in 512 a value and layer; there are some 20.
+/// Its range is float32's. 8 bits of precision are a relative error of 1 in 512 per value in each of some 20 layers.
 TEST_F(VaeUpcast, Bfloat16DoesWithout) {
   const auto rounded = model(torch::kBFloat16, true);
   EXPECT_EQ(rounded.vae_placement.dtype, torch::kBFloat16);

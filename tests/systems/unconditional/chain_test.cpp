@@ -69,7 +69,7 @@ TEST(Chain, GivesASeedItsImageInAnyBatch) {
   const auto model = small_unconditional({.schedule = ddpm_schedule()});
   const ChainOptions options{.respacing = "5,3"};
   const auto together = sampled(model, options, {7, 8, 9});
-  // Kernels differ with the batch size: float32 rounding over a network.
+  // Kernels depend on the batch size: float32 rounding over a network.
   EXPECT_LE((sampled(model, options, {8}) - together.slice(0, 1, 2)).abs().max().item<double>(), 1e-5);
 }
 
@@ -83,10 +83,10 @@ TEST(Chain, TakesTheVarianceThatANetworkLearned) {
 
 TEST(Chain, InvertsDdimToItsNoise) {
   ScheduleConfig config;
-  config.clip_sample = false;  // what is clipped cannot come back
+  config.clip_sample = false;  // clipped values cannot be recovered
   config.beta_end = 0.002;     // to sigma / alpha = 1.4: an untrained network's errors would grow with it
   const auto model = small_unconditional({.schedule = config});
-  // The error of the inversion is of first order in its steps: a fifth of the step, about a fifth of the error.
+  // The error of the inversion is of first order in its steps: a fifth of the step gives about a fifth of the error.
   const auto error_of = [&](std::int64_t steps) {
     const auto chain = make_chain(model, {.sampler = "ddim", .steps = steps});
     NoiseSource noise({3});

@@ -13,9 +13,9 @@ struct SmallModel {
   std::int64_t classes = 0;
 };
 
-/// Untrained model of 8x8 pixels with one block.
+/// Returns an untrained model of 8x8 pixels with one block.
 inline Unconditional small_unconditional(const SmallModel& small = {}) {
-  at::set_num_threads(1);  // networks this small only wait for each other on more
+  at::set_num_threads(1);  // more threads would only slow such small networks down
   UNet2DModelConfig config;
   config.sample_size = {8};
   config.out_channels = small.learned_variance ? 6 : 3;
