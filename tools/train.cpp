@@ -59,7 +59,7 @@ std::function<void(const TrainingProgress&)> progress_bar() {
   };
 }
 
-/// Returns the progress of encoding a text-to-image run's images: a bar or, without a terminal, lines of text. The log
+/// Returns the progress of encoding a text-to-image run's images: a bar or, without a terminal, a line of text. The log
 /// of a quiet run then explains, too, why the first step is minutes away.
 OnEncoded encoding_bar(bool quiet) {
   auto bar = std::make_shared<std::optional<Progress>>();

@@ -37,9 +37,9 @@ enum class StepGrid {
   kdpm2,            ///< KDPM2DiscreteScheduler: as midpoint, but Karras' levels get whole timesteps
   kdpm2_ancestral,  ///< KDPM2AncestralDiscreteScheduler: as kdpm2; the middle has the sigma / alpha of `to`
   restart,          ///< the paper's (restart.h), around the levels of interpolated: some steps go back up
-  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice, at first staying where it is, which its
-                    ///< middle is a stride above; or, where skip_prk_steps is false, with the first three in four
-                    ///< steps each (is_runge_kutta)
+  pndm,             ///< PNDMScheduler: as ddim with the second timestep twice. The first of them has zero length, and
+                    ///< its middle is a stride above; or, if skip_prk_steps is false, with the first three steps in
+                    ///< four steps each (is_runge_kutta)
   solver,           ///< DPMSolverMultistepScheduler: the first n of n + 1 timesteps, and from the last to alpha = 1
   unipc,            ///< UniPCMultistepScheduler: as solver, but for the rounding of timesteps
   singlestep,       ///< DPMSolverSinglestepScheduler: as solver with linspace spacing, whatever the config's

@@ -51,7 +51,7 @@ bool write_pipeline_folder(const PipelineFiles& files, const std::filesystem::pa
                            const ConversionOptions& options);
 
 /// Writes one file in the original layout. Checks before writing that it produces the same images when read back.
-/// Throws std::invalid_argument naming what the layout cannot store, such as T5 or norm_num_groups of 16.
+/// Throws std::invalid_argument naming values that the layout cannot store, such as T5 or norm_num_groups of 16.
 bool write_single_file(const PipelineFiles& files, const std::filesystem::path& file, const ConversionOptions& options);
 
 }  // namespace sfumato

@@ -101,7 +101,7 @@ void check_guidance(const Request& request) {
   check_range("sag scale", request.sag_scale, kLargestGuidance);
   if (!(request.image_guidance_scale >= 1 && request.image_guidance_scale <= kLargestGuidance))
     refuse("image guidance scale", number_text(request.image_guidance_scale), "1 to 1000");
-  // The blurred images have no prompt, the only rows that ControlNets affect here.
+  // The blurred images are evaluated without the prompt, and in guess mode ControlNets affect the prompt's rows only.
   if (request.sag_scale > 0 && request.control_guess)
     refuse("sag scale", number_text(request.sag_scale), "0 with control guess");
   if (request.pag_layers.empty()) refuse("pag layers", "''", "a part of a layer's name, as mid");
