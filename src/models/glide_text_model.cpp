@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "models/clip_mlp.h"
+#include "models/clip_layer.h"
 #include "models/config_members.h"
 #include "nn/scaled_dot_product.h"
 
@@ -51,28 +51,9 @@ void list_glide_members(Members& members, Config& config) {
 
 }  // namespace
 
-class GLIDETextLayerImpl : public torch::nn::Module {
+class GLIDETextLayerImpl : public CLIPLayerImpl<GLIDETextAttention, GLIDETextModelConfig> {
  public:
-  explicit GLIDETextLayerImpl(const GLIDETextModelConfig& config)
-      : self_attn(config),
-        layer_norm1(config.hidden_size, config.layer_norm_eps),
-        mlp(config.hidden_size, config.intermediate_size, config.hidden_act),
-        layer_norm2(config.hidden_size, config.layer_norm_eps) {
-    register_module("self_attn", self_attn);
-    register_module("layer_norm1", layer_norm1);
-    register_module("mlp", mlp);
-    register_module("layer_norm2", layer_norm2);
-  }
-
-  torch::Tensor forward(const torch::Tensor& x) {
-    const auto attended = x + self_attn(layer_norm1(x));
-    return attended + mlp(layer_norm2(attended));
-  }
-
-  GLIDETextAttention self_attn;
-  LayerNorm layer_norm1;
-  CLIPMLP mlp;
-  LayerNorm layer_norm2;
+  using CLIPLayerImpl::CLIPLayerImpl;
 };
 
 GLIDETextModelConfig GLIDETextModelConfig::from_json(const Json& json) {

@@ -1,4 +1,4 @@
-#include "models/clip_mlp.h"
+#include "models/clip_layer.h"
 
 #include "models/config.h"
 
