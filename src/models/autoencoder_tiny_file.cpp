@@ -74,7 +74,7 @@ Path encoder_beside(const Path& decoder) {
   if (begin == std::string::npos)
     throw std::runtime_error("'" + decoder.string() +
                              "' is TAESD's decoder: expected \"decoder\" in its name and its encoder beside it");
-  const auto encoder = decoder.parent_path() / name.replace(begin, word.size(), "encoder");
+  auto encoder = decoder.parent_path() / name.replace(begin, word.size(), "encoder");
   if (!std::filesystem::exists(encoder))
     throw std::runtime_error("'" + decoder.string() + "' is TAESD's decoder, and its encoder '" + encoder.string() +
                              "' is missing");

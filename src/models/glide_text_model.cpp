@@ -111,7 +111,7 @@ torch::Tensor GLIDETextModelImpl::embed(const torch::Tensor& ids, const torch::T
   const auto length = ids.size(1);
   TORCH_CHECK(length <= config_.max_position_embeddings, length, " tokens; the model has positions for ",
               config_.max_position_embeddings);
-  const auto embedded = token_embedding_(ids) + position_embedding_->weight.narrow(0, 0, length);
+  auto embedded = token_embedding_(ids) + position_embedding_->weight.narrow(0, 0, length);
   if (!padding_embedding_) return embedded;
   return torch::where(mask.unsqueeze(-1), embedded, padding_embedding_->weight.narrow(0, 0, length));
 }
