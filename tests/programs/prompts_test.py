@@ -51,6 +51,18 @@ class ReadsPrompts(Programs):
             self.assertEqual(pixels(self.folder / "again.png"), alone, prompt)
         self.assertNotEqual(self.picture(prompts[1]), self.picture(prompts[0]))
 
+    def test_an_embedding_outlasts_the_loras_of_a_prompt(self):
+        bundle = {**UNET, "bundle_emb.blob.emb_params": ([1, 32], [3.0] * 32)}
+        write_safetensors(self.folder / "loras" / "bundle.safetensors", bundle)
+        write_safetensors(self.folder / "own.safetensors", {"emb_params": ([1, 32], [-2.0] * 32)})
+        prompts = ["an own blob<lora:bundle>", "an own blob", "an own blob<lora:both>"]
+        (self.folder / "prompts.txt").write_text("\n".join(prompts) + "\n")
+        embedding = ("--embedding", "own.safetensors")
+        self.makes(TXT2IMG, "-s", "1", "--prompts-file", "prompts.txt", *embedding, "-o", "{index}.png")
+        for i, prompt in enumerate(prompts):
+            self.makes(TXT2IMG, prompt, "-s", str(1 + i), *embedding, "-o", "alone.png", "--force")
+            self.assertEqual(pixels(self.folder / f"{i + 1}.png"), pixels(self.folder / "alone.png"), prompt)
+
     def test_a_lora_of_a_later_prompt_is_checked_before_the_first_picture(self):
         write_safetensors(self.folder / "loras" / "foreign.safetensors",
                           {"lora_unet_nowhere.lora_down.weight": ([1, 4], [1.0] * 4),

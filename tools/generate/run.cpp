@@ -187,16 +187,16 @@ void use_loras(Run& run, const Additions& additions) {
 /// Adds adapters for all batches: checks every LoRA file, and merges those of the first batch.
 void add_additions(Run& run) {
   const auto& first = run.batches.front().additions;
+  add_embeddings(*run.model, first.embeddings);  // first: removing LoRAs removes all later rows
   run.loras.emplace(*run.model);
-  bool change = false;
+  std::vector<std::vector<Lora>> checked = {first.loras};
   for (const auto& batch : run.batches) {
-    if (batch.additions.loras == first.loras) continue;
-    change = true;
+    if (std::find(checked.begin(), checked.end(), batch.additions.loras) != checked.end()) continue;
     run.loras->check(batch.additions.loras);
+    checked.push_back(batch.additions.loras);
   }
   use_loras(run, first);
-  add_embeddings(*run.model, first.embeddings);
-  if (!change) run.loras.reset();  // frees the saved original weights
+  if (checked.size() == 1) run.loras.reset();  // frees the saved original weights
 }
 
 std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepare, int argc, char** argv) {
