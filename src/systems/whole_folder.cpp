@@ -23,11 +23,4 @@ bool write_whole_folder(const fs::path& folder, const std::function<bool(const f
   }
 }
 
-void copy_tokenizer_files(const fs::path& from, const fs::path& to) {
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from))
-    if (const auto kind = entry.path().extension(); kind == ".json" || kind == ".txt" || kind == ".model")
-      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
-}
-
 }  // namespace sfumato

@@ -10,7 +10,4 @@ namespace sfumato {
 bool write_whole_folder(const std::filesystem::path& folder,
                         const std::function<bool(const std::filesystem::path&)>& write);
 
-/// Copies a tokenizer's files (.json, .txt, .model) into the folder `to`.
-void copy_tokenizer_files(const std::filesystem::path& from, const std::filesystem::path& to);
-
 }  // namespace sfumato

@@ -12,6 +12,12 @@ Json object_at(const Json& json, const std::string& key) {
   return found == json.end() || found->is_null() ? Json::object() : *found;
 }
 
+Json config_at(const Json& json, const std::string& key, const std::string& where) {
+  auto config = object_at(json, key);
+  expect(config.is_object(), where, "'" + key + "' must be a config", config);
+  return config;
+}
+
 void expect_within(double value, double low, double high, const std::string& where, const std::string& key) {
   if (value >= low && value <= high) return;
   const bool open = high == kNoLimit;

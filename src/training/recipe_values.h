@@ -15,6 +15,9 @@ inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 /// Returns the value at `key`, or an empty object if it is missing or null.
 Json object_at(const Json& json, const std::string& key);
 
+/// Returns the config at `key`, or an empty object as object_at does. Throws std::invalid_argument for another value.
+Json config_at(const Json& json, const std::string& key, const std::string& where);
+
 /// Throws std::invalid_argument for a number outside [low, high].
 void expect_within(double value, double low, double high, const std::string& where, const std::string& key);
 

@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "core/processor.h"
 #include "core/progress.h"
+#include "core/shortened.h"
 #include "engine/find_model.h"
 #include "engine/outputs.h"
 #include "generate/glide/options.h"
@@ -89,7 +90,7 @@ GLIDERun prepared_run(const GenerateProgram& program, const GLIDEOptions& option
   auto job = resolve(model, options.request);
   if (const auto cut = model.tokenizer->encode(options.request.prompt).cut; !cut.empty() && !options.quiet)
     std::cerr << program.name << ": warning: the prompt is longer than " << model.tokenizer->max_length()
-              << " tokens; left out: " << cut.substr(0, 100) << (cut.size() > 100 ? "..." : "") << '\n';
+              << " tokens; left out: " << shortened(cut, 100) << '\n';
   return {.program = program,
           .options = options,
           .model = std::move(model),

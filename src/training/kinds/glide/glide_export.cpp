@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/files.h"
 #include "core/json.h"
 #include "diffusion/schedule_config.h"
 #include "models/glide_text_model.h"
@@ -38,10 +39,7 @@ void export_stage(const Checkpoint& checkpoint, const GLIDERecipe& recipe, const
 void copy_glide_tokenizer(const fs::path& from, const fs::path& to) {
   if (!fs::is_regular_file(from / "tokenizer_config.json"))
     throw std::runtime_error("the recipe's tokenizer '" + from.string() + "' has no file tokenizer_config.json");
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from))
-    if (const auto kind = entry.path().extension(); kind == ".model" || kind == ".json" || kind == ".txt")
-      fs::copy_file(entry.path(), to / entry.path().filename(), fs::copy_options::overwrite_existing);
+  copy_tokenizer_files(from, to);
 }
 
 std::string tokenizer_class(const fs::path& tokenizer) {

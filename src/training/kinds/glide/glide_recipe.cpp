@@ -37,12 +37,6 @@ double parse_glide_loss(const Json& json, const std::string& where) {
   return weight;
 }
 
-Json glide_config_at(const Json& json, const std::string& key, const std::string& where) {
-  auto config = object_at(json, key);
-  expect(config.is_object(), where, "'" + key + "' must be a config", config);
-  return config;
-}
-
 void check_glide_scheduler(const GLIDERecipe& recipe) {
   check_scheduler(recipe.scheduler, recipe.sample.steps);
   const auto config = ScheduleConfig::from_json(recipe.scheduler);
@@ -104,9 +98,9 @@ GLIDERecipe parse_glide_recipe(const Json& json, const std::string& where) {
   recipe.data = parse_glide_data(object_at(json, "data"), where + ": data");
   recipe.vae = value_or(json, "vae", recipe.vae);
   recipe.tokenizer = value_or(json, "tokenizer", recipe.tokenizer);
-  recipe.unet = glide_config_at(json, "unet", where);
-  recipe.text_encoder = glide_config_at(json, "text_encoder", where);
-  recipe.scheduler = glide_config_at(json, "scheduler", where);
+  recipe.unet = config_at(json, "unet", where);
+  recipe.text_encoder = config_at(json, "text_encoder", where);
+  recipe.scheduler = config_at(json, "scheduler", where);
   recipe.vlb_weight = parse_glide_loss(object_at(json, "loss"), where + ": loss");
   recipe.sample = parse_glide_sample(object_at(json, "sample"), where + ": sample");
   recipe.inpaint = value_or(json, "inpaint", recipe.inpaint);

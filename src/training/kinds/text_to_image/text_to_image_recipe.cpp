@@ -47,12 +47,6 @@ TextToImageSampleRecipe parse_text_to_image_sample(const Json& json, const std::
   return sample;
 }
 
-Json config_at(const Json& json, const std::string& key, const std::string& where) {
-  auto config = object_at(json, key);
-  expect(config.is_object(), where, "'" + key + "' must be a config", config);
-  return config;
-}
-
 void check_text_width(const UNet2DConditionModelConfig& unet, std::int64_t d_model) {
   for (const auto width : unet.encoder_hid_dim > 0 ? OneOrMany{unet.encoder_hid_dim} : unet.cross_attention_dim)
     if (width != d_model)
