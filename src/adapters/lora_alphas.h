@@ -17,7 +17,7 @@ class LoraAlphas {
   /// damaged.
   LoraAlphas(const std::map<std::string, std::string>& metadata, const std::filesystem::path& path);
 
-  /// Reads the config beside peft's own files. Throws std::runtime_error naming the config if it is damaged or has an
+  /// Reads the config next to peft's own files. Throws std::runtime_error naming the config if it is damaged or has an
   /// unsupported setting.
   static LoraAlphas of_adapter(const std::filesystem::path& adapter_config);
 

@@ -31,7 +31,7 @@ struct LoraLayer {
 std::filesystem::path lora_weights_file(const std::filesystem::path& path);
 
 /// Reads the layers of a LoRA file or folder: every method's keys (lora_methods.h), with alpha, peft's alphas in
-/// diffusers' metadata or in the adapter_config.json beside peft's own files, dora_scale and lora_magnitude_vector.
+/// diffusers' metadata or in the adapter_config.json next to peft's own files, dora_scale and lora_magnitude_vector.
 /// Skips bundled embeddings (textual_inversion.h). Throws std::runtime_error that names the file, and OFT, GLoRA, IA3
 /// and other unsupported methods by their names. Otherwise the error lists the keys that belong to no layer, and the
 /// layers with a part that is missing or does not fit the others.

@@ -38,7 +38,7 @@ struct PickleTensor {
   std::int64_t offset = 0;
   std::vector<std::int64_t> shape, strides;
 };
-/// A value that training tools store beside the weights; its contents are ignored.
+/// A value that training tools store with the weights; its contents are ignored.
 struct PickleOpaque {};
 
 struct PickleValue {

@@ -28,7 +28,7 @@ class TensorFile {
   virtual torch::Tensor tensor(const std::string& name) const = 0;
   /// Releases the memory of a tensor's mapped bytes; a view of it stays valid and reads the file again.
   virtual void release(const std::string& name) const = 0;
-  /// Strings that the file holds beside its tensors.
+  /// Strings that the file holds in addition to its tensors.
   virtual const std::map<std::string, std::string>& metadata() const = 0;
 
  protected:

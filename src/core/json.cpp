@@ -42,7 +42,7 @@ std::string with_nulls_for_infinities(std::string text) {
   return text;
 }
 
-/// What the JSON library expected of a value, in the words of strictly().
+/// Returns what the JSON library expected of a value, in the words of strictly().
 std::string expectation(const std::string& what) {
   static const std::vector<std::pair<std::string, std::string>> types = {{"boolean", "expected true or false"},
                                                                          {"string", "expected a string"},

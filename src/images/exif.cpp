@@ -19,7 +19,7 @@ using namespace std::string_view_literals;
 constexpr std::uint32_t kOrientation = 0x112, kSamplesPerPixel = 0x115;
 constexpr auto kXmpHeader = "http://ns.adobe.com/xap/1.0/\0"sv;
 
-/// Metadata that a file stores beside its pixels.
+/// Metadata that a file stores in addition to its pixels.
 struct Metadata {
   std::string exif{};
   std::string xmp{};
