@@ -5,11 +5,10 @@
 #include <iostream>
 
 #include "command_line/program.h"
-#include "core/cuda.h"
 #include "core/interrupt.h"
-#include "core/processor.h"
 #include "core/progress.h"
 #include "engine/find_model.h"
+#include "engine/model_choice.h"
 #include "images/animation.h"
 #include "images/pixels.h"
 #include "images/write.h"
@@ -36,12 +35,10 @@ struct Run {
 };
 
 Placement placement_of(const SampleOptions& options) {
-  const auto placement = parse_placement(options.device, options.dtype);
-  if (placement.device.is_cuda()) allow_tf32(options.tf32);
-  if (options.tf32 && !placement.device.is_cuda() && !options.quiet)
-    std::cerr << "sample: warning: --tf32 has no effect on " << placement.device.str() << '\n';
-  if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
-    std::cerr << "sample: warning: " << note << '\n';
+  std::vector<std::string> warnings;
+  const auto placement = choose_placement(options.device, options.dtype, options.tf32, warnings);
+  for (const auto& warning : warnings)
+    if (!options.quiet) std::cerr << "sample: warning: " << warning << '\n';
   return placement;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 /// Song et al. 2021, eq. 16: the std of the noise that makes DDIM as random as DDPM, times eta. Uses sigma / alpha,
 /// because alpha^2 + sigma^2 need not be 1 (StepGrid::interpolated).
-double noise_deviation(const Level& from, const Level& to, double eta) {
+double noise_std(const Level& from, const Level& to, double eta) {
   if (eta == 0) return 0;  // also for steps towards noise, in which sigma / alpha grows
   const double kept = to.ratio() / from.ratio();
   return eta * to.sigma * std::sqrt(1 - kept * kept);
@@ -25,12 +25,12 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto [x0, eps, variance] = args.denoise(x, {from, i, i});
-    const double deviation = noise_deviation(from, to, eta);
+    const double std_dev = noise_std(from, to, eta);
     // Eq. 12: the predicted x0, and the direction towards x_t. Its length is 0 at eta = 1 from alpha = 0, where
     // rounding must not make the radicand negative.
-    const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - deviation * deviation));
+    const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - std_dev * std_dev));
     x = to.alpha * x0 + direction * eps;
-    if (eta > 0) x = x + deviation * args.noise.draw_like(x);
+    if (eta > 0) x = x + std_dev * args.noise.draw_like(x);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -25,7 +25,7 @@ Posterior posterior(const Level& from, const Level& to) {
 }
 
 /// Returns the std of the noise for the variance_type, [N, C, H, W] or a scalar.
-torch::Tensor deviation(const Posterior& moments, const torch::Tensor& learned, const std::string& type) {
+torch::Tensor std_dev(const Posterior& moments, const torch::Tensor& learned, const std::string& type) {
   if (type == "fixed_small" || type == "fixed_small_log") return torch::tensor(std::sqrt(moments.variance));
   if (type == "fixed_large") return torch::tensor(std::sqrt(moments.beta));
   if (type != "learned" && type != "learned_range") {
@@ -50,7 +50,7 @@ torch::Tensor sample_ddpm(const SampleArgs& args) {
     const auto moments = posterior(from, to);
     x = moments.on_x0 * estimate.x0 + moments.on_x * x;
     if (from.t > 0 || to.sigma > 0)
-      x = x + deviation(moments, estimate.variance, args.options.variance_type) * args.noise.draw_like(x);
+      x = x + std_dev(moments, estimate.variance, args.options.variance_type) * args.noise.draw_like(x);
     if (!report_step(args, i, x)) break;
   }
   return x;

@@ -13,8 +13,8 @@ constexpr int kPasses = 3;
 
 /// Radius of the box whose passes add up to a Gaussian of this standard deviation (Gwosdek et al. 2011, eq. 7, 11 and
 /// 14), in single precision as Pillow computes it.
-float box_radius(float deviation) {
-  const float variance = deviation * deviation / kPasses;
+float box_radius(float std_dev) {
+  const float variance = std_dev * std_dev / kPasses;
   const auto length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
   const auto whole = static_cast<float>(std::floor((length - 1.0) / 2.0));
   const float part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);

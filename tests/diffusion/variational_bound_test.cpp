@@ -32,19 +32,19 @@ torch::Tensor levels() {
 // outer levels may be clamped to 1e-12.
 TEST(DiscretizedLikelihood, SumsToOneOverThe256Levels) {
   for (const double mean : {-1.3, -1.0, -0.2, 0.5, 0.99})
-    for (const double deviation : {0.003, 0.05, 0.4, 2.0}) {
+    for (const double std_dev : {0.003, 0.05, 0.4, 2.0}) {
       const auto log_likelihood =
-          discretized_gaussian_log_likelihood(levels(), scalar(mean), scalar(std::log(deviation)));
-      EXPECT_NEAR(log_likelihood.exp().sum().item<double>(), 1, 256e-12 + 1e-9) << mean << " " << deviation;
+          discretized_gaussian_log_likelihood(levels(), scalar(mean), scalar(std::log(std_dev)));
+      EXPECT_NEAR(log_likelihood.exp().sum().item<double>(), 1, 256e-12 + 1e-9) << mean << " " << std_dev;
     }
 }
 
 // The approximation of the normal distribution function is within 3.3e-4 of it.
 TEST(DiscretizedLikelihood, IsTheGaussiansProbabilityOfALevelsInterval) {
-  const double mean = 0.1, deviation = 0.3, x = 51 / 127.5 - 1;
+  const double mean = 0.1, std_dev = 0.3, x = 51 / 127.5 - 1;
   const auto cdf = [](double z) { return 0.5 * std::erfc(-z / std::sqrt(2)); };
-  const double expected = cdf((x + 1.0 / 255 - mean) / deviation) - cdf((x - 1.0 / 255 - mean) / deviation);
-  const auto found = discretized_gaussian_log_likelihood(scalar(x), scalar(mean), scalar(std::log(deviation)));
+  const double expected = cdf((x + 1.0 / 255 - mean) / std_dev) - cdf((x - 1.0 / 255 - mean) / std_dev);
+  const auto found = discretized_gaussian_log_likelihood(scalar(x), scalar(mean), scalar(std::log(std_dev)));
   EXPECT_NEAR(std::exp(found.item<double>()), expected, 0.02 * expected);
 }
 

@@ -9,23 +9,23 @@ namespace sfumato {
 namespace {
 
 /// Sets each member: g++ 12 mistakes the request's empty texts in an initialiser for uninitialised ones.
-PictureRecord sample_record() {
-  PictureRecord record;
+ImageRecord sample_record() {
+  ImageRecord record;
   record.request.prompt = "a cat";
   record.request.negative_prompt = "a dog";
   record.request.width = 64;
   record.request.height = 72;
   record.request.sampler = "ddim";
   record.request.seed = 5;
-  record.model = "models/some";
-  record.vae = "vaes/other.safetensors";
-  record.device = "cpu";
-  record.dtype = "float32";
-  record.additions = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}};
+  record.model.name = "models/some";
+  record.model.vae = "vaes/other.safetensors";
+  record.model.device = "cpu";
+  record.model.dtype = "float32";
+  record.adapters = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}};
   return record;
 }
 
-const PictureRecord kRecord = sample_record();
+const ImageRecord kRecord = sample_record();
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
@@ -59,23 +59,23 @@ TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
             std::string::npos);
 }
 
-TEST(Metadata, SaysHowThePictureWasComputedWhereThatIsNotAsUsual) {
+TEST(Metadata, SaysHowTheImageWasComputedWhereThatIsNotAsUsual) {
   const auto usual = to_text_chunks(kRecord)[1].second;
   EXPECT_EQ(usual.find("tf32"), std::string::npos);
   EXPECT_EQ(usual.find("vae_tiling"), std::string::npos);
   auto record = kRecord;
-  record.tf32 = true;
-  record.vae_tiling = "on";
+  record.model.tf32 = true;
+  record.model.vae_tiling = "on";
   const auto path = std::filesystem::temp_directory_path() / ("sfumato_usual_" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}), to_text_chunks(record));
-  EXPECT_TRUE(read_record(path).tf32);
-  EXPECT_EQ(read_record(path).vae_tiling, "on");
+  EXPECT_TRUE(read_record(path).model.tf32);
+  EXPECT_EQ(read_record(path).model.vae_tiling, "on");
   std::filesystem::remove(path);
 }
 
 TEST(Metadata, WhatIsRarelySetHasAutomatic1111sNames) {
   auto record = kRecord;
-  record.model = "models/a, b: c.safetensors";
+  record.model.name = "models/a, b: c.safetensors";
   record.request.clip_skip = 2;
   record.request.rng = "cuda";
   record.request.eta = 0.5;
@@ -102,17 +102,17 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   const auto record = read_record(path);
   std::filesystem::remove(path);
   EXPECT_EQ(record.request, kRecord.request);
-  EXPECT_EQ(record.model, "models/some");
-  EXPECT_EQ(record.vae, "vaes/other.safetensors");
-  EXPECT_EQ(record.device, "cpu");
-  EXPECT_EQ(record.dtype, "float32");
-  EXPECT_EQ(to_json(record.additions),
+  EXPECT_EQ(record.model.name, "models/some");
+  EXPECT_EQ(record.model.vae, "vaes/other.safetensors");
+  EXPECT_EQ(record.model.device, "cpu");
+  EXPECT_EQ(record.model.dtype, "float32");
+  EXPECT_EQ(to_json(record.adapters),
             nlohmann::ordered_json::parse(R"({"loras": [{"path": "a.safetensors", "weight": 0.75},
                                                         {"path": "b.safetensors", "weight": 1.0}],
                                               "embeddings": ["c.pt"]})"));
 }
 
-TEST(Metadata, APictureWithoutARecordIsRefused) {
+TEST(Metadata, AnImageWithoutARecordIsRefused) {
   const auto path = std::filesystem::temp_directory_path() / ("sfumato-plain-" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}));
   EXPECT_THROW(read_record(path), std::runtime_error);

@@ -9,7 +9,7 @@ torch::Tensor direct(const torch::Tensor& x, const torch::Tensor& weight, const 
   return torch::conv2d(x, weight, bias, 1, 1);
 }
 
-double deviation(const torch::Tensor& actual, const torch::Tensor& exact) {
+double largest_error(const torch::Tensor& actual, const torch::Tensor& exact) {
   return ((actual.to(torch::kFloat64) - exact).square().mean() / exact.square().mean()).sqrt().item<double>();
 }
 
@@ -30,7 +30,7 @@ class Winograd : public testing::TestWithParam<std::array<std::int64_t, 5>> {
 // Within twice the rounding of the direct sum in float32, and within the tolerance of one layer.
 TEST_P(Winograd, RoundsAboutAsTheDirectSumDoes) {
   const auto out = convolve_winograd(x_, weight_, bias_);
-  EXPECT_LE(deviation(out, exact_), 2 * deviation(direct(x_, weight_, bias_), exact_) + 1e-6);
+  EXPECT_LE(largest_error(out, exact_), 2 * deviation(direct(x_, weight_, bias_), exact_) + 1e-6);
   EXPECT_LE((out.to(torch::kFloat64) - exact_).abs().max().item<double>(), 1e-5 * exact_.abs().max().item<double>());
 }
 

@@ -20,13 +20,13 @@ void check_utf8_path(const std::string& name, const std::string& path) {
 
 void check_recorded_paths(const GenerateOptions& options) {
   const auto& request = options.requests.front();
-  check_utf8_path("model", options.model);
-  check_utf8_path("vae", options.vae);
+  check_utf8_path("model", options.model.name);
+  check_utf8_path("vae", options.model.vae);
   check_utf8_path("image", request.image);
   check_utf8_path("mask", request.inpaint.mask);
   check_utf8_path("refiner", request.refiner.model);
-  for (const auto& lora : options.additions.loras) check_utf8_path("lora", lora.path.string());
-  for (const auto& path : options.additions.embeddings) check_utf8_path("embedding", path.string());
+  for (const auto& lora : options.adapters.loras) check_utf8_path("lora", lora.path.string());
+  for (const auto& path : options.adapters.embeddings) check_utf8_path("embedding", path.string());
   for (const auto& unit : request.controls) {
     check_utf8_path("control", unit.model);
     check_utf8_path("control image", unit.image);

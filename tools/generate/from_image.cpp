@@ -27,15 +27,10 @@ void start_from_own(const GenerateProgram& program, const std::string& path, Gen
   if (const auto maker = program_for(record.request); maker != program.name)
     throw std::invalid_argument("'" + path + "' was made by " + maker + ": make it again with that program");
   set_request(record.request, asked);
+  options.adapters = record.adapters;
   options.model = record.model;
-  options.vae = record.vae;
-  options.prediction = record.prediction;
-  options.additions = record.additions;
-  options.dtype = record.dtype;
-  options.tf32 = record.tf32;
-  options.vae_tiling = record.vae_tiling;
   // The recorded device may be missing here; identical pixels are then impossible, and the closest result will do.
-  if (record.device == "cpu") options.device = record.device;
+  if (record.model.device != "cpu") options.model.device = ModelChoice().device;
 }
 
 void start_from_foreign(const GenerateProgram& program, const std::string& path, GenerateOptions& options,
@@ -46,7 +41,7 @@ void start_from_foreign(const GenerateProgram& program, const std::string& path,
   auto request = record->request;
   if (program.takes_image) request.hires = {};
   set_request(request, asked);
-  options.model = record->model;
+  options.model.name = record->model;
   std::cerr << program.name << ": '" << path << "' was made by " << record->program
             << "; its settings are taken over as far as they exist here\n";
   if (record->model.empty())

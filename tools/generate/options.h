@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/model_choice.h"
 #include "images/write.h"
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 #include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
@@ -16,20 +17,10 @@ namespace sfumato {
 struct GenerateOptions {
   /// One for each prompt; seeds continue from one to the next.
   std::vector<Request> requests;
-  std::string model;
-  /// Replaces the model's own VAE; "" for none.
-  std::string vae;
-  /// Prediction type of the model (diffusers' prediction_type) if its files do not contain it; "" to use theirs.
-  std::string prediction{};
-  Additions additions;
-  /// LoRA files of the tags in each request's prompt, merged after those of `additions`; one list for each request.
+  ModelChoice model{};
+  Adapters adapters;
+  /// LoRA files of the tags in each request's prompt, merged after those of `adapters`; one list for each request.
   std::vector<std::vector<Lora>> prompt_loras{};
-  std::string device = "auto";
-  std::string dtype = "auto";
-  /// Allows float32 on CUDA to round to TF32 (core/cuda.h).
-  bool tf32 = false;
-  /// One of auto, on and off.
-  std::string vae_tiling = "auto";
   /// A pattern with {seed} and {index}; "" chooses unused names.
   std::string output;
   std::string save_latents;

@@ -2,14 +2,10 @@
 
 #include <functional>
 
+#include "engine/session.h"
 #include "generate/options.h"
-#include "systems/stable_diffusion/generate.h"
 
 namespace sfumato {
-
-/// text_to_image, or another pipeline with its image.
-using Pipeline = std::function<Generated(const StableDiffusion& model, const Request& request, const OnStep& on_step,
-                                         const Attachments& attachments)>;
 
 /// Reads the program's inputs other than the model before any computation.
 using Prepare = std::function<Pipeline(const GenerateOptions& options)>;

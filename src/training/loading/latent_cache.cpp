@@ -80,12 +80,12 @@ torch::Tensor per_channel(const torch::Tensor& values) {
 /// Standardises `latents` (float32 [M, C, h, w] of `vae`) and writes the autoencoder of the results to `folder`: zero
 /// mean and unit std in each channel or, without quant_conv, unit std over all channels.
 torch::Tensor write_standardised(AutoencoderKLImpl& vae, torch::Tensor latents, const std::filesystem::path& folder) {
-  const auto mean = latents.mean({0, 2, 3});                                             // [C]
-  const auto deviation = (latents - per_channel(mean)).square().mean({0, 2, 3}).sqrt();  // [C]
+  const auto mean = latents.mean({0, 2, 3});                                           // [C]
+  const auto std_dev = (latents - per_channel(mean)).square().mean({0, 2, 3}).sqrt();  // [C]
   const auto device = vae.parameters().front().device();
   auto config = vae.config();
-  if (standardise_latents(vae, mean.to(device), deviation.to(device))) {
-    latents = (latents - per_channel(mean)) / per_channel(deviation);
+  if (standardise_latents(vae, mean.to(device), std_dev.to(device))) {
+    latents = (latents - per_channel(mean)) / per_channel(std_dev);
     config.scaling_factor = 1.0;
   } else {
     config.scaling_factor = 1.0 / latents.std().item<double>();
@@ -98,18 +98,18 @@ torch::Tensor write_standardised(AutoencoderKLImpl& vae, torch::Tensor latents, 
 
 }  // namespace
 
-bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, const torch::Tensor& deviation) {
+bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, const torch::Tensor& std_dev) {
   const torch::NoGradGuard no_grad;
   auto parameters = vae.named_parameters();
   if (!parameters.contains("quant_conv.weight") || !parameters.contains("post_quant_conv.weight")) return false;
   auto weight = parameters["quant_conv.weight"], bias = parameters["quant_conv.bias"];  // [2C, 2C, 1, 1], [2C]
   const auto channels = mean.size(0);
-  weight.narrow(0, 0, channels).div_(deviation.reshape({-1, 1, 1, 1}));
-  bias.narrow(0, 0, channels).sub_(mean).div_(deviation);
-  bias.narrow(0, channels, channels).sub_(2 * deviation.log());  // log-variances follow the scale of the means
+  weight.narrow(0, 0, channels).div_(std_dev.reshape({-1, 1, 1, 1}));
+  bias.narrow(0, 0, channels).sub_(mean).div_(std_dev);
+  bias.narrow(0, channels, channels).sub_(2 * std_dev.log());  // log-variances follow the scale of the means
   auto post_weight = parameters["post_quant_conv.weight"], post_bias = parameters["post_quant_conv.bias"];
   post_bias.add_(post_weight.flatten(1).matmul(mean));
-  post_weight.mul_(deviation.reshape({1, -1, 1, 1}));
+  post_weight.mul_(std_dev.reshape({1, -1, 1, 1}));
   return true;
 }
 

@@ -28,7 +28,7 @@ struct LatentCache {
 /// (std), float [C]. The autoencoder stays exactly the same: the change is folded into quant_conv and undone in
 /// post_quant_conv, and scaling_factor becomes 1. diffusers' pipeline has only one factor for all channels. Returns
 /// false, and changes nothing, if the autoencoder lacks these two layers.
-bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, const torch::Tensor& deviation);
+bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, const torch::Tensor& std_dev);
 
 /// Called with the number of encoded images, of `total`: once before the first, then after each batch.
 using OnEncoded = std::function<void(std::int64_t done, std::int64_t total)>;

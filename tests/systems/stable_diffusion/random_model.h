@@ -44,9 +44,9 @@ inline std::shared_ptr<UNet2DConditionModelImpl> random_unet() {
   const torch::NoGradGuard no_grad;
   auto unet = random_network<UNet2DConditionModelImpl>(small_unet_config());
   const auto normal = [](at::IntArrayRef shape) { return torch::randn(shape, seeded_generator(2), torch::kFloat32); };
-  const auto deviation = unet->forward(normal({4, 4, 8, 8}), 500, normal({4, 12, 16})).std();
-  unet->conv_out->weight.div_(deviation);
-  unet->conv_out->bias.div_(deviation);
+  const auto std_dev = unet->forward(normal({4, 4, 8, 8}), 500, normal({4, 12, 16})).std();
+  unet->conv_out->weight.div_(std_dev);
+  unet->conv_out->bias.div_(std_dev);
   return unet;
 }
 

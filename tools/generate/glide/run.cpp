@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "command_line/program.h"
-#include "core/cuda.h"
 #include "core/interrupt.h"
 #include "core/json.h"
-#include "core/processor.h"
 #include "core/progress.h"
 #include "core/shortened.h"
 #include "engine/find_model.h"
+#include "engine/model_choice.h"
 #include "engine/outputs.h"
 #include "generate/glide/options.h"
 #include "images/read.h"
@@ -58,10 +57,10 @@ std::vector<path> planned_names(const std::string& pattern, const GLIDEOptions& 
 }
 
 Placement glide_placement(const GenerateProgram& program, const GLIDEOptions& options) {
-  const auto placement = parse_placement(options.device, options.dtype);
-  if (placement.device.is_cuda()) allow_tf32(options.tf32);
-  if (const auto note = slow_dtype_note(placement); !note.empty() && !options.quiet)
-    std::cerr << program.name << ": warning: " << note << '\n';
+  std::vector<std::string> warnings;
+  const auto placement = choose_placement(options.device, options.dtype, options.tf32, warnings);
+  for (const auto& warning : warnings)
+    if (!options.quiet) std::cerr << program.name << ": warning: " << warning << '\n';
   return placement;
 }
 

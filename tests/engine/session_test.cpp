@@ -1,0 +1,68 @@
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+namespace sfumato {
+namespace {
+
+PlannedBatch batch_of(const std::string& prompt) {
+  PlannedBatch batch;
+  batch.request.prompt = prompt;
+  batch.request.steps = 1;
+  batch.request.seed = 3;
+  return batch;
+}
+
+Session session_of(const std::vector<PlannedBatch>& batches, const ModelChoice& choice = {.device = "cpu"}) {
+  return {choice, batches, SFUMATO_SOURCE_DIR};
+}
+
+TEST(Session, TheRecordHasResolvedValuesAndRepeatsTheImage) {
+  const auto batch = batch_of("a cat");
+  auto session = session_of({batch});
+  const auto first = session.generate(text_to_image, batch, {});
+  const auto record = session.record(first.request);
+  EXPECT_EQ(record.model.name, "sfumato-emoji-128");
+  EXPECT_EQ(record.model.device, "cpu");
+  EXPECT_EQ(record.model.dtype, "float32");
+  EXPECT_FALSE(record.request.sampler.empty());
+  auto again = session_of({{record.request}}, record.model);
+  EXPECT_TRUE(torch::equal(again.generate(text_to_image, {record.request}, {}).images, first.images));
+}
+
+TEST(Session, ALaterRequestIsValidatedBeforeTheFirst) {
+  auto wrong = batch_of("a cat");
+  wrong.request.width = 100;
+  EXPECT_THROW(session_of({batch_of("a cat"), wrong}), std::invalid_argument);
+}
+
+TEST(Session, AMissingAdapterIsReportedBeforeTheFirstImage) {
+  auto wrong = batch_of("a cat");
+  wrong.adapters.loras = {{"/nonexistent.safetensors"}};
+  EXPECT_THROW(session_of({batch_of("a cat"), wrong}), std::runtime_error);
+}
+
+TEST(Session, SettingsWithoutEffectAreWarnedOfOnce) {
+  auto session = session_of({batch_of("a cat")}, {.device = "cpu", .tf32 = true});
+  EXPECT_EQ(session.take_warnings(), std::vector<std::string>{"--tf32 has no effect on cpu"});
+  EXPECT_TRUE(session.take_warnings().empty());
+}
+
+TEST(Session, EstimatesReachTheWatcher) {
+  const auto batch = batch_of("a cat");
+  auto session = session_of({batch});
+  int evaluations = 0;
+  session.watch_estimates([&](const torch::Tensor& x, const torch::Tensor& x0) {
+    EXPECT_EQ(x.sizes(), x0.sizes());
+    ++evaluations;
+  });
+  session.generate(text_to_image, batch, {});
+  EXPECT_GE(evaluations, 1);
+}
+
+TEST(Session, AWrongTilingIsNamed) {
+  EXPECT_THROW(session_of({batch_of("a cat")}, {.device = "cpu", .vae_tiling = "often"}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace sfumato
