@@ -24,7 +24,8 @@
 #include "engine/find_model.h"
 #include "evaluation/distances.h"
 #include "evaluation/judge.h"
-#include "scenes/image_sources.h"
+#include "images/png.h"
+#include "scenes/captioned_sheet.h"
 #include "systems/stable_diffusion/generate.h"
 
 namespace {
@@ -161,7 +162,7 @@ void print_table(const Result& result) {
 void write_sheet(const std::string& path, const torch::Tensor& images, const Cases& cases) {
   constexpr std::int64_t kColumns = 10;
   const std::vector<std::string> captions(cases.captions.begin(), cases.captions.begin() + images.size(0));
-  write_png(path, captioned_sheet((images + 1) / 2, captions, kColumns));
+  write_png(path, captioned_sheet((images + 1) / 2, captions, kColumns) * 2 - 1);
 }
 
 void add_options(CLI::App& app, Options& options) {

@@ -23,7 +23,7 @@ class FromImages(Programs):
         self.assertEqual((size("rgb_1.png"), size("one_1.png"), size("cmyk_1.png")), ((16, 16), (8, 8), (16, 16)))
         self.assertEqual((size("turned_1.png"), size("turned_alpha_1.png")), ((16, 24), (16, 24)))
 
-    def test_a_image_from_a_image_again(self):
+    def test_an_image_from_an_image_again(self):
         (self.folder / "i.png").write_bytes(png(24, 16))
         self.makes(IMG2IMG, "a cat", "-i", "i.png", "-s", "3", "--strength", "0.5", "-o", "a.png")
         self.makes(IMG2IMG, "--from-image", "a.png", "-o", "b.png")
@@ -33,7 +33,7 @@ class FromImages(Programs):
         (self.folder / "i.png").write_bytes(png(width, height))
         (self.folder / "m.png").write_bytes(mask_png(width, height, white))
 
-    def test_part_of_a_image_anew_and_the_rest_as_it_was(self):
+    def test_part_of_an_image_anew_and_the_rest_as_it_was(self):
         self.write_masked(43, 26)
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "-s", "3", "-o", "a.png")
         rows = decoded(self.folder / "a.png")
@@ -46,7 +46,7 @@ class FromImages(Programs):
         self.assertEqual((len(rows), len(rows[0])), (24, 40 * 3))
         self.assertNotEqual({row[:60] for row in rows}, {b"\x50" * 60})
 
-    def test_the_other_part_of_a_image_anew(self):
+    def test_the_other_part_of_an_image_anew(self):
         self.write_masked()
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "--invert-mask", "-o", "a.png")
         rows = decoded(self.folder / "a.png")
@@ -76,7 +76,7 @@ class FromImages(Programs):
             self.assertEqual({row[:8 * 3] for row in rows}, {b"\x50" * 24}, name)
             self.assertNotEqual({row[25 * 3:] for row in rows}, {b"\x50" * 45}, name)
 
-    def test_part_of_a_image_again_from_its_own_file(self):
+    def test_part_of_an_image_again_from_its_own_file(self):
         self.write_masked()
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "-s", "3", "--mask-blur", "2.5", "--strength",
                    "0.7", "--invert-mask", "--only-masked", "--mask-padding", "5", "-o", "a.png")
@@ -95,7 +95,7 @@ class FromImages(Programs):
             arguments += ["--control", str(self.model / name), "--control-image", f"{name}.png"]
         return arguments
 
-    def test_a_image_by_controlnets_and_again(self):
+    def test_an_image_by_controlnets_and_again(self):
         self.makes(TXT2IMG, "a cat", "-s", "3", "-o", "plain.png")
         self.makes(TXT2IMG, "a cat", "-s", "3", *self.controls("control_rgb"), "-o", "one.png")
         two = [*self.controls("control_rgb", "control_bgr"), "--control-scale", "0.8", "--control-scale", "1.5",

@@ -83,7 +83,7 @@ class Makes(Programs):
                 self.assertIn(name, notes[0])
                 self.assertIn(option, notes[0])
 
-    def test_a_image_under_a_free_name(self):
+    def test_an_image_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")
         self.assertEqual(self.files(), ["out/0001-7.png", "out/0002-7.png"])
@@ -102,7 +102,7 @@ class Makes(Programs):
         self.makes(TXT2IMG, "a cat", "-s", "5", "-b", "2", "-o", "y.png")
         self.assertEqual(self.files(), ["x/1_5.png", "x/2_6.png", "y-1.png", "y-2.png"])
 
-    def test_a_image_of_a_batch_is_that_of_its_seed(self):
+    def test_an_image_of_a_batch_is_that_of_its_seed(self):
         self.makes(TXT2IMG, "a cat", "-s", "5", "-b", "2", "-o", "{seed}.png")
         self.makes(TXT2IMG, "a cat", "-s", "6", "-o", "alone.png")
         self.assertEqual(pixels(self.folder / "6.png"), pixels(self.folder / "alone.png"))
@@ -126,7 +126,7 @@ class Makes(Programs):
             self.assertEqual(chunks(self.folder / f"one-{seed}.png")[1:3], chunks(self.folder / f"batch-{seed}.png")[1:3])
         self.refuses(TXT2IMG, "a cat", "--batch-size", "0", says=["batch size 0"])
 
-    def test_a_image_again_from_its_own_file(self):
+    def test_an_image_again_from_its_own_file(self):
         self.makes(TXT2IMG, "a cat", "-n", "a dog", "-s", "5", "-W", "40", "--cfg-scale", "3", "--eta", "0.5", "-o", "a.png")
         result = self.run_program(TXT2IMG, "--from-image", "a.png", "-o", "b.png", model=self.model)
         self.assertEqual(result.returncode, 0, result.stderr)

@@ -37,7 +37,7 @@ class Options(Programs):
         for wrong in ("-", "-1.5", "--1", "-a"):
             self.refuses(TXT2IMG, "a cat", f"--seed={wrong}", says=["seed"])
 
-    def test_a_subseed_varies_a_image(self):
+    def test_a_subseed_varies_an_image(self):
         plain, other = self.picture("a cat", "-s", "5"), self.picture("a cat", "-s", "9")
         self.assertEqual(self.picture("a cat", "-s", "5", "--subseed", "9", "--subseed-strength", "1"), other)
         varied = self.picture("a cat", "-s", "5", "--subseed", "9", "--subseed-strength", "0.2")
@@ -256,7 +256,7 @@ class Options(Programs):
                    "-o", "b.png")
         self.assertEqual(self.record("b.png")[1], parameters)
 
-    def test_a_image_of_another_program(self):
+    def test_an_image_of_another_program(self):
         def chunk(keyword, text):
             data = b"tEXt" + keyword + b"\0" + text.encode("latin-1")
             return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))

@@ -1,12 +1,8 @@
-#include "scenes/image_sources.h"
+#include "scenes/captioned_sheet.h"
 
 #include <algorithm>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <sstream>
-#include <stdexcept>
-
-#include "core/files.h"
 
 namespace sfumato {
 namespace {
@@ -36,14 +32,6 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
 }
 
 }  // namespace
-
-void write_png(const std::filesystem::path& path, const torch::Tensor& image) {
-  std::vector<uchar> bytes;
-  if (!cv::imencode(".png", to_bgr(image), bytes)) throw std::runtime_error(path.string() + ": cannot encode PNG");
-  write_file_atomically(path, [&](std::ostream& out) {
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  });
-}
 
 torch::Tensor captioned_sheet(const torch::Tensor& images, const std::vector<std::string>& captions,
                               std::int64_t columns) {
