@@ -176,6 +176,10 @@ std::shared_ptr<const StableDiffusion> refiner_of(const Planned& first, const St
   return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), first.additions);
 }
 
+std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::Device device) {
+  return clip.is_on() ? load_clip(find_model(clip.model, model_roots(SFUMATO_SOURCE_DIR)), device) : nullptr;
+}
+
 /// Replaces the LoRAs of the previous batch by those of this one.
 void use_loras(Run& run, const Additions& additions) {
   if (!run.loras || additions == run.additions) return;
@@ -223,6 +227,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   const auto& request = options->requests.front();
   run.attachments = {.controlnets = load_controlnets(request.controls, *run.model),
                      .refiner = refiner_of(run.batches.front(), *run.model),
+                     .clip = clip_of(request.clip_guidance, run.model->placement.device),
                      .vae_tiling = vae_tiling_of(options->vae_tiling, request.tiling)};
   if (!options->preview_vae.empty()) run.preview_vae = load_preview_vae(options->preview_vae, *run.model);
   run.warnings.print(run.model->warnings);
