@@ -23,10 +23,10 @@
 #include "core/progress.h"
 #include "data/composite.h"
 #include "scenes/captioned_folder.h"
+#include "scenes/captioned_sheet.h"
 #include "scenes/cutouts.h"
 #include "scenes/grammar.h"
 #include "scenes/pack_writer.h"
-#include "scenes/pictures.h"
 #include "scenes/scene_maker.h"
 #include "scenes/style.h"
 #include "scenes/things.h"
@@ -53,7 +53,7 @@ struct Options {
 };
 
 /// Returns a progress bar for a loop that reports how many of how many are done.
-OnPicture bar(const std::string& label) {
+OnImage bar(const std::string& label) {
   auto progress = std::make_shared<std::optional<Progress>>();
   return [label, progress](std::size_t done, std::size_t all) {
     if (!*progress) progress->emplace(label, static_cast<std::int64_t>(all));
@@ -81,9 +81,9 @@ std::vector<Thing> chosen_things(const Options& options) {
   if (options.things == "common") std::erase_if(things, [](const Thing& thing) { return !thing.common; });
   if (options.things == "basic") {
     for (auto& thing : things) {
-      std::erase_if(thing.pictures, [](const Picture& picture) { return !picture.basic; });
+      std::erase_if(thing.images, [](const Image& image) { return !image.basic; });
     }
-    std::erase_if(things, [](const Thing& thing) { return thing.pictures.empty(); });
+    std::erase_if(things, [](const Thing& thing) { return thing.images.empty(); });
   }
   if (things.empty()) throw std::runtime_error("no thing of the list is marked " + options.things);
   return things;
@@ -97,10 +97,10 @@ SceneStyle style_of(const Options& options) {
 
 Studio open_studio(const Options& options) {
   auto things = chosen_things(options);
-  PictureSources sources;
+  ImageSources sources;
   const auto list = options.list.empty() ? shipped("data/things") : fs::path(options.list).parent_path();
   sources.drawings = list / "drawings";
-  auto cutouts = render_cutouts(pictures_of(things), sources, kCutoutSize, bar("rendered"));
+  auto cutouts = render_cutouts(images_of(things), sources, kCutoutSize, bar("rendered"));
   SceneMaker maker(things, cutouts, options.seed, style_of(options));
   return {std::move(things), std::move(cutouts), std::move(maker)};
 }
@@ -151,8 +151,8 @@ std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thi
       if (!noun.mass) others.insert(plural_of(noun));
     };
     add(thing.name);
-    for (const auto& picture : thing.pictures) {
-      for (const auto& noun : picture.synonyms) add(noun);
+    for (const auto& image : thing.images) {
+      for (const auto& noun : image.synonyms) add(noun);
     }
     others.erase(thing.name.text);
     words[thing.name.text] = {others.begin(), others.end()};
@@ -160,10 +160,10 @@ std::map<std::string, std::vector<std::string>> vocabulary(const std::vector<Thi
   return words;
 }
 
-/// Returns the thing of each image, in the order of pictures_of.
+/// Returns the thing of each image, in the order of images_of.
 std::vector<std::string> names_of_cutouts(const std::vector<Thing>& things) {
   std::vector<std::string> names;
-  for (const auto& thing : things) names.insert(names.end(), thing.pictures.size(), thing.name.text);
+  for (const auto& thing : things) names.insert(names.end(), thing.images.size(), thing.name.text);
   return names;
 }
 
@@ -171,8 +171,8 @@ std::set<std::string> all_names(const std::vector<Thing>& things) {
   std::set<std::string> names;
   for (const auto& thing : things) {
     names.insert(thing.name.text);
-    for (const auto& picture : thing.pictures) {
-      for (const auto& noun : picture.synonyms) names.insert(noun.text);
+    for (const auto& image : thing.images) {
+      for (const auto& noun : image.synonyms) names.insert(noun.text);
     }
   }
   return names;
@@ -243,12 +243,12 @@ void write_files(const Options& options) {
   }
   const auto studio = open_studio(options);
   const auto scenes = make_scenes(studio.maker, options.files);
-  const auto pictures = paint(studio, scenes, options.size);
+  const auto images = paint(studio, scenes, options.size);
   std::string lines;
   for (std::size_t i = 0; i < scenes.size(); ++i) {
     const auto digits = std::to_string(i);
     const auto name = std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
-    write_png(folder / (name + ".png"), pictures[static_cast<std::int64_t>(i)]);
+    write_png(folder / (name + ".png"), images[static_cast<std::int64_t>(i)]);
     write_file_atomically(folder / (name + ".txt"), [&](std::ostream& out) { out << scenes[i].caption; });
     lines += Json{{"file_name", name + ".png"}, {"text", scenes[i].caption}}.dump() + "\n";
   }
@@ -269,10 +269,10 @@ void write_list_sheet(const Options& options) {
   const auto studio = open_studio(options);
   std::vector<Scene> scenes;
   for (const auto& thing : studio.things) {
-    for (const auto& picture : thing.pictures) {
+    for (const auto& image : thing.images) {
       Scene scene;
       scene.items = {{.cutout = scenes.size(), .side = .96}};
-      scene.caption = picture.colour.empty() ? thing.name.text : picture.colour + " " + thing.name.text;
+      scene.caption = image.colour.empty() ? thing.name.text : image.colour + " " + thing.name.text;
       scenes.push_back(std::move(scene));
     }
   }

@@ -24,7 +24,7 @@
 #include "engine/find_model.h"
 #include "evaluation/distances.h"
 #include "evaluation/judge.h"
-#include "scenes/pictures.h"
+#include "scenes/captioned_sheet.h"
 #include "systems/stable_diffusion/generate.h"
 
 namespace {

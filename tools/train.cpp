@@ -92,12 +92,12 @@ TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
   return context;
 }
 
-/// Writes a PNG if the build has the images library, else a PPM. `picture`: uint8 [H, W, 3].
-void write_picture(const std::filesystem::path& name, const torch::Tensor& picture) {
+/// Writes a PNG if the build has the images library, else a PPM. `image`: uint8 [H, W, 3].
+void write_sample(const std::filesystem::path& name, const torch::Tensor& image) {
 #ifdef SFUMATO_HAVE_IMAGES
-  write_png(name.string() + ".png", picture.permute({2, 0, 1}).to(torch::kFloat32).div(127.5).sub(1));
+  write_png(name.string() + ".png", image.permute({2, 0, 1}).to(torch::kFloat32).div(127.5).sub(1));
 #else
-  write_ppm(name.string() + ".ppm", picture);
+  write_ppm(name.string() + ".ppm", image);
 #endif
 }
 
@@ -116,7 +116,7 @@ TrainerHooks make_hooks(const Arguments& arguments, const RunFolder& run, const 
   hooks.on_begin = [=] { write_json(run.path() / "recipe.json", recipe); };
   if (!arguments.quiet) hooks.on_step = progress_bar();
   hooks.stop_requested = interrupted;
-  hooks.write_picture = write_picture;
+  hooks.write_sample = write_sample;
   return hooks;
 }
 

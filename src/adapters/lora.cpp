@@ -7,7 +7,7 @@
 
 #include "adapters/lora_file.h"
 #include "adapters/lora_magnitude.h"
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 #include "checkpoints/safetensors_header.h"
 
 namespace sfumato {
@@ -101,7 +101,7 @@ LoraFit add_fitting(const Lora& lora, const LoraWeights& weights, LoraChanges& c
 std::string add_file(const Lora& lora, const LoraWeights& weights, LoraChanges& changes) {
   const auto fit = add_fitting(lora, weights, changes);
   const bool leaves_out = lora.partial && fit.layers > 0 && fit.misfits.empty();
-  KeyFaults unexpected;
+  KeyMismatches unexpected;
   unexpected.add(leaves_out ? "left out, which the model lacks" : "unexpected", fit.unexpected);
   if (leaves_out) return unexpected.empty() ? "" : "'" + lora.path.string() + "': layers " + unexpected.text();
   unexpected.add("misshapen", fit.misfits);

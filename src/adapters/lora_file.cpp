@@ -11,7 +11,7 @@
 #include "adapters/lora_magnitude.h"
 #include "adapters/lora_methods.h"
 #include "adapters/textual_inversion.h"
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/tensor_file.h"
 
@@ -200,7 +200,7 @@ std::vector<LoraLayer> read_lora(const std::filesystem::path& file_or_folder, st
       incomplete.push_back(in_quotes(name) + " (" + fault.what() + ")");
     }
   }
-  KeyFaults faults;
+  KeyMismatches faults;
   faults.add("unexpected", found.unexpected());
   faults.add("incomplete", incomplete);
   if (faults.empty() && layers.empty()) throw std::runtime_error("'" + path.string() + "' is no LoRA: it is empty");

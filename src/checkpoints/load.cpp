@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "checkpoints/dtype.h"
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/weight_files.h"
 
@@ -123,7 +123,7 @@ std::string class_name(const torch::nn::Module& module) {
 
 /// Throws if the plan does not fill the module exactly.
 void check(const Plan& plan, const torch::nn::Module& module, const std::filesystem::path& path) {
-  KeyFaults faults;
+  KeyMismatches faults;
   faults.add("missing", plan.missing);
   faults.add("unexpected", plan.unexpected);
   faults.add("misshapen", plan.misshapen);

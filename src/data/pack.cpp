@@ -89,7 +89,7 @@ void check_scenes(const Reader& reader, const SceneBatch& scenes, std::int64_t c
 
 struct Pack::Impl {
   std::int64_t size = 0;    // of a composed image, in pixels
-  torch::Tensor pictures;   // uint8 [K, 3, H, W], or undefined
+  torch::Tensor images;     // uint8 [K, 3, H, W], or undefined
   torch::Tensor indices;    // int64 [M], the image of each caption; undefined where M = K, in order
   torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
   torch::Tensor thing_of;   // int32 [K], the number of each cut-out's thing, or undefined
@@ -102,21 +102,21 @@ struct Pack::Impl {
   std::map<std::string, std::vector<std::string>> things;
   std::optional<CutoutPyramid> pyramid;  // on the device of the latest images()
 
-  void read_pictures(const Reader& reader);
+  void read_images(const Reader& reader);
   void read_captions(const Reader& reader);
   std::int64_t count() const {
     if (indices.defined()) return indices.size(0);
-    return pictures.defined() ? pictures.size(0) : scenes.items.size(0);
+    return images.defined() ? images.size(0) : scenes.items.size(0);
   }
 };
 
-void Pack::Impl::read_pictures(const Reader& reader) {
+void Pack::Impl::read_images(const Reader& reader) {
   if (reader.file.contains("images")) {
-    pictures = reader.tensor("images", torch::kUInt8, {-1, 3, -1, -1});
+    images = reader.tensor("images", torch::kUInt8, {-1, 3, -1, -1});
     if (!reader.file.contains("images.index")) return;
     indices = reader.tensor("images.index", torch::kInt64, {-1});
-    if (((indices < 0) | (indices >= pictures.size(0))).any().item<bool>())
-      reader.fail("'images.index' names a picture that is not there, the file has " + std::to_string(pictures.size(0)));
+    if (((indices < 0) | (indices >= images.size(0))).any().item<bool>())
+      reader.fail("'images.index' names a picture that is not there, the file has " + std::to_string(images.size(0)));
     return;
   }
   cutouts = reader.tensor("cutouts", torch::kUInt8, {-1, 4, -1, -1});
@@ -145,7 +145,7 @@ Pack::Pack(const std::filesystem::path& path, std::int64_t size) : impl_(std::ma
   if (size < 1) throw std::invalid_argument("image size " + std::to_string(size) + ", expected at least 1");
   const auto reader = open_pack(path);
   impl_->size = size;
-  impl_->read_pictures(reader);
+  impl_->read_images(reader);
   impl_->read_captions(reader);
   if (const auto found = reader.file.metadata().find("things"); found != reader.file.metadata().end()) {
     try {
@@ -172,14 +172,14 @@ std::int64_t Pack::held_out() const {
 }
 
 std::vector<std::int64_t> Pack::image_size() const {
-  if (impl_->pictures.defined()) return {impl_->pictures.size(2), impl_->pictures.size(3)};
+  if (impl_->images.defined()) return {impl_->images.size(2), impl_->images.size(3)};
   return {impl_->size, impl_->size};
 }
 
 torch::Tensor Pack::images(const torch::Tensor& indices, torch::Device device) {
-  if (impl_->pictures.defined()) {
+  if (impl_->images.defined()) {
     const auto rows = impl_->indices.defined() ? impl_->indices.index_select(0, indices) : indices;
-    return impl_->pictures.index_select(0, rows).to(device).to(torch::kFloat32) / 127.5 - 1;
+    return impl_->images.index_select(0, rows).to(device).to(torch::kFloat32) / 127.5 - 1;
   }
   if (!impl_->pyramid || impl_->pyramid->device() != device) impl_->pyramid.emplace(impl_->cutouts, device);
   const SceneBatch scenes{impl_->scenes.items.index_select(0, indices),

@@ -10,7 +10,7 @@ namespace {
 
 /// Song et al. 2021, eq. 16: the std of the noise that makes DDIM as random as DDPM, times eta. Uses sigma / alpha,
 /// because alpha^2 + sigma^2 need not be 1 (StepGrid::interpolated).
-double noise_deviation(const Level& from, const Level& to, double eta) {
+double noise_std(const Level& from, const Level& to, double eta) {
   if (eta == 0) return 0;  // also for steps towards noise, in which sigma / alpha grows
   const double kept = to.ratio() / from.ratio();
   return eta * to.sigma * std::sqrt(1 - kept * kept);
@@ -25,7 +25,7 @@ torch::Tensor sample_ddim(const SampleArgs& args) {
   for (std::size_t i = 0; i < args.steps.size(); ++i) {
     const auto& [from, to, middle] = args.steps[i];
     const auto [x0, eps, variance] = args.denoise(x, {from, i, i});
-    const double deviation = noise_deviation(from, to, eta);
+    const double deviation = noise_std(from, to, eta);
     // Eq. 12: the predicted x0, and the direction towards x_t. Its length is 0 at eta = 1 from alpha = 0, where
     // rounding must not make the radicand negative.
     const double direction = std::sqrt(std::max(0.0, to.sigma * to.sigma - deviation * deviation));

@@ -24,9 +24,9 @@ std::string file_name(const std::string& path) {
 }
 
 /// Returns <lora:NAME:WEIGHT> for each LoRA, including those of --lora.
-std::string lora_tags(const Additions& additions) {
+std::string lora_tags(const Adapters& adapters) {
   std::string tags;
-  for (const auto& lora : additions.loras) {
+  for (const auto& lora : adapters.loras) {
     tags += (tags.empty() ? "<lora:" : " <lora:") + lora.path.stem().string() + ":";
     if (lora.text_encoder_weight || lora.dyn) tags += number_text(lora.text_encoder_weight.value_or(lora.weight)) + ":";
     tags += number_text(lora.weight) + (lora.dyn ? ":" + std::to_string(*lora.dyn) : "") + ">";
@@ -35,8 +35,8 @@ std::string lora_tags(const Additions& additions) {
 }
 
 /// Returns the prompt with its LoRAs, in the web UI's form. A comment would hide the text after it.
-std::string prompt_with_tags(const PictureRecord& record) {
-  const auto tags = lora_tags(record.additions);
+std::string prompt_with_tags(const ImageRecord& record) {
+  const auto tags = lora_tags(record.adapters);
   const auto& prompt = record.request.prompt;
   if (tags.empty() || prompt.empty()) return prompt + tags;
   if (prompt.find('#') != std::string::npos) return tags + " " + prompt;
@@ -108,7 +108,7 @@ std::string file_hash(const std::filesystem::path& path, bool skips_header) {
 }
 
 /// Returns AUTOMATIC1111's form, which similar programs parse: prompt, negative prompt, one line of settings.
-std::string parameters(const PictureRecord& record) {
+std::string parameters(const ImageRecord& record) {
   const auto& request = record.request;
   auto text = prompt_with_tags(record) + "\n";
   if (const auto negative = request.negative_prompt.value_or(""); !negative.empty())
@@ -145,24 +145,24 @@ void refuse_other_programs(const std::filesystem::path& path, const std::string&
 
 }  // namespace
 
-AdditionHashes hashes_of(const Additions& additions) {
-  AdditionHashes hashes;
+AdapterHashes hashes_of(const Adapters& adapters) {
+  AdapterHashes hashes;
   const auto is_file = [](const std::filesystem::path& path) { return std::filesystem::is_regular_file(path); };
-  for (const auto& lora : additions.loras)
+  for (const auto& lora : adapters.loras)
     if (is_file(lora.path)) hashes.loras.emplace_back(lora.path.stem().string(), file_hash(lora.path, true));
-  for (const auto& path : additions.embeddings)
+  for (const auto& path : adapters.embeddings)
     if (is_file(path)) hashes.embeddings.emplace_back(path.stem().string(), file_hash(path, false));
   return hashes;
 }
 
-TextChunks to_text_chunks(const PictureRecord& record) {
+TextChunks to_text_chunks(const ImageRecord& record) {
   nlohmann::ordered_json json = {{"request", to_json(record.request)}, {"model", record.model}};
   if (!record.vae.empty()) json["vae"] = record.vae;
   if (!record.prediction.empty()) json["prediction"] = record.prediction;
   json.update({{"device", record.device}, {"dtype", record.dtype}});
   if (record.tf32) json["tf32"] = true;
   if (record.vae_tiling != "auto") json["vae_tiling"] = record.vae_tiling;
-  json.update(to_json(record.additions));
+  json.update(to_json(record.adapters));
   return {{"parameters", parameters(record)}, {kKeyword, json.dump()}};
 }
 
@@ -172,7 +172,7 @@ bool has_record(const std::filesystem::path& path) {
   return false;
 }
 
-PictureRecord read_record(const std::filesystem::path& path) {
+ImageRecord read_record(const std::filesystem::path& path) {
   for (const auto& [keyword, text] : read_image_texts(path)) {
     if (keyword != kKeyword) continue;
     refuse_other_programs(path, text);
@@ -186,7 +186,7 @@ PictureRecord read_record(const std::filesystem::path& path) {
               .dtype = value_at<std::string>(json, "dtype"),
               .tf32 = value_or(json, "tf32", false),
               .vae_tiling = value_or<std::string>(json, "vae_tiling", "auto"),
-              .additions = additions_from_json(json)};
+              .adapters = adapters_from_json(json)};
     } catch (const std::exception& error) {
       throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error_text(error));
     }

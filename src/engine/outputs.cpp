@@ -64,7 +64,7 @@ path single_output_name(const std::string& pattern, std::optional<std::uint64_t>
   });
 }
 
-OutputNames::OutputNames(const std::string& pattern, std::size_t pictures) : pattern_(pattern) {
+OutputNames::OutputNames(const std::string& pattern, std::size_t images) : pattern_(pattern) {
   if (pattern_.empty()) {
     pattern_ = std::string(kDefaultFolder) + "/{index}-{seed}.png";
     first_ = highest_number(kDefaultFolder) + 1;
@@ -76,8 +76,7 @@ OutputNames::OutputNames(const std::string& pattern, std::size_t pictures) : pat
     if (word != "seed" && word != "index") refuse(pattern_, "unknown '{" + word + "}', expected {seed} or {index}");
     return differs = true, std::string();
   });
-  if (pictures > 1 && !differs)
-    pattern_.insert(pattern_.size() - path(pattern_).extension().string().size(), "-{index}");
+  if (images > 1 && !differs) pattern_.insert(pattern_.size() - path(pattern_).extension().string().size(), "-{index}");
 }
 
 path OutputNames::name(std::size_t index, std::uint64_t seed) const {

@@ -22,7 +22,7 @@ class OutputNames {
   /// `pattern` may contain {seed} and {index} (from 1); "" is out/NNNN-SEED.png in the current folder, continuing after
   /// the highest number there. With several images and neither word, each name gets -{index} before its extension.
   /// Throws std::invalid_argument for another word in braces or a name without an extension that write_image takes.
-  OutputNames(const std::string& pattern, std::size_t pictures);
+  OutputNames(const std::string& pattern, std::size_t images);
 
   /// Counts `index` from 0.
   std::filesystem::path name(std::size_t index, std::uint64_t seed) const;

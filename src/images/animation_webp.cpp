@@ -32,16 +32,16 @@ Encoder make_encoder(std::int64_t height, std::int64_t width) {
 
 void add_webp_frame(WebPAnimEncoder& encoder, const torch::Tensor& frame, std::int64_t milliseconds) {
   WebPConfig config;
-  WebPPicture picture;
-  if (!WebPConfigPreset(&config, WEBP_PRESET_PICTURE, kQuality) || !WebPPictureInit(&picture))
+  WebPPicture image;
+  if (!WebPConfigPreset(&config, WEBP_PRESET_PICTURE, kQuality) || !WebPPictureInit(&image))
     refuse_webp("its library has another version");
   const auto bytes = frame.contiguous();
-  picture.use_argb = 1;
-  picture.height = static_cast<int>(frame.size(0));
-  picture.width = static_cast<int>(frame.size(1));
-  const bool added = WebPPictureImportRGB(&picture, bytes.data_ptr<std::uint8_t>(), 3 * picture.width) != 0 &&
-                     WebPAnimEncoderAdd(&encoder, &picture, static_cast<int>(milliseconds), &config) != 0;
-  WebPPictureFree(&picture);
+  image.use_argb = 1;
+  image.height = static_cast<int>(frame.size(0));
+  image.width = static_cast<int>(frame.size(1));
+  const bool added = WebPPictureImportRGB(&image, bytes.data_ptr<std::uint8_t>(), 3 * image.width) != 0 &&
+                     WebPAnimEncoderAdd(&encoder, &image, static_cast<int>(milliseconds), &config) != 0;
+  WebPPictureFree(&image);
   if (!added) refuse_webp(WebPAnimEncoderGetError(&encoder));
 }
 

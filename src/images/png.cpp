@@ -56,12 +56,12 @@ png_text text_chunk(std::string& keyword, std::string& text, bool latin1) {
   return chunk;
 }
 
-struct Picture {
+struct Image {
   std::uint8_t* pixels;  // [height, width, 3]
   png_uint_32 height, width;
 };
 
-bool write_rows(Stream& stream, const Picture& picture, std::vector<png_text>& chunks) {
+bool write_rows(Stream& stream, const Image& image, std::vector<png_text>& chunks) {
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &stream, on_error, on_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   if (info == nullptr || setjmp(png_jmpbuf(png)) != 0) {
@@ -69,12 +69,12 @@ bool write_rows(Stream& stream, const Picture& picture, std::vector<png_text>& c
     return false;
   }
   png_set_write_fn(png, &stream, append, on_flush);
-  png_set_IHDR(png, info, picture.width, picture.height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+  png_set_IHDR(png, info, image.width, image.height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_set_text(png, info, chunks.data(), static_cast<int>(chunks.size()));
   png_write_info(png, info);
-  for (png_uint_32 row = 0; row < picture.height; ++row)
-    png_write_row(png, picture.pixels + std::size_t{row} * picture.width * 3);
+  for (png_uint_32 row = 0; row < image.height; ++row)
+    png_write_row(png, image.pixels + std::size_t{row} * image.width * 3);
   png_write_end(png, nullptr);
   png_destroy_write_struct(&png, &info);
   return true;
@@ -136,9 +136,9 @@ std::string encode_png(const torch::Tensor& image, const TextChunks& texts) {
     chunks.push_back(text_chunk(keyword, text, latin1.has_value()));
   }
   Stream stream;
-  const Picture picture{pixels.data_ptr<std::uint8_t>(), static_cast<png_uint_32>(pixels.size(0)),
-                        static_cast<png_uint_32>(pixels.size(1))};
-  if (!write_rows(stream, picture, chunks)) throw std::runtime_error(std::string("cannot make a PNG: ") + stream.error);
+  const Image image{pixels.data_ptr<std::uint8_t>(), static_cast<png_uint_32>(pixels.size(0)),
+                    static_cast<png_uint_32>(pixels.size(1))};
+  if (!write_rows(stream, image, chunks)) throw std::runtime_error(std::string("cannot make a PNG: ") + stream.error);
   return std::move(stream.bytes);
 }
 

@@ -48,12 +48,12 @@ class SilencedStderr {
 
 /// Turns an image [H, W, C] by EXIF's orientation: 5 to 8 are mirrored about the diagonal first, then sideways, both
 /// ways or upside down.
-torch::Tensor turned(torch::Tensor picture, int orientation) {
-  if (orientation > 4) picture = picture.transpose(0, 1);
+torch::Tensor turned(torch::Tensor image, int orientation) {
+  if (orientation > 4) image = image.transpose(0, 1);
   const int kind = (orientation - 1) % 4;
-  if (kind == 1) return picture.flip(1);
-  if (kind == 2) return picture.flip({0, 1});
-  return kind == 3 ? picture.flip(0) : picture;
+  if (kind == 1) return image.flip(1);
+  if (kind == 2) return image.flip({0, 1});
+  return kind == 3 ? image.flip(0) : image;
 }
 
 /// Decodes an image with OpenCV as it is stored; empty on failure. A TIFF is turned by its own orientation.
@@ -146,10 +146,10 @@ torch::Tensor decode(std::string_view bytes) {
 
 /// Composites RGB or RGBA [H, W, C] in [0, 1] onto a ground from black, 0, to white, 1: [H, W, 3] RGB. libtiff
 /// multiplies colours by alpha unless the file leaves its alpha's kind unspecified; then no colour exceeds its alpha.
-torch::Tensor rgb_on(double ground, const torch::Tensor& picture, bool is_tiff) {
-  const auto colors = picture.slice(2, 0, 3);
-  if (picture.size(2) == 3) return colors;
-  const auto alpha = picture.slice(2, 3);
+torch::Tensor rgb_on(double ground, const torch::Tensor& image, bool is_tiff) {
+  const auto colors = image.slice(2, 0, 3);
+  if (image.size(2) == 3) return colors;
+  const auto alpha = image.slice(2, 3);
   const bool multiplied = is_tiff && (colors <= alpha).all().item<bool>();
   return (multiplied ? colors : colors * alpha) + ground * (1 - alpha);
 }

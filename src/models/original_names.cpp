@@ -70,11 +70,11 @@ std::string original_unet_key(const std::string& name, const UNet2DConditionMode
   static const std::map<std::string, std::string> ends = {
       {"conv_in", "input_blocks.0.0"}, {"conv_norm_out", "out.0"}, {"conv_out", "out.2"}};
   static const std::map<std::string, std::string> times = {{"linear_1", "time_embed.0"}, {"linear_2", "time_embed.2"}};
-  static const std::map<std::string, std::string> additions = {{"linear_1", "label_emb.0.0"},
-                                                               {"linear_2", "label_emb.0.2"}};
+  static const std::map<std::string, std::string> adapters = {{"linear_1", "label_emb.0.0"},
+                                                              {"linear_2", "label_emb.0.2"}};
   const auto words = split(name);
   if (words[0] == "time_embedding") return replace_start(join(words, 1).substr(1), times);
-  if (words[0] == "add_embedding") return replace_start(join(words, 1).substr(1), additions);
+  if (words[0] == "add_embedding") return replace_start(join(words, 1).substr(1), adapters);
   if (words[0] == "mid_block") {
     const auto index = std::stoll(words[2]);
     if (words[1] == "attentions") return "middle_block.1" + join(words, 3);

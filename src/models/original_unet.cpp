@@ -146,7 +146,7 @@ void read_way_up(const FilePart& part, UNet2DConditionModelConfig& config) {
 }
 
 /// Reads Stable Diffusion XL's additional conditions: the pooled text, and sizes embedded in 256 channels each.
-void read_additions(const FilePart& part, UNet2DConditionModelConfig& config) {
+void read_adapters(const FilePart& part, UNet2DConditionModelConfig& config) {
   if (!part.has("label_emb.0.0.weight")) return;
   config.addition_embed_type = "text_time";
   config.addition_time_embed_dim = 256;
@@ -169,7 +169,7 @@ UNet2DConditionModelConfig read_original_way_down(const FilePart& part) {
   config.in_channels = part.size("input_blocks.0.0.weight", 1);
   read_unet_blocks(part, config);
   set_heads(config);
-  read_additions(part, config);
+  read_adapters(part, config);
   return config;
 }
 

@@ -144,12 +144,12 @@ CaptionedFolder list_captioned_images(const fs::path& folder) {
   return all;
 }
 
-torch::Tensor read_squares(const std::vector<CaptionedFile>& files, std::int64_t size, const OnPicture& on_picture) {
+torch::Tensor read_squares(const std::vector<CaptionedFile>& files, std::int64_t size, const OnImage& on_image) {
   auto images = torch::empty({static_cast<std::int64_t>(files.size()), 3, size, size}, torch::kUInt8);
   for (std::size_t i = 0; i < files.size(); ++i) {
     const auto square = to_square(to_bytes(read_image(files[i].image)), static_cast<int>(size));
     images[static_cast<std::int64_t>(i)].copy_(square.permute({2, 0, 1}));
-    if (on_picture) on_picture(i + 1, files.size());
+    if (on_image) on_image(i + 1, files.size());
   }
   return images;
 }

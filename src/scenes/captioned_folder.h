@@ -35,8 +35,7 @@ CaptionedFolder list_captioned_images(const std::filesystem::path& folder);
 
 /// Reads images as read_image does (images/read.h), scaled to cover size x size and cropped to their middle:
 /// uint8 [K, 3, size, size]. Throws std::runtime_error naming an unreadable image.
-torch::Tensor read_squares(const std::vector<CaptionedFile>& files, std::int64_t size,
-                           const OnPicture& on_picture = {});
+torch::Tensor read_squares(const std::vector<CaptionedFile>& files, std::int64_t size, const OnImage& on_image = {});
 
 /// Rows of a pack: image `image[i]` has caption `captions[i]`. Every image has rows in proportion to its repeats, in
 /// which its captions take turns.

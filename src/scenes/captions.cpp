@@ -18,28 +18,28 @@ bool tells_a_colour(const std::string& phrase) {
   return false;
 }
 
-const Noun& noun_of(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style) {
-  return !picture.synonyms.empty() && rng.chance(style.synonym) ? rng.pick(picture.synonyms) : thing.name;
+const Noun& noun_of(Rng& rng, const Thing& thing, const Image& image, const SceneStyle& style) {
+  return !image.synonyms.empty() && rng.chance(style.synonym) ? rng.pick(image.synonyms) : thing.name;
 }
 
-std::string colour_of(Rng& rng, const Noun& noun, const Picture& picture, const SceneStyle& style) {
-  const bool tell = !picture.colour.empty() && rng.chance(style.colour);
-  return tell && !tells_a_colour(noun.text) ? picture.colour : "";
+std::string colour_of(Rng& rng, const Noun& noun, const Image& image, const SceneStyle& style) {
+  const bool tell = !image.colour.empty() && rng.chance(style.colour);
+  return tell && !tells_a_colour(noun.text) ? image.colour : "";
 }
 
 }  // namespace
 
-Mention mention(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style) {
-  const auto& noun = noun_of(rng, thing, picture, style);
-  const auto colour = colour_of(rng, noun, picture, style);
+Mention mention(Rng& rng, const Thing& thing, const Image& image, const SceneStyle& style) {
+  const auto& noun = noun_of(rng, thing, image, style);
+  const auto colour = colour_of(rng, noun, image, style);
   const auto bare = colour.empty() ? noun.text : colour + " " + noun.text;
   return {one_of(noun, colour), bare, noun.mass ? bare : "the " + bare};
 }
 
-std::string counted(Rng& rng, const Thing& thing, const Picture& picture, Count count, const SceneStyle& style) {
-  const auto* noun = count.same ? &noun_of(rng, thing, picture, style) : &thing.name;
+std::string counted(Rng& rng, const Thing& thing, const Image& image, Count count, const SceneStyle& style) {
+  const auto* noun = count.same ? &noun_of(rng, thing, image, style) : &thing.name;
   if (noun->mass) noun = &thing.name;
-  const auto colour = count.same ? colour_of(rng, *noun, picture, style) : "";
+  const auto colour = count.same ? colour_of(rng, *noun, image, style) : "";
   const auto many = (colour.empty() ? "" : colour + " ") + plural_of(*noun);
   if (count.number == 2 && rng.chance(.1)) return "a pair of " + many;
   return (count.number == 2 ? "two " : "three ") + many;

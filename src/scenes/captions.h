@@ -14,14 +14,14 @@ struct Mention {
 };
 
 /// Chooses the name or a synonym, with or without the colour.
-Mention mention(Rng& rng, const Thing& thing, const Picture& picture, const SceneStyle& style = {});
+Mention mention(Rng& rng, const Thing& thing, const Image& image, const SceneStyle& style = {});
 
 /// Phrase such as "two red apples"; `same` if one picture is repeated, so that its colour and synonyms fit all.
 struct Count {
   std::size_t number = 2;
   bool same = true;
 };
-std::string counted(Rng& rng, const Thing& thing, const Picture& picture, Count count, const SceneStyle& style = {});
+std::string counted(Rng& rng, const Thing& thing, const Image& image, Count count, const SceneStyle& style = {});
 
 /// Start of a caption: "a photo of ", "a drawing of ", ...; or empty, and then sometimes without articles.
 struct Opening {

@@ -42,9 +42,9 @@ std::string render_svg(const std::filesystem::path& path, int pixels) {
 }
 
 /// Maps each kind of source to its folder and to the package that provides it.
-class PictureReader {
+class ImageReader {
  public:
-  PictureReader(const PictureSources& sources, std::int64_t size) : sources_(sources), size_(size) {}
+  ImageReader(const ImageSources& sources, std::int64_t size) : sources_(sources), size_(size) {}
 
   cv::Mat read(const std::string& source) {
     const auto colon = source.find(':');
@@ -74,7 +74,7 @@ class PictureReader {
     return decode_bgra(read_file(path));
   }
 
-  const PictureSources& sources_;
+  const ImageSources& sources_;
   const std::int64_t size_;
   std::mutex mutex_;
   std::optional<EmojiFont> font_;
@@ -127,34 +127,34 @@ Cutouts::Extent fit(const cv::Mat& bgra, torch::Tensor square) {
 
 /// Work shared by all threads: each takes the next picture, and the first failure stops them.
 struct Job {
-  const std::vector<Picture>& pictures;
-  PictureReader& reader;
+  const std::vector<Image>& images;
+  ImageReader& reader;
   Cutouts& cutouts;
-  const OnPicture& on_picture;
+  const OnImage& on_image;
   std::atomic<std::size_t> next{0};
   std::size_t done = 0;
   std::mutex mutex{};
   std::exception_ptr failure{};
 
   void run() {
-    for (auto i = next++; i < pictures.size(); i = next++) {
+    for (auto i = next++; i < images.size(); i = next++) {
       try {
-        cutouts.extents[i] = fit(load(pictures[i]), cutouts.rgba[static_cast<std::int64_t>(i)]);
+        cutouts.extents[i] = fit(load(images[i]), cutouts.rgba[static_cast<std::int64_t>(i)]);
         const std::lock_guard lock(mutex);
         ++done;
-        if (on_picture) on_picture(done, pictures.size());
+        if (on_image) on_image(done, images.size());
       } catch (const std::exception& error) {
         const std::lock_guard lock(mutex);
         if (!failure) {
-          failure = std::make_exception_ptr(std::runtime_error(pictures[i].source + ": " + error.what()));
+          failure = std::make_exception_ptr(std::runtime_error(images[i].source + ": " + error.what()));
         }
-        next = pictures.size();
+        next = images.size();
       }
     }
   }
 
-  cv::Mat load(const Picture& picture) {
-    auto image = reader.read(picture.source);
+  cv::Mat load(const Image& image) {
+    auto image = reader.read(image.source);
     if (image.empty()) throw std::runtime_error("not a readable picture (SVG needs rsvg-convert of librsvg2-bin)");
     return image;
   }
@@ -162,12 +162,12 @@ struct Job {
 
 }  // namespace
 
-Cutouts render_cutouts(const std::vector<Picture>& pictures, const PictureSources& sources, std::int64_t size,
-                       const OnPicture& on_picture) {
-  Cutouts cutouts{torch::zeros({static_cast<std::int64_t>(pictures.size()), 4, size, size}, torch::kUInt8),
-                  std::vector<Cutouts::Extent>(pictures.size())};
-  PictureReader reader(sources, size);
-  Job job{pictures, reader, cutouts, on_picture};
+Cutouts render_cutouts(const std::vector<Image>& images, const ImageSources& sources, std::int64_t size,
+                       const OnImage& on_image) {
+  Cutouts cutouts{torch::zeros({static_cast<std::int64_t>(images.size()), 4, size, size}, torch::kUInt8),
+                  std::vector<Cutouts::Extent>(images.size())};
+  ImageReader reader(sources, size);
+  Job job{images, reader, cutouts, on_image};
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
     threads.emplace_back([&job] { job.run(); });

@@ -13,7 +13,7 @@
 namespace sfumato {
 
 /// Folders of the pictures of Debian's packages and of our own drawings.
-struct PictureSources {
+struct ImageSources {
   std::filesystem::path emoji_font = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf";
   std::filesystem::path stamps = "/usr/share/tuxpaint/stamps";
   std::filesystem::path clipart = "/usr/share/openclipart/svg";
@@ -31,11 +31,11 @@ struct Cutouts {
 };
 
 /// Called with the number of rendered pictures and of all pictures.
-using OnPicture = std::function<void(std::size_t done, std::size_t all)>;
+using OnImage = std::function<void(std::size_t done, std::size_t all)>;
 
 /// Renders pictures into squares of `size` pixels, SVG by rsvg-convert. Throws std::runtime_error naming a picture that
 /// is missing, unreadable or fully transparent, and its package.
-Cutouts render_cutouts(const std::vector<Picture>& pictures, const PictureSources& sources, std::int64_t size,
-                       const OnPicture& on_picture = {});
+Cutouts render_cutouts(const std::vector<Image>& images, const ImageSources& sources, std::int64_t size,
+                       const OnImage& on_image = {});
 
 }  // namespace sfumato

@@ -66,23 +66,23 @@ void EmojiFont::read_bitmap_range(std::size_t index_array, std::size_t range) {
   if (number(header, 2) != 1 || number(header + 2, 2) != 17) return;
   const auto data = table("CBDT").offset + number(header + 4, 4);
   for (auto glyph = first; glyph <= last; ++glyph) {
-    const auto picture = data + number(header + 8 + 4 * (glyph - first), 4);
-    const auto length = number(picture + kSmallMetrics, 4);
-    const auto start = picture + kSmallMetrics + 4;
+    const auto image = data + number(header + 8 + 4 * (glyph - first), 4);
+    const auto length = number(image + kSmallMetrics, 4);
+    const auto start = image + kSmallMetrics + 4;
     if (start + length > bytes_.size()) throw std::runtime_error(path_.string() + ": the font file is cut short");
-    pictures_[glyph] = {start, length};
+    images_[glyph] = {start, length};
   }
 }
 
 std::string_view EmojiFont::png(std::uint32_t codepoint) const {
   const auto glyph = glyphs_.find(codepoint);
-  const auto picture = glyph == glyphs_.end() ? pictures_.end() : pictures_.find(glyph->second);
-  if (picture == pictures_.end()) {
+  const auto image = glyph == glyphs_.end() ? images_.end() : images_.find(glyph->second);
+  if (image == images_.end()) {
     std::ostringstream message;
     message << path_.string() << ": no picture of U+" << std::hex << std::uppercase << codepoint;
     throw std::runtime_error(message.str());
   }
-  return std::string_view(bytes_).substr(picture->second.offset, picture->second.length);
+  return std::string_view(bytes_).substr(image->second.offset, image->second.length);
 }
 
 }  // namespace sfumato

@@ -31,7 +31,7 @@ class EmojiFont {
   std::filesystem::path path_;
   std::string bytes_;
   std::map<std::uint32_t, std::uint32_t> glyphs_;  // by code point
-  std::map<std::uint32_t, Span> pictures_;         // by glyph
+  std::map<std::uint32_t, Span> images_;           // by glyph
 };
 
 }  // namespace sfumato

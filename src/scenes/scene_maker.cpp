@@ -32,10 +32,10 @@ std::vector<Colour> mean_colours(const torch::Tensor& rgba) {
 
 }  // namespace
 
-std::vector<Picture> pictures_of(const std::vector<Thing>& things) {
-  std::vector<Picture> pictures;
-  for (const auto& thing : things) pictures.insert(pictures.end(), thing.pictures.begin(), thing.pictures.end());
-  return pictures;
+std::vector<Image> images_of(const std::vector<Thing>& things) {
+  std::vector<Image> images;
+  for (const auto& thing : things) images.insert(images.end(), thing.images.begin(), thing.images.end());
+  return images;
 }
 
 void SceneMaker::Lottery::add(std::size_t entry, double weight) {
@@ -59,9 +59,9 @@ SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::u
   for (std::size_t i = 0; i < things_.size(); ++i) {
     const auto& thing = things_[i];
     first_cutout_.push_back(next);
-    next += thing.pictures.size();
+    next += thing.images.size();
     // With the square root, a thing of many pictures appears more often, but each of its pictures less often.
-    const double weight = thing.weight * std::sqrt(static_cast<double>(thing.pictures.size()));
+    const double weight = thing.weight * std::sqrt(static_cast<double>(thing.images.size()));
     all_.add(i, weight);
     countable_.add(i, thing.name.mass ? 0 : weight);
     tops_.add(i, weight * weight_on_top(thing.group));
@@ -70,21 +70,21 @@ SceneMaker::SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::u
   TORCH_CHECK(next == extents_.size(), "the cut-outs are not those of the things");
 }
 
-SceneMaker::Choice SceneMaker::choice_of(std::size_t thing, std::size_t picture) const {
-  const auto cutout = first_cutout_[thing] + picture;
-  const auto& chosen = things_[thing].pictures[picture];
+SceneMaker::Choice SceneMaker::choice_of(std::size_t thing, std::size_t image) const {
+  const auto cutout = first_cutout_[thing] + image;
+  const auto& chosen = things_[thing].images[image];
   return {&things_[thing], &chosen, {cutout, extents_[cutout], chosen.letters}};
 }
 
 SceneMaker::Choice SceneMaker::choose(Rng& rng, std::size_t thing) const {
-  return choice_of(thing, rng.below(things_[thing].pictures.size()));
+  return choice_of(thing, rng.below(things_[thing].images.size()));
 }
 
 SceneMaker::Choice SceneMaker::choose_with_seat(Rng& rng, std::size_t thing) const {
-  const auto& pictures = things_[thing].pictures;
+  const auto& images = things_[thing].images;
   std::vector<std::size_t> seats;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    if (pictures[i].seat) seats.push_back(i);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (images[i].seat) seats.push_back(i);
   }
   return choice_of(thing, rng.pick(seats));
 }
@@ -104,7 +104,7 @@ Backdrop SceneMaker::backdrop(Rng& rng, const std::vector<Choice>& choices, bool
 }
 
 Mention SceneMaker::words_for(Rng& rng, const Choice& choice) const {
-  return mention(rng, *choice.thing, *choice.picture, style_);
+  return mention(rng, *choice.thing, *choice.image, style_);
 }
 
 std::string SceneMaker::phrase_after_relation(const Backdrop& backdrop) const {
@@ -118,7 +118,7 @@ Scene SceneMaker::alone(Rng& rng) const {
   Scene scene{.backdrop = backdrop(rng, {it}, true)};
   scene.items = place_alone(rng, it.subject, scene.backdrop, style_);
   const auto words = words_for(rng, it);
-  const auto opening = draw_opening(rng, it.picture->photo, style_);
+  const auto opening = draw_opening(rng, it.image->photo, style_);
   scene.caption = caption_of(opening, opening.bare ? words.bare : words.with_article, scene.backdrop.phrase);
   return scene;
 }
@@ -129,12 +129,12 @@ Scene SceneMaker::one_on_another(Rng& rng) const {
   while (upper.thing == support.thing) upper = choose(rng, tops_.draw(rng));
   static const std::vector<std::string> alive{"on", "on", "on", "on", "sitting on", "standing on", "on top of"};
   static const std::vector<std::string> lifeless{"on", "on", "on", "lying on", "on top of"};
-  Scene scene{.items = place_on(rng, upper.subject, support.subject, *support.picture->seat, style_),
+  Scene scene{.items = place_on(rng, upper.subject, support.subject, *support.image->seat, style_),
               .backdrop = backdrop(rng, {upper, support}, false)};
   const auto group = upper.thing->group;
   const auto& relation = rng.pick(group == "animal" || group == "person" ? alive : lifeless);
   const auto first = words_for(rng, upper), second = words_for(rng, support);
-  const auto opening = draw_opening(rng, upper.picture->photo && support.picture->photo, style_);
+  const auto opening = draw_opening(rng, upper.image->photo && support.image->photo, style_);
   const auto what = related(rng, opening, first, relation, second);
   scene.caption = caption_of(opening, what, phrase_after_relation(scene.backdrop));
   return scene;
@@ -150,7 +150,7 @@ Scene SceneMaker::beside(Rng& rng) const {
   static const std::vector<std::string> leftward{"to the left of", "to the left of", "left of", "on the left of"};
   static const std::vector<std::string> rightward{"to the right of", "to the right of", "right of", "on the right of"};
   static const std::vector<std::string> either{"next to", "beside", "and", "and", "with", "by"};
-  const auto opening = draw_opening(rng, left.picture->photo && right.picture->photo, style_);
+  const auto opening = draw_opening(rng, left.image->photo && right.image->photo, style_);
   std::string what;
   const double form = rng.uniform();
   if (form < .35) {
@@ -174,7 +174,7 @@ Scene SceneMaker::above(Rng& rng) const {
   const auto first = words_for(rng, upper), second = words_for(rng, lower);
   static const std::vector<std::string> downward{"under", "below", "beneath", "under"};
   static const std::vector<std::string> upward{"above", "above", "over"};
-  const auto opening = draw_opening(rng, upper.picture->photo && lower.picture->photo, style_);
+  const auto opening = draw_opening(rng, upper.image->photo && lower.image->photo, style_);
   const auto what = rng.chance(.5) ? related(rng, opening, first, rng.pick(upward), second)
                                    : related(rng, opening, second, rng.pick(downward), first);
   scene.caption = caption_of(opening, what, phrase_after_relation(scene.backdrop));
@@ -191,10 +191,10 @@ Scene SceneMaker::several(Rng& rng) const {
   bool photo = true;
   for (const auto& choice : choices) {
     subjects.push_back(choice.subject);
-    photo = photo && choice.picture->photo;
+    photo = photo && choice.image->photo;
   }
   Scene scene{.items = place_in_row(rng, subjects), .backdrop = backdrop(rng, choices, false)};
-  const auto what = counted(rng, things_[thing], *choices.front().picture, {count, same}, style_);
+  const auto what = counted(rng, things_[thing], *choices.front().image, {count, same}, style_);
   scene.caption = caption_of(draw_opening(rng, photo, style_), what, scene.backdrop.phrase);
   return scene;
 }

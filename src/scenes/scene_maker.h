@@ -14,12 +14,12 @@
 namespace sfumato {
 
 /// Returns all pictures of `things`, in the order in which a SceneMaker numbers its cut-outs.
-std::vector<Picture> pictures_of(const std::vector<Thing>& things);
+std::vector<Image> images_of(const std::vector<Thing>& things);
 
 /// Composes captioned scenes: one thing, one on, beside or above another, or two or three of a kind.
 class SceneMaker {
  public:
-  /// `cutouts` are those of pictures_of(things).
+  /// `cutouts` are those of images_of(things).
   SceneMaker(std::vector<Thing> things, const Cutouts& cutouts, std::uint64_t seed, SceneStyle style = {});
 
   /// Returns scene `index` of the seed, which does not depend on the number or order of the scenes made.
@@ -40,13 +40,13 @@ class SceneMaker {
   /// A thing and one picture of it.
   struct Choice {
     const Thing* thing = nullptr;
-    const Picture* picture = nullptr;
+    const Image* image = nullptr;
     Subject subject;
   };
 
   Choice choose(Rng& rng, std::size_t thing) const;
   Choice choose_with_seat(Rng& rng, std::size_t thing) const;
-  Choice choice_of(std::size_t thing, std::size_t picture) const;
+  Choice choice_of(std::size_t thing, std::size_t image) const;
   Backdrop backdrop(Rng& rng, const std::vector<Choice>& choices, bool alone) const;
 
   Mention words_for(Rng& rng, const Choice& choice) const;

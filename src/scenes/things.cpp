@@ -43,24 +43,24 @@ double number_of(const std::string& flag, double most) {
 /// Content of a line: the picture and the properties of its thing.
 struct Line {
   Thing thing;
-  Picture picture;
+  Image image;
 };
 
 void apply_flag(const std::string& flag, Line& line) {
   if (flag == "common") {
     line.thing.common = true;
   } else if (flag == "basic") {
-    line.picture.basic = true;
+    line.image.basic = true;
   } else if (flag == "photo") {
-    line.picture.photo = true;
+    line.image.photo = true;
   } else if (flag == "mass") {
     line.thing.name.mass = true;
   } else if (flag == "letters") {
-    line.picture.letters = true;
+    line.image.letters = true;
   } else if (flag == "water" || flag == "air") {
     line.thing.habitat = flag == "water" ? Habitat::water : Habitat::air;
   } else if (flag.rfind("seat=", 0) == 0) {
-    line.picture.seat = number_of(flag, 1);
+    line.image.seat = number_of(flag, 1);
   } else if (flag.rfind("weight=", 0) == 0) {
     line.thing.weight = number_of(flag, 100);
   } else {
@@ -80,15 +80,15 @@ Line parse(const std::string& text) {
   Line line;
   line.thing.name = {.text = columns[0], .plural = columns[1]};
   line.thing.group = columns[2];
-  line.picture.colour = columns[4];
-  line.picture.source = columns[5];
+  line.image.colour = columns[4];
+  line.image.source = columns[5];
   for (const auto& flag : split(columns[3], ',')) {
     if (!flag.empty()) apply_flag(flag, line);
   }
   for (const auto& word : split(columns[6], ',')) {
     if (word.empty()) continue;
     const bool mass = word.front() == '~';
-    line.picture.synonyms.push_back({.text = mass ? word.substr(1) : word, .mass = mass});
+    line.image.synonyms.push_back({.text = mass ? word.substr(1) : word, .mass = mass});
   }
   return line;
 }
@@ -96,7 +96,7 @@ Line parse(const std::string& text) {
 }  // namespace
 
 bool Thing::carries() const {
-  return std::any_of(pictures.begin(), pictures.end(), [](const Picture& picture) { return picture.seat.has_value(); });
+  return std::any_of(images.begin(), images.end(), [](const Image& image) { return image.seat.has_value(); });
 }
 
 std::vector<Thing> read_things(const std::filesystem::path& path) {
@@ -110,7 +110,7 @@ std::vector<Thing> read_things(const std::filesystem::path& path) {
       auto line = parse(text);
       const auto [found, is_first] = index.try_emplace(line.thing.name.text, things.size());
       if (is_first) things.push_back(line.thing);
-      things[found->second].pictures.push_back(std::move(line.picture));
+      things[found->second].images.push_back(std::move(line.image));
     } catch (const std::runtime_error& error) {
       throw std::runtime_error(path.string() + ":" + std::to_string(number) + ": " + error.what());
     }

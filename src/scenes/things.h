@@ -18,7 +18,7 @@ struct Noun {
 };
 
 /// One picture of a thing: a line of data/things/things.tsv.
-struct Picture {
+struct Image {
   /// emoji:CODEPOINT, stamp:PATH, clipart:PATH or drawing:FILE.
   std::string source{};
   /// Colour such as "red", for a thing that has pictures in several; else empty.
@@ -47,7 +47,7 @@ struct Thing {
   /// Probability of being drawn relative to other things.
   double weight = 1;
   Habitat habitat = Habitat::land;
-  std::vector<Picture> pictures{};
+  std::vector<Image> images{};
 
   bool carries() const;
 };

@@ -16,7 +16,7 @@ enum class System {
 struct PipelineClass {
   std::string name;
   bool is_xl = false;
-  /// Additions of the class to a plain pipeline, and the option that enables them here; "" for none.
+  /// Adapters of the class to a plain pipeline, and the option that enables them here; "" for none.
   std::string note = {};
   System system = System::stable_diffusion;
 };

@@ -20,9 +20,9 @@ torch::Tensor make_grid(const torch::Tensor& images, std::int64_t columns) {
   return grid;
 }
 
-void write_ppm(const std::filesystem::path& path, const torch::Tensor& picture) {
-  TORCH_CHECK(picture.dim() == 3 && picture.size(2) == 3 && picture.dtype() == torch::kUInt8, "not [H, W, 3] bytes");
-  const auto pixels = picture.contiguous();
+void write_ppm(const std::filesystem::path& path, const torch::Tensor& image) {
+  TORCH_CHECK(image.dim() == 3 && image.size(2) == 3 && image.dtype() == torch::kUInt8, "not [H, W, 3] bytes");
+  const auto pixels = image.contiguous();
   write_file_atomically(path, [&](std::ostream& out) {
     out << "P6\n" << pixels.size(1) << ' ' << pixels.size(0) << "\n255\n";
     out.write(static_cast<const char*>(pixels.data_ptr()), pixels.numel());

@@ -10,6 +10,6 @@ namespace sfumato {
 torch::Tensor make_grid(const torch::Tensor& images, std::int64_t columns);
 
 /// Writes uint8 [H, W, 3] as a binary portable pixmap (PPM), atomically.
-void write_ppm(const std::filesystem::path& path, const torch::Tensor& picture);
+void write_ppm(const std::filesystem::path& path, const torch::Tensor& image);
 
 }  // namespace sfumato

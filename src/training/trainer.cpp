@@ -103,7 +103,7 @@ Json look(Task& task, TrainingState& state, const RunFolder& run, const TrainerH
   nlohmann::ordered_json line{{"step", step}};
   for (const auto& [key, value] : metrics.items()) line[key] = value;
   run.log(line);
-  if (hooks.write_picture) hooks.write_picture(run.sample_path(step), task.sample_grid());
+  if (hooks.write_sample) hooks.write_sample(run.sample_path(step), task.sample_grid());
   return metrics;
 }
 

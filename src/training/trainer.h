@@ -21,7 +21,7 @@ struct TrainerHooks {
   std::function<void()> on_begin;
   std::function<void(const TrainingProgress&)> on_step;
   /// Writes an image, uint8 [H, W, 3], to the path with an extension of its choice added.
-  std::function<void(const std::filesystem::path&, const torch::Tensor&)> write_picture;
+  std::function<void(const std::filesystem::path&, const torch::Tensor&)> write_sample;
   /// Returns true to end the run after the current update, with a checkpoint.
   std::function<bool()> stop_requested;
 };

@@ -26,8 +26,8 @@ torch::Tensor composed(const torch::Tensor& cutouts, const SceneBatch& scenes) {
   return compose_scenes(CutoutPyramid(cutouts, torch::kCPU), scenes, kSize)[0];
 }
 
-std::vector<double> colour(const torch::Tensor& picture, std::int64_t x, std::int64_t y) {
-  const auto pixel = picture.select(2, x).select(1, y).to(torch::kFloat64);
+std::vector<double> colour(const torch::Tensor& image, std::int64_t x, std::int64_t y) {
+  const auto pixel = image.select(2, x).select(1, y).to(torch::kFloat64);
   return {pixel[0].item<double>(), pixel[1].item<double>(), pixel[2].item<double>()};
 }
 
@@ -35,28 +35,28 @@ const std::vector<double> kRed{1, 0, 0}, kBlue{0, 0, 1}, kWhite{1, 1, 1};
 
 TEST(Composite, ASquareCoversItsSideAroundItsCentre) {
   // Side 0.25 of 64 pixels about (0.25, 0.75): columns 8 to 23, rows 40 to 55.
-  const auto picture = composed(two_halves(), scene({0, .25, .75, .25, 0, 0}));
-  EXPECT_EQ(colour(picture, 9, 41), kRed);
-  EXPECT_EQ(colour(picture, 14, 54), kRed);
-  EXPECT_EQ(colour(picture, 17, 41), kBlue);
-  EXPECT_EQ(colour(picture, 22, 54), kBlue);
-  EXPECT_EQ(colour(picture, 6, 48), kWhite);
-  EXPECT_EQ(colour(picture, 25, 48), kWhite);
-  EXPECT_EQ(colour(picture, 16, 38), kWhite);
-  EXPECT_EQ(colour(picture, 16, 57), kWhite);
+  const auto image = composed(two_halves(), scene({0, .25, .75, .25, 0, 0}));
+  EXPECT_EQ(colour(image, 9, 41), kRed);
+  EXPECT_EQ(colour(image, 14, 54), kRed);
+  EXPECT_EQ(colour(image, 17, 41), kBlue);
+  EXPECT_EQ(colour(image, 22, 54), kBlue);
+  EXPECT_EQ(colour(image, 6, 48), kWhite);
+  EXPECT_EQ(colour(image, 25, 48), kWhite);
+  EXPECT_EQ(colour(image, 16, 38), kWhite);
+  EXPECT_EQ(colour(image, 16, 57), kWhite);
 }
 
 TEST(Composite, FlipSwapsLeftAndRight) {
-  const auto picture = composed(two_halves(), scene({0, .5, .5, .5, 1, 0}));
-  EXPECT_EQ(colour(picture, 20, 32), kBlue);
-  EXPECT_EQ(colour(picture, 44, 32), kRed);
+  const auto image = composed(two_halves(), scene({0, .5, .5, .5, 1, 0}));
+  EXPECT_EQ(colour(image, 20, 32), kBlue);
+  EXPECT_EQ(colour(image, 44, 32), kRed);
 }
 
 TEST(Composite, RotationIsClockwise) {
   // A quarter turn clockwise brings the left half to the top.
-  const auto picture = composed(two_halves(), scene({0, .5, .5, .5, 0, std::numbers::pi_v<float> / 2}));
-  EXPECT_GT(colour(picture, 32, 20)[0], .99);
-  EXPECT_GT(colour(picture, 32, 44)[2], .99);
+  const auto image = composed(two_halves(), scene({0, .5, .5, .5, 0, std::numbers::pi_v<float> / 2}));
+  EXPECT_GT(colour(image, 32, 20)[0], .99);
+  EXPECT_GT(colour(image, 32, 44)[2], .99);
 }
 
 TEST(Composite, AlphaMixesWithWhatIsBelow) {
@@ -76,21 +76,21 @@ TEST(Composite, LaterItemsCoverEarlierOnes) {
 }
 
 TEST(Composite, AnAbsentItemLeavesTheBackground) {
-  const auto picture = composed(two_halves(), scene({-1, .5, .5, .5, 0, 0}));
-  EXPECT_TRUE(torch::equal(picture, torch::ones_like(picture)));
+  const auto image = composed(two_halves(), scene({-1, .5, .5, .5, 0, 0}));
+  EXPECT_TRUE(torch::equal(image, torch::ones_like(image)));
 }
 
 TEST(Composite, AGradientRunsFromTopToBottom) {
-  const auto picture = composed(two_halves(), scene({-1, 0, 0, 1, 0, 0}, {1, 1, 0, 0, 0, 0, 1, 1}));
-  EXPECT_NEAR(colour(picture, 5, 0)[0], 1 - .5 / kSize, 1e-6);
-  EXPECT_NEAR(colour(picture, 5, kSize - 1)[2], 1 - .5 / kSize, 1e-6);
+  const auto image = composed(two_halves(), scene({-1, 0, 0, 1, 0, 0}, {1, 1, 0, 0, 0, 0, 1, 1}));
+  EXPECT_NEAR(colour(image, 5, 0)[0], 1 - .5 / kSize, 1e-6);
+  EXPECT_NEAR(colour(image, 5, kSize - 1)[2], 1 - .5 / kSize, 1e-6);
 }
 
 TEST(Composite, ALandscapeChangesAtItsHorizon) {
-  const auto picture = composed(two_halves(), scene({-1, 0, 0, 1, 0, 0}, {2, 0, 0, 1, 0, 1, 0, .5}));
-  EXPECT_GT(colour(picture, 5, 31)[2], .99);
-  EXPECT_LT(colour(picture, 5, 32)[2], .01);
-  EXPECT_GT(colour(picture, 5, 32)[1], .99);
+  const auto image = composed(two_halves(), scene({-1, 0, 0, 1, 0, 0}, {2, 0, 0, 1, 0, 1, 0, .5}));
+  EXPECT_GT(colour(image, 5, 31)[2], .99);
+  EXPECT_LT(colour(image, 5, 32)[2], .01);
+  EXPECT_GT(colour(image, 5, 32)[1], .99);
 }
 
 TEST(Composite, ASceneIsTheSameAloneAndInABatch) {
@@ -112,8 +112,8 @@ TEST(Composite, ASmallCopyOfFineStripesIsTheirMean) {
   auto stripes = torch::zeros({1, 4, 64, 64}, torch::kUInt8);
   stripes.select(1, 3).fill_(255);
   stripes.slice(3, 0, 64, 2).narrow(1, 0, 3).fill_(255);
-  const auto picture = composed(stripes, scene({0, .5, .5, .25, 0, 0}));
-  for (const std::int64_t x : {28, 30, 33, 35}) EXPECT_NEAR(colour(picture, x, 32)[0], .5, .01);
+  const auto image = composed(stripes, scene({0, .5, .5, .25, 0, 0}));
+  for (const std::int64_t x : {28, 30, 33, 35}) EXPECT_NEAR(colour(image, x, 32)[0], .5, .01);
 }
 
 }  // namespace

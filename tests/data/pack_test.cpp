@@ -85,7 +85,7 @@ TEST_F(PackFile, ComposesScenesBetweenMinusOneAndOne) {
   EXPECT_EQ(images[1][0][8][12].item<float>(), -1);
 }
 
-TEST_F(PackFile, ReturnsPicturesAsTheyWerePacked) {
+TEST_F(PackFile, ReturnsImagesAsTheyWerePacked) {
   auto tensors = small_pack();
   for (const char* name : {"cutouts", "scenes.items", "scenes.background"}) tensors.erase(name);
   tensors["images"] = torch::arange(2 * 3 * 4 * 5).to(torch::kUInt8).view({2, 3, 4, 5});
@@ -95,7 +95,7 @@ TEST_F(PackFile, ReturnsPicturesAsTheyWerePacked) {
   EXPECT_TRUE(torch::allclose(pack.images(torch::tensor({0, 1})), expected, 0, 1e-6));
 }
 
-TEST_F(PackFile, RefusesPicturesThatAreNotThere) {
+TEST_F(PackFile, RefusesImagesThatAreNotThere) {
   auto tensors = small_pack();
   for (const char* name : {"cutouts", "scenes.items", "scenes.background"}) tensors.erase(name);
   tensors["images"] = torch::zeros({1, 3, 4, 5}, torch::kUInt8);

@@ -65,14 +65,14 @@ TEST(BrownianNoise, DependsNeitherOnTheOrderNorOnWhatElseIsAsked) {
   EXPECT_TRUE(torch::equal(up(9, 5), first));
 }
 
-TEST(BrownianNoise, IsAPicturesOwnInAnyBatch) {
+TEST(BrownianNoise, IsAImagesOwnInAnyBatch) {
   PathNoise batch({3, 4}), alone({4});
   const auto both = batch(9, 5);
   EXPECT_TRUE(torch::equal(both[1], alone(9, 5)[0]));
   EXPECT_FALSE(torch::equal(both[0], both[1]));
 }
 
-TEST(BrownianNoise, LeavesThePicturesGeneratorsAsTheyAre) {
+TEST(BrownianNoise, LeavesTheImagesGeneratorsAsTheyAre) {
   const Denoiser none;
   const std::vector<Step> steps;
   NoiseSource source({3}), same({3});

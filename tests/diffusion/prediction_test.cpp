@@ -104,7 +104,7 @@ TEST(Threshold, ClippingBoundsX0AndLeavesTheNoise) {
 }
 
 // Saharia et al. 2022, section 2.3: s is the quantile of |x0|, at least 1; x0 is clipped to [-s, s] and divided by s.
-TEST(Threshold, DynamicDividesByTheQuantileOfEachPicture) {
+TEST(Threshold, DynamicDividesByTheQuantileOfEachImage) {
   auto x0 = torch::zeros({2, 1, 1, 5});
   x0[0] = torch::tensor({-4.0, 0.0, 1.0, 2.0, 3.0});
   x0[1] = torch::tensor({-0.5, 0.0, 0.1, 0.2, 0.3});

@@ -187,7 +187,7 @@ TEST(SaSolver, AtTauZeroFollowsAnX0ThatIsLinearInLambda) {
 }
 
 /// With a perfect denoiser the path is straight, and the history of a multistep method is constant.
-TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
+TEST(PerfectDenoiser, IsFollowedToTheImageFromWithinTheSchedule) {
   const Schedule schedule(ScheduleConfig::from_json({{"_class_name", "PNDMScheduler"},
                                                      {"beta_schedule", "scaled_linear"},
                                                      {"skip_prk_steps", true},
@@ -199,16 +199,16 @@ TEST(PerfectDenoiser, IsFollowedToThePictureFromWithinTheSchedule) {
     const auto all = make_steps(schedule, 10, sampler.grid);
     const auto steps = last_steps(all, 10, 0.5);
     NoiseSource noise({1});
-    const auto picture = torch::full({1, 4, 8, 8}, 0.25);
+    const auto image = torch::full({1, 4, 8, 8}, 0.25);
     const auto y = sampler.sample({.denoise = denoise,
-                                   .x = add_noise(picture, noise.draw_like(picture), steps.front().from),
+                                   .x = add_noise(image, noise.draw_like(image), steps.front().from),
                                    .steps = steps,
                                    .noise = noise,
                                    .options = {},
                                    .on_step = {},
                                    .skipped = all.size() - steps.size()});
     // float32: some ten steps of rounding.
-    EXPECT_LT((y - picture).abs().max().item<double>(), 1e-5) << name;
+    EXPECT_LT((y - image).abs().max().item<double>(), 1e-5) << name;
   }
 }
 
@@ -225,7 +225,7 @@ TEST(Ddim, SameNoiseAtAnyStepCountGivesNearlyTheSameImage) {
   EXPECT_GT((eta - fine).abs().max().item<double>(), 0.3 * fine.abs().max().item<double>());
 }
 
-TEST(Ddim, OfTheInvertedNoiseGivesThePictureBack) {
+TEST(Ddim, OfTheInvertedNoiseGivesTheImageBack) {
   const Schedule schedule;
   const auto steps = make_steps(schedule, 200, StepGrid::ddim);
   // Nearly straight, so that the inversion's use of the next timestep has little effect.
@@ -235,14 +235,14 @@ TEST(Ddim, OfTheInvertedNoiseGivesThePictureBack) {
     return Estimate{.x0 = 0.25 * level.alpha / total * x, .eps = level.sigma / total * x, .variance = {}};
   };
   NoiseSource noise({4});
-  const auto picture = 0.5 * noise.draw({1, 4, 4});
+  const auto image = 0.5 * noise.draw({1, 4, 4});
   const auto run_with = [&](SampleFunction sample, const torch::Tensor& x) {
     return sample({.denoise = denoise, .x = x, .steps = steps, .noise = noise, .options = {}, .on_step = {}});
   };
-  const auto inverted = run_with(invert_ddim, picture);
-  EXPECT_GT((inverted - picture).abs().max().item<double>(), 0.3);
+  const auto inverted = run_with(invert_ddim, image);
+  EXPECT_GT((inverted - image).abs().max().item<double>(), 0.3);
   // First order in the step, and so in 1/200: on this flow the steps' errors have one sign and add up to some percent.
-  EXPECT_TRUE(torch::allclose(run_with(sample_ddim, inverted), picture, 0.05, 1e-3));
+  EXPECT_TRUE(torch::allclose(run_with(sample_ddim, inverted), image, 0.05, 1e-3));
 }
 
 TEST(Samplers, OnStepSeesEveryStepAndCanEnd) {
@@ -266,7 +266,7 @@ TEST(Samplers, OnStepSeesEveryStepAndCanEnd) {
   }
 }
 
-TEST(Samplers, OfAPictureDoNotDependOnItsCompany) {
+TEST(Samplers, OfAImageDoNotDependOnItsCompany) {
   const Schedule schedule;
   const Denoiser denoise = [](const torch::Tensor& x, const Evaluation& evaluation) {
     const auto& level = evaluation.level;
@@ -274,14 +274,14 @@ TEST(Samplers, OfAPictureDoNotDependOnItsCompany) {
   };
   for (const auto& sampler : samplers()) {
     const auto steps = make_steps(schedule, 5, sampler.grid);
-    const auto picture = [&](const std::vector<std::uint64_t>& seeds, std::int64_t index) {
+    const auto image = [&](const std::vector<std::uint64_t>& seeds, std::int64_t index) {
       NoiseSource noise(seeds);
       const auto x = noise.draw({1, 4, 4});
       const SamplerOptions options{.eta = 1, .variance_type = "fixed_small"};
       return sampler.sample(
           {.denoise = denoise, .x = x, .steps = steps, .noise = noise, .options = options, .on_step = {}})[index];
     };
-    EXPECT_TRUE(torch::allclose(picture({8}, 0), picture({3, 8, 5}, 1), 1e-6, 1e-6)) << sampler.name;
+    EXPECT_TRUE(torch::allclose(image({8}, 0), image({3, 8, 5}, 1), 1e-6, 1e-6)) << sampler.name;
   }
 }
 

@@ -203,7 +203,7 @@ TEST(ScheduleConfig, ReadsThoseOfThePublishedModels) {
                                  {"clip_sample", false},
                                  {"set_alpha_to_one", false},
                                  {"skip_prk_steps", true}};
-  const std::vector<Json> additions = {
+  const std::vector<Json> adapters = {
       {{"_class_name", "PNDMScheduler"}},
       {{"_class_name", "DDIMScheduler"}, {"prediction_type", "v_prediction"}},
       {{"_class_name", "DPMSolverMultistepScheduler"},
@@ -230,7 +230,7 @@ TEST(ScheduleConfig, ReadsThoseOfThePublishedModels) {
        {"rho", 7.0},
        {"solver_order", 2}},
   };
-  for (auto json : additions) {
+  for (auto json : adapters) {
     json.update(stable_diffusion);
     EXPECT_EQ(refusal(json), "") << json.dump();
   }

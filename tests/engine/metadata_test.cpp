@@ -9,8 +9,8 @@ namespace sfumato {
 namespace {
 
 /// Sets each member: g++ 12 mistakes the request's empty texts in an initialiser for uninitialised ones.
-PictureRecord sample_record() {
-  PictureRecord record;
+ImageRecord sample_record() {
+  ImageRecord record;
   record.request.prompt = "a cat";
   record.request.negative_prompt = "a dog";
   record.request.width = 64;
@@ -21,11 +21,11 @@ PictureRecord sample_record() {
   record.vae = "vaes/other.safetensors";
   record.device = "cpu";
   record.dtype = "float32";
-  record.additions = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}};
+  record.adapters = {.loras = {{"a.safetensors", 0.75}, {"b.safetensors"}}, .embeddings = {"c.pt"}};
   return record;
 }
 
-const PictureRecord kRecord = sample_record();
+const ImageRecord kRecord = sample_record();
 
 TEST(Metadata, ParametersHaveTheFormOfOtherPrograms) {
   EXPECT_EQ(to_text_chunks(kRecord)[0].second,
@@ -59,7 +59,7 @@ TEST(Metadata, ControlNetsStandAsOtherProgramsWriteThem) {
             std::string::npos);
 }
 
-TEST(Metadata, SaysHowThePictureWasComputedWhereThatIsNotAsUsual) {
+TEST(Metadata, SaysHowTheImageWasComputedWhereThatIsNotAsUsual) {
   const auto usual = to_text_chunks(kRecord)[1].second;
   EXPECT_EQ(usual.find("tf32"), std::string::npos);
   EXPECT_EQ(usual.find("vae_tiling"), std::string::npos);
@@ -106,13 +106,13 @@ TEST(Metadata, TheRecordComesBackFromTheFile) {
   EXPECT_EQ(record.vae, "vaes/other.safetensors");
   EXPECT_EQ(record.device, "cpu");
   EXPECT_EQ(record.dtype, "float32");
-  EXPECT_EQ(to_json(record.additions),
+  EXPECT_EQ(to_json(record.adapters),
             nlohmann::ordered_json::parse(R"({"loras": [{"path": "a.safetensors", "weight": 0.75},
                                                         {"path": "b.safetensors", "weight": 1.0}],
                                               "embeddings": ["c.pt"]})"));
 }
 
-TEST(Metadata, APictureWithoutARecordIsRefused) {
+TEST(Metadata, AImageWithoutARecordIsRefused) {
   const auto path = std::filesystem::temp_directory_path() / ("sfumato-plain-" + std::to_string(::getpid()) + ".png");
   write_png(path, torch::zeros({1, 3, 2, 2}));
   EXPECT_THROW(read_record(path), std::runtime_error);

@@ -7,9 +7,9 @@ namespace {
 
 /// Image that is black on the left half and `right` on the other.
 torch::Tensor step(double right) {
-  auto picture = torch::full({1, 3, 12, 16}, -1.0);
-  picture.slice(3, 8).fill_(right);
-  return picture;
+  auto image = torch::full({1, 3, 12, 16}, -1.0);
+  image.slice(3, 8).fill_(right);
+  return image;
 }
 
 TEST(Canny, AStepIsOneWhiteLineOnBlack) {
@@ -35,9 +35,9 @@ TEST(Canny, TheThresholdsAreGradientsOf8BitPixels) {
 }
 
 TEST(Canny, AnEdgeInOneColorIsAnEdge) {
-  auto picture = torch::full({1, 3, 12, 16}, -1.0);
-  picture.select(1, 2).slice(2, 8).fill_(1);
-  EXPECT_TRUE((canny_edges(picture) > 0).any().item<bool>());
+  auto image = torch::full({1, 3, 12, 16}, -1.0);
+  image.select(1, 2).slice(2, 8).fill_(1);
+  EXPECT_TRUE((canny_edges(image) > 0).any().item<bool>());
 }
 
 }  // namespace

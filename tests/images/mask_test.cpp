@@ -34,7 +34,7 @@ TEST(Mask, ABlurOfNothingIsTheMask) {
   EXPECT_TRUE(torch::equal(blur_mask(white, 30), white)) << "its border is repeated outwards";
 }
 
-TEST(Mask, ItsRegionIsWidenedToTheRatioWithinThePicture) {
+TEST(Mask, ItsRegionIsWidenedToTheRatioWithinTheImage) {
   const auto in_the_middle = mask_of(100, 200, {.top = 40, .left = 90, .height = 10, .width = 30});
   EXPECT_EQ(masked_region(in_the_middle, 0, 64, 64), (Region{.top = 30, .left = 90, .height = 30, .width = 30}));
   EXPECT_EQ(masked_region(in_the_middle, 5, 64, 64), (Region{.top = 25, .left = 85, .height = 40, .width = 40}));
@@ -44,7 +44,7 @@ TEST(Mask, ItsRegionIsWidenedToTheRatioWithinThePicture) {
   EXPECT_EQ(masked_region(too_wide, 0, 64, 64), (Region{.top = 0, .left = 0, .height = 100, .width = 200}));
 }
 
-TEST(Mask, PastedPicturesCoverWhatItSaysAndNothingElse) {
+TEST(Mask, PastedImagesCoverWhatItSaysAndNothingElse) {
   const auto image = torch::rand({1, 3, 8, 10}) * 2 - 1;
   const auto made = torch::ones({2, 3, 4, 4});
   const Region region{.top = 2, .left = 3, .height = 4, .width = 4};

@@ -48,7 +48,7 @@ TEST(Pixels, ResizesBothSidesInPillowsOrder) {
             (std::vector<std::int64_t>{77, 90, 79, 89, 84, 85, 85, 84, 89, 79, 90, 77}));
 }
 
-TEST(Pixels, AGridIsWhiteBetweenThePictures) {
+TEST(Pixels, AGridIsWhiteBetweenTheImages) {
   const auto grid = image_grid(torch::zeros({3, 3, 2, 2}), 2, 1);
   EXPECT_EQ(grid.sizes(), (std::vector<std::int64_t>{1, 3, 5, 5}));
   EXPECT_EQ(grid[0][0][0][0].item<float>(), 0);

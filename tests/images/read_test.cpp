@@ -45,7 +45,7 @@ std::vector<float> pixel(const torch::Tensor& image) {
   return {values.data_ptr<float>(), values.data_ptr<float>() + 3};
 }
 
-cv::Mat noise_picture() {
+cv::Mat noise_image() {
   cv::Mat picture(64, 64, CV_8UC3);
   cv::randu(picture, 0, 256);
   return picture;
@@ -77,7 +77,7 @@ TEST_F(Read, AlphaShowsWhiteBehind) {
 }
 
 TEST_F(Read, AJpegIsReadToItsEnd) {
-  EXPECT_EQ(read_image(written("a.jpg", noise_picture())).sizes(), (std::vector<std::int64_t>{1, 3, 64, 64}));
+  EXPECT_EQ(read_image(written("a.jpg", noise_image())).sizes(), (std::vector<std::int64_t>{1, 3, 64, 64}));
 }
 
 // cmyk.jpg is 16 x 16 of RGB (200, 30, 60), as Pillow converts it to CMYK and saves it at quality 95.
@@ -318,15 +318,15 @@ TEST(Exif, DamagedDataSaysNothing) {
 }
 
 TEST_F(Read, ATruncatedJpegIsRefused) {
-  EXPECT_NE(complaint(truncated(written("a.jpg", noise_picture()), 0.7)).find("truncated"), std::string::npos);
+  EXPECT_NE(complaint(truncated(written("a.jpg", noise_image()), 0.7)).find("truncated"), std::string::npos);
 }
 
 TEST_F(Read, ATruncatedPngIsRefused) {
-  complaint(truncated(written("a.png", noise_picture()), 0.7));
+  complaint(truncated(written("a.png", noise_image()), 0.7));
 }
 
 TEST_F(Read, ADamagedPngIsRefused) {
-  const auto path = written("a.png", noise_picture());
+  const auto path = written("a.png", noise_image());
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(2000);
   file << "damage";

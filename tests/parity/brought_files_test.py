@@ -95,7 +95,7 @@ class Vaes(Files):
     def original(self):
         return {vae_key(name): vae_value(name, value) for name, value in self.weights.items()}
 
-    def test_every_form_of_a_file_gives_one_picture(self):
+    def test_every_form_of_a_file_gives_one_image(self):
         own = self.picture()
         save_file(self.weights, self.folder / "plain.safetensors")
         expected = self.picture("--vae", "plain.safetensors")
@@ -142,7 +142,7 @@ class Taesd(Files):
                 weights[f"{int(layer) + first}.{rest}"] = value
             torch.save(weights, self.folder / f"taesd_{half}.pth")
 
-    def test_its_pictures_are_those_of_diffusers(self):
+    def test_its_images_are_those_of_diffusers(self):
         self.tiny.save_pretrained(self.folder / "tiny")
         expected = reference(load_pipeline(vae=self.tiny), height=64, width=64)
         self.assertGreater(expected.std(), 10)
@@ -153,7 +153,7 @@ class Taesd(Files):
         (self.folder / "taesd_encoder.pth").unlink()
         self.assertIn("taesd_encoder.pth' is missing", self.refusal("--vae", "taesd_decoder.pth"))
 
-    def test_its_latents_of_a_picture_take_no_noise(self):
+    def test_its_latents_of_a_image_take_no_noise(self):
         """diffusers draws for an encoder with a distribution alone."""
         self.tiny.save_pretrained(self.folder / "tiny")
         start = Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
@@ -166,7 +166,7 @@ class Taesd(Files):
                             steps=4)
         self.assert_same(made, expected, LEVELS)
 
-    def test_tiles_change_pictures_larger_than_one(self):
+    def test_tiles_change_images_larger_than_one(self):
         self.tiny.save_pretrained(self.folder / "tiny")
         on, off = (self.picture("--vae", "tiny", "--vae-tiling", tiling, width=576) for tiling in ("on", "off"))
         self.assertFalse(np.array_equal(on, off))
@@ -180,7 +180,7 @@ class Embeddings(Files):
         save_file({"emb_params": self.vectors}, self.folder / "plain.safetensors")
         return self.picture("--embedding", "plain.safetensors", prompt="a plain", **options)
 
-    def test_every_form_of_a_pickle_gives_one_picture(self):
+    def test_every_form_of_a_pickle_gives_one_image(self):
         expected = self.expected()
         self.assert_other(expected, self.picture(prompt="a plain"))
         words = torch.nn.ParameterDict({"*": torch.nn.Parameter(self.vectors)})
@@ -197,7 +197,7 @@ class Embeddings(Files):
         return json.dumps({"string_to_token": {"*": 265}, "name": "plain", "step": 9,
                            "string_to_param": {"*": {"TORCHTENSOR": self.vectors.double().tolist()}}}).encode()
 
-    def test_a_pictures_text_chunk_and_its_pixels_hold_one(self):
+    def test_a_images_text_chunk_and_its_pixels_hold_one(self):
         expected = self.expected()
         cover = np.full((64, 64, 3), 200, np.uint8)
         info = PngImagePlugin.PngInfo()
@@ -242,7 +242,7 @@ class Loras(Files):
         save_file({key: value.contiguous() for key, value in weights.items()}, self.folder / f"{name}.safetensors")
         return f"{name}.safetensors"
 
-    def test_adapters_of_peft_give_its_picture(self):
+    def test_adapters_of_peft_give_its_image(self):
         plain = self.picture()
         targets = ["to_q", "to_v"]
         configs = {
@@ -269,7 +269,7 @@ class Loras(Files):
         (self.folder / "alpha" / "adapter_config.json").unlink()
         self.assertIn("expected that beside it", self.refusal("--lora", "alpha"))
 
-    def test_an_adapter_of_a_text_encoder_gives_its_picture(self):
+    def test_an_adapter_of_a_text_encoder_gives_its_image(self):
         pipeline = load_pipeline()
         adapted = get_peft_model(pipeline.text_encoder, LoraConfig(r=2, lora_alpha=6, target_modules=["q_proj", "v_proj"]))
         for i, (key, parameter) in enumerate(adapted.named_parameters()):
@@ -282,7 +282,7 @@ class Loras(Files):
         self.assert_same(self.picture("--lora", "text_encoder"), expected, LEVELS)
         self.assert_same(self.picture("--lora", "text_encoder:0:1"), self.picture())
 
-    def test_every_prefix_gives_one_picture(self):
+    def test_every_prefix_gives_one_image(self):
         expected = self.picture("--lora", self.write("kohya", kohya(self.layers)))
         self.assert_other(expected, self.picture())
         original = lambda layer: unet_key(layer + ".weight", 2, ()).removesuffix(".weight")

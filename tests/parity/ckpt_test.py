@@ -37,7 +37,7 @@ class Ckpt(unittest.TestCase):
         torch.save({"state_dict": OrderedDict(weights), **beside}, path)
         return path
 
-    def test_the_picture_is_that_of_the_safetensors(self):
+    def test_the_image_is_that_of_the_safetensors(self):
         weights = load_file(SAFETENSORS)
         # As training with PyTorch Lightning leaves it.
         path = self.save(weights, epoch=3, global_step=470000, callbacks={}, **{"pytorch-lightning_version": "1.4.2"})

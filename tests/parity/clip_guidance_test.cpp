@@ -45,11 +45,11 @@ INSTANTIATE_TEST_SUITE_P(, ClipGuidanceParity, ::testing::Values("images", "wide
 TEST(ClipImages, ArePreparedAsTransformersPrepares) {
   const SafetensorsFile file(parity_folder() / "processed.safetensors");
   const auto clip = load_clip(parity_folder() / "images", torch::kCPU);
-  const auto picture = file.tensor("picture").to(torch::kFloat32).unsqueeze(0) / 127.5 - 1;
+  const auto image = file.tensor("picture").to(torch::kFloat32).unsqueeze(0) / 127.5 - 1;
   const auto values = file.tensor("values");
   const double tolerance = 1.5 / 255 / 0.26;
-  EXPECT_LT((clip->prepare(picture) - values).abs().max().item<double>(), tolerance);
-  EXPECT_GT((clip->prepare(picture.flip(3)) - values).abs().max().item<double>(), 10 * tolerance);
+  EXPECT_LT((clip->prepare(image) - values).abs().max().item<double>(), tolerance);
+  EXPECT_GT((clip->prepare(image.flip(3)) - values).abs().max().item<double>(), 10 * tolerance);
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST_P(ControlNetParity, ResidualsOfGuessModeAreThoseOfDiffusers) {
             kNetworkTolerance);
 }
 
-TEST_P(ControlNetParity, AnotherScalePictureOrOrderOfItsColorsFails) {
+TEST_P(ControlNetParity, AnotherScaleImageOrOrderOfItsColorsFails) {
   EXPECT_GT(error_of(*network_, golden_, "plain", {.conditioning_scale = kScale + 0.01}, cond_), 1e-2);
   EXPECT_GT(error_of(*network_, golden_, "plain", {.conditioning_scale = kScale}, cond_.flip(3)), 1e-2);
   if (cond_.size(1) > 1) {

@@ -9,7 +9,7 @@ namespace {
 Generated make_controlled(const std::string& model_name, const Request& loaded, const Request& request,
                           const OnStep& on_step = {}) {
   const auto model = load_model(model_name);
-  return make_pictures(model, request, on_step, {.controlnets = load_controlnets(loaded.controls, model)});
+  return make_images(model, request, on_step, {.controlnets = load_controlnets(loaded.controls, model)});
 }
 
 class ControlledPipeline : public ::testing::TestWithParam<std::string> {};
@@ -40,7 +40,7 @@ TEST(ControlledPipelineCanFail, WithoutTheResiduals) {
     EXPECT_GT(moved(name, [](Request& request) { request.controls.clear(); }), 100 * kNetworkTolerance) << name;
 }
 
-TEST(ControlledPipelineCanFail, WithAnotherScaleOrPicture) {
+TEST(ControlledPipelineCanFail, WithAnotherScaleOrImage) {
   EXPECT_GT(moved("one", [](Request& request) { request.controls[0].scale += 0.02; }), 10 * kNetworkTolerance);
   EXPECT_GT(moved("xl_two", [](Request& request) { request.controls[1].scale += 0.02; }), 10 * kNetworkTolerance);
   EXPECT_GT(moved("one", [](Request& request) { request.controls[0].image = parity_folder() / "spots.png"; }),

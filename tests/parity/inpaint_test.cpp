@@ -29,7 +29,7 @@ void expect_that_of_diffusers(const StableDiffusion& model, const PipelineCase& 
 
 class InpaintParity : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(InpaintParity, EveryStepAndThePictureAreThoseOfDiffusers) {
+TEST_P(InpaintParity, EveryStepAndTheImageAreThoseOfDiffusers) {
   const auto test = find_case(GetParam());
   expect_that_of_diffusers(load_model(test.model), test);
 }
@@ -82,7 +82,7 @@ TEST(InpaintParityCanFail, DrawsInAnotherOrderShow) {
   EXPECT_GT(relative_error(first, test.last().slice(0, 1, 2)), 0.05);
 }
 
-TEST(InpaintedPictures, KeepTheRestToTheLastBit) {
+TEST(InpaintedImages, KeepTheRestToTheLastBit) {
   const auto test = find_case("sd4");
   auto request = test.request;
   request.inpaint.paste = true;
@@ -98,14 +98,14 @@ TEST(InpaintedPictures, KeepTheRestToTheLastBit) {
   }
 }
 
-TEST(InpaintedPictures, AMaskWithoutWhiteIsRefused) {
+TEST(InpaintedImages, AMaskWithoutWhiteIsRefused) {
   const auto test = find_case("sd4");
   const auto model = load_model(test.model);
   const MaskedImage black{picture().image, torch::zeros({1, 1, 20, 20})};
   EXPECT_THROW(inpaint(model, test.request, black), std::invalid_argument);
 }
 
-TEST(ModelsForInpainting, MakePicturesFromTextAndFromPicturesToo) {
+TEST(ModelsForInpainting, MakeImagesFromTextAndFromPicturesToo) {
   const auto model = load_model("sd9");
   const Request request{.prompt = "a cat", .steps = 2, .seed = 1};
   EXPECT_TRUE(torch::isfinite(text_to_image(model, request).images).all().item<bool>());
@@ -129,7 +129,7 @@ TEST(Masks, TheRegionAroundThemIsThatOfDiffusers) {
   }
 }
 
-TEST(Masks, PicturesOfAnotherRatioAreFilledOrCutAsDiffusersDoes) {
+TEST(Masks, ImagesOfAnotherRatioAreFilledOrCutAsDiffusersDoes) {
   const SafetensorsFile expected(parity_folder() / "masks.safetensors");
   for (const auto& name : expected.names()) {
     if (name.starts_with("blur.")) continue;

@@ -3,7 +3,7 @@
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
 #include "parity/compare.h"
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 #include "systems/stable_diffusion/prompt_encoding.h"
 
 namespace sfumato {

@@ -12,7 +12,7 @@ import pathlib
 import torch
 from diffusers import (AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline,
                        UNet2DConditionModel)
-from models_reference import randomize, tensor, unit_deviation
+from models_reference import randomize, tensor, unit_std
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from recording import begin
@@ -51,7 +51,7 @@ def networks(kind):
     parts = {"unet": unet_of(kind), "text_encoder": text_encoder(CLIPTextModel, 24, 2)}
     if kind == "sdxl":
         parts["text_encoder_2"] = text_encoder(CLIPTextModelWithProjection, 32, 3)
-    unit_deviation(parts["unet"].conv_out, run_unet(kind, parts["unet"]))
+    unit_std(parts["unet"].conv_out, run_unet(kind, parts["unet"]))
     return parts
 
 

@@ -31,7 +31,7 @@ def randomize(model, seed):
     return model.eval()
 
 
-def unit_deviation(layer, output):
+def unit_std(layer, output):
     scale = 1.0 / output.std().item()
     layer.weight.data *= scale
     layer.bias.data *= scale
@@ -167,7 +167,7 @@ def condition_networks(out):
         options = {key: call[key] for key in ("class_labels", "timestep_cond") if key in call}
         added = call.get("added")
         run = lambda: model(**inputs, **options, added_cond_kwargs=added, encoder_attention_mask=call.get("mask")).sample
-        unit_deviation(model.conv_out, run())
+        unit_std(model.conv_out, run())
         folder = out / f"condition_{name}"
         model.save_pretrained(folder)
         golden = {**inputs, **options, **(added or {}), "output": run()}
@@ -212,7 +212,7 @@ def unconditional_networks(out):
         inputs = {"sample": tensor(2, model.config.in_channels, *call["size"], seed=2), "timestep": call["timestep"]}
         if "class_labels" in call:
             inputs["class_labels"] = call["class_labels"]
-        unit_deviation(model.conv_out, model(**inputs).sample)
+        unit_std(model.conv_out, model(**inputs).sample)
         folder = out / f"unconditional_{name}"
         model.save_pretrained(folder)
         save(folder, {**inputs, "output": model(**inputs).sample})
@@ -251,10 +251,10 @@ def autoencoders(out):
         model = AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks, **config)
         randomize(model, seed=1)
         image = tensor(2, model.config.in_channels, *size, seed=2)
-        unit_deviation(model.quant_conv or model.encoder.conv_out, model.encode(image).latent_dist.parameters)
+        unit_std(model.quant_conv or model.encoder.conv_out, model.encode(image).latent_dist.parameters)
         posterior = model.encode(image).latent_dist
         latents = tensor(*posterior.mean.shape, seed=4)
-        unit_deviation(model.decoder.conv_out, model.decode(latents).sample)
+        unit_std(model.decoder.conv_out, model.decode(latents).sample)
         noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(9))
         folder = out / f"autoencoder_{name}"
         model.save_pretrained(folder)

@@ -21,7 +21,7 @@ from generate_programs import IMG2IMG, TXT2IMG, Programs  # noqa: E402
 PROMPT, NEGATIVE = "a café: one cat, on (a sofa:1.2) 猫", "dogs, steps: 3"
 
 
-class PictureMetadata(Programs):
+class ImageMetadata(Programs):
     def written(self, program, *arguments):
         self.makes(program, PROMPT, "-s", "18446744073709551615", "-W", "72", "--cfg-scale", "3.5", "-o", "a.png",
                    "--force", *arguments)

@@ -54,8 +54,8 @@ inline StableDiffusion load_model(const std::string& name) {
 }
 
 /// A picture from text or, where the request names one, from a picture in the reference's folder.
-inline Generated make_pictures(const StableDiffusion& model, const Request& request, const OnStep& on_step = {},
-                               const Attachments& attachments = {}) {
+inline Generated make_images(const StableDiffusion& model, const Request& request, const OnStep& on_step = {},
+                             const Attachments& attachments = {}) {
   if (request.image.empty()) return text_to_image(model, request, on_step, attachments);
   return image_to_image(model, request, read_image(parity_folder() / request.image), on_step, attachments);
 }

@@ -19,10 +19,10 @@ double psnr(const torch::Tensor& a, const torch::Tensor& b) {
 
 class PipelineParity : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(PipelineParity, EveryStepAndThePictureAreThoseOfDiffusers) {
+TEST_P(PipelineParity, EveryStepAndTheImageAreThoseOfDiffusers) {
   const auto test = find_case(GetParam());
   StepErrors errors(test);
-  const auto generated = make_pictures(load_model(test.model), test.request, errors.on_step());
+  const auto generated = make_images(load_model(test.model), test.request, errors.on_step());
   EXPECT_LT(errors.worst(), kNetworkTolerance) << errors;
   const auto images = test.expected.tensor("images") * 2 - 1;
   ASSERT_EQ(generated.images.sizes(), images.sizes());
@@ -46,10 +46,10 @@ double moved_by(const std::string& name, const std::function<void(Request&)>& ch
   const auto test = find_case(name);
   auto request = test.request;
   change(request);
-  return relative_error(make_pictures(load_model(test.model), request).latents, test.last());
+  return relative_error(make_images(load_model(test.model), request).latents, test.last());
 }
 
-TEST(PipelineParityCanFail, AnotherPromptOrSeedIsAnotherPicture) {
+TEST(PipelineParityCanFail, AnotherPromptOrSeedIsAnotherImage) {
   EXPECT_GT(moved_by("ddim", [](Request& request) { request.prompt = "three red apples above a house"; }), 0.05);
   EXPECT_GT(moved_by("ddim", [](Request& request) { request.seed += 1; }), 0.05);
   EXPECT_GT(moved_by("ddpm", [](Request& request) { request.prompt = "three red apples above a house"; }), 0.05);
@@ -87,28 +87,28 @@ TEST(PipelineParityCanFail, AnotherSigmaDataOrRhoShows) {
     other.sigma_data = sigma_data;
     other.rho = rho;
     model.schedule = Schedule(other);
-    return relative_error(make_pictures(model, test.request).latents, test.last());
+    return relative_error(make_images(model, test.request).latents, test.last());
   };
   EXPECT_LT(error_with(0.5, 7), kNetworkTolerance);
   EXPECT_GT(error_with(0.51, 7), 10 * kNetworkTolerance);
   EXPECT_GT(error_with(0.5, 6.9), 10 * kNetworkTolerance);
 }
 
-TEST(EditingModel, IsRefusedWhereNoPictureIsGiven) {
+TEST(EditingModel, IsRefusedWhereNoImageIsGiven) {
   const auto test = find_case("edit");
   const auto model = load_model(test.model);
   auto request = test.request;
   EXPECT_THROW(text_to_image(model, request), std::invalid_argument);
   request.prompt = "a cat AND a dog";
   request.prompt_syntax = "a1111";
-  EXPECT_THROW(make_pictures(model, request), std::invalid_argument);
+  EXPECT_THROW(make_images(model, request), std::invalid_argument);
 }
 
 TEST(EditingModel, AnotherModelWarnsOfAnImageGuidance) {
   const auto test = find_case("img2img");
   auto request = test.request;
   request.image_guidance_scale = 2;
-  const auto made = make_pictures(load_model(test.model), request);
+  const auto made = make_images(load_model(test.model), request);
   EXPECT_TRUE(std::any_of(made.warnings.begin(), made.warnings.end(), [](const std::string& warning) {
     return warning.starts_with("image guidance scale 2 has no effect");
   }));
@@ -120,7 +120,7 @@ TEST(PipelineParityCanFail, ATimestepOffByOneShows) {
   auto config = model.schedule.config();
   config.steps_offset -= 1;
   model.schedule = Schedule(config);
-  const auto latents = make_pictures(model, test.request).latents;
+  const auto latents = make_images(model, test.request).latents;
   EXPECT_GT(relative_error(latents, test.last()), 10 * kNetworkTolerance);
 }
 
@@ -169,9 +169,9 @@ TEST(Tiling, BelongsToTheRequestAndNotToTheModel) {
   const auto model = load_model(test.model);
   auto plain = test.request;
   plain.tiling = false;
-  const auto before = make_pictures(model, plain).images;
-  make_pictures(model, test.request);
-  EXPECT_TRUE(torch::equal(make_pictures(model, plain).images, before));
+  const auto before = make_images(model, plain).images;
+  make_images(model, test.request);
+  EXPECT_TRUE(torch::equal(make_images(model, plain).images, before));
 }
 
 TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {
@@ -179,7 +179,7 @@ TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {
   auto request = test.request;
   request.strength = 0.05;
   const auto model = load_model(test.model);
-  const auto generated = make_pictures(model, request);
+  const auto generated = make_images(model, request);
   NoiseSource noise({request.seed, request.seed + 1});
   const auto image = resize_lanczos(read_image(parity_folder() / "init.png"), 48, 68);
   const torch::NoGradGuard no_gradients;
@@ -189,13 +189,13 @@ TEST(ImageToImage, WithoutAStepItIsTheReconstruction) {
   EXPECT_LT(relative_error(generated.images, model.vae->decode(model.vae->unscale(latents))), 1e-4);
 }
 
-TEST(Images, OneSeedIsOnePictureAtAnyBatchSize) {
+TEST(Images, OneSeedIsOneImageAtAnyBatchSize) {
   auto test = find_case("ddim");
   const auto model = load_model(test.model);
-  const auto both = make_pictures(model, test.request).latents;
+  const auto both = make_images(model, test.request).latents;
   test.request.batch_count = 1;
   test.request.seed += 1;
-  EXPECT_LT(relative_error(make_pictures(model, test.request).latents, both.slice(0, 1)), 1e-5);
+  EXPECT_LT(relative_error(make_images(model, test.request).latents, both.slice(0, 1)), 1e-5);
 }
 
 }  // namespace

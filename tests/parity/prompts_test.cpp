@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(, PromptParity, ::testing::Values("sd1", "sdxl"), [](co
 
 /// How far the final latents of a request are from those of a case.
 double final_error(const PipelineCase& test, const Request& request) {
-  return relative_error(make_pictures(load_model(test.model), request).latents, test.expected.tensor("latents"));
+  return relative_error(make_images(load_model(test.model), request).latents, test.expected.tensor("latents"));
 }
 
 class PromptTrajectoryParity : public ::testing::TestWithParam<const char*> {};

@@ -76,7 +76,7 @@ class ShippedModel(unittest.TestCase):
         self.assertLess(difference.item(), LATENTS_TOLERANCE)
         self.assertGreater(psnr(picture, reference[1]), LOWEST_PSNR)
 
-    def test_txt2img_gives_the_picture_of_diffusers(self):
+    def test_txt2img_gives_the_image_of_diffusers(self):
         self.assert_same(self.made("txt2img"), self.reference(self.pipeline))
 
     def test_another_seed_would_fail(self):
@@ -85,7 +85,7 @@ class ShippedModel(unittest.TestCase):
         self.assertGreater(((latents - reference[0]).norm() / reference[0].norm()).item(), 100 * LATENTS_TOLERANCE)
         self.assertLess(psnr(picture, reference[1]), LOWEST_PSNR)
 
-    def test_img2img_gives_the_picture_of_diffusers(self):
+    def test_img2img_gives_the_image_of_diffusers(self):
         image = self.folder / "image.png"
         y, x = np.mgrid[0:128, 0:128]
         Image.fromarray(np.stack([x * 2, y * 2, 255 - x], -1).astype(np.uint8)).save(image)

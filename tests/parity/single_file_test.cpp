@@ -50,7 +50,7 @@ TEST_P(SingleFile, EncodesThePromptAsDiffusersDoes) {
   EXPECT_GT(relative_error(torch::cat(others, -1), expected_.tensor("states")), 100 * kNetworkTolerance);
 }
 
-TEST_P(SingleFile, EveryStepAndThePictureAreThoseOfDiffusers) {
+TEST_P(SingleFile, EveryStepAndTheImageAreThoseOfDiffusers) {
   std::size_t steps = 0;
   const OnStep compare = [&](int step, int, const torch::Tensor& x) {
     const auto key = "latents." + std::to_string(step);
@@ -118,7 +118,7 @@ TEST(SingleFileYaml, SaysWhatNoKeyOfTheFileTells) {
 }
 
 // Stable Diffusion 1 with v-prediction, as the folder of diffusers says it and as the file does not.
-TEST(SingleFileYaml, MakesThePicturesOfTheFolderThatSaysIt) {
+TEST(SingleFileYaml, MakesTheImagesOfTheFolderThatSaysIt) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "sd1-v";
   std::filesystem::remove_all(folder);
   std::filesystem::copy(parity_folder() / "sd1", folder, std::filesystem::copy_options::recursive);

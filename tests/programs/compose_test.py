@@ -89,7 +89,7 @@ class Compose(unittest.TestCase):
         self.assertEqual(tensors["scenes.background"]["shape"], [50, 8])
         self.assertEqual(tensors["captions.ids"]["shape"], [50, 32])
 
-    def test_pictures_come_with_their_captions(self):
+    def test_images_come_with_their_captions(self):
         out = self.folder / "out"
         self.assertEqual(self.run_compose("--out", out, "-n", 3, "--size", 32).returncode, 0)
         lines = [json.loads(line) for line in (out / "metadata.jsonl").read_text().splitlines()]

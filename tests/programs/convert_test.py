@@ -76,7 +76,7 @@ class Convert(Programs):
 
         self.refused(self.model, "copy", code=1, says="File too large", preexec_fn=small_files_only)
 
-    def test_a_file_that_would_make_other_pictures_is_not_written(self):
+    def test_a_file_that_would_make_other_images_is_not_written(self):
         # 16 channels in 8 groups, and a vocabulary of 522 tokens.
         self.refused(self.model, "copy.safetensors", says="norm_num_groups")
 

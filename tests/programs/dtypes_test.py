@@ -48,7 +48,7 @@ class Computes(Programs):
         error = sum((a - b) ** 2 for a, b in zip(one, other)) / len(one)
         return 10 * math.log10(255 ** 2 / max(error, 1e-9))
 
-    def test_float16_and_bfloat16_give_the_picture_of_float32(self):
+    def test_float16_and_bfloat16_give_the_image_of_float32(self):
         # Rounding to 11 and 8 bits of what the networks make; another seed's picture is below 20.
         for program in (TXT2IMG, IMG2IMG):
             self.assertGreater(self.psnr("float16", program), 40)

@@ -9,8 +9,8 @@ from generate_programs import (IMG2IMG, INPAINT, TURNED, TXT2IMG, Programs, chun
                                png_of)
 
 
-class FromPictures(Programs):
-    def test_pictures_of_every_kind_to_start_from(self):
+class FromImages(Programs):
+    def test_images_of_every_kind_to_start_from(self):
         kinds = {"rgb": png(20, 20), "one": png(1, 1), "grey": png(20, 20, 0), "grey16": png(20, 20, 0, 16),
                  "rgb16": png(20, 20, 2, 16), "alpha": png(20, 20, 6), "grey_alpha": png(20, 20, 4),
                  "cmyk": (Path(__file__).parents[1] / "images" / "cmyk.jpg").read_bytes(),
@@ -23,7 +23,7 @@ class FromPictures(Programs):
         self.assertEqual((size("rgb_1.png"), size("one_1.png"), size("cmyk_1.png")), ((16, 16), (8, 8), (16, 16)))
         self.assertEqual((size("turned_1.png"), size("turned_alpha_1.png")), ((16, 24), (16, 24)))
 
-    def test_a_picture_from_a_picture_again(self):
+    def test_a_image_from_a_image_again(self):
         (self.folder / "i.png").write_bytes(png(24, 16))
         self.makes(IMG2IMG, "a cat", "-i", "i.png", "-s", "3", "--strength", "0.5", "-o", "a.png")
         self.makes(IMG2IMG, "--from-image", "a.png", "-o", "b.png")
@@ -33,7 +33,7 @@ class FromPictures(Programs):
         (self.folder / "i.png").write_bytes(png(width, height))
         (self.folder / "m.png").write_bytes(mask_png(width, height, white))
 
-    def test_part_of_a_picture_anew_and_the_rest_as_it_was(self):
+    def test_part_of_a_image_anew_and_the_rest_as_it_was(self):
         self.write_masked(43, 26)
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "-s", "3", "-o", "a.png")
         rows = decoded(self.folder / "a.png")
@@ -46,7 +46,7 @@ class FromPictures(Programs):
         self.assertEqual((len(rows), len(rows[0])), (24, 40 * 3))
         self.assertNotEqual({row[:60] for row in rows}, {b"\x50" * 60})
 
-    def test_the_other_part_of_a_picture_anew(self):
+    def test_the_other_part_of_a_image_anew(self):
         self.write_masked()
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "--mask-blur", "0", "--invert-mask", "-o", "a.png")
         rows = decoded(self.folder / "a.png")
@@ -76,7 +76,7 @@ class FromPictures(Programs):
             self.assertEqual({row[:8 * 3] for row in rows}, {b"\x50" * 24}, name)
             self.assertNotEqual({row[25 * 3:] for row in rows}, {b"\x50" * 45}, name)
 
-    def test_part_of_a_picture_again_from_its_own_file(self):
+    def test_part_of_a_image_again_from_its_own_file(self):
         self.write_masked()
         self.makes(INPAINT, "a cat", "-i", "i.png", "--mask", "m.png", "-s", "3", "--mask-blur", "2.5", "--strength",
                    "0.7", "--invert-mask", "--only-masked", "--mask-padding", "5", "-o", "a.png")
@@ -95,7 +95,7 @@ class FromPictures(Programs):
             arguments += ["--control", str(self.model / name), "--control-image", f"{name}.png"]
         return arguments
 
-    def test_a_picture_by_controlnets_and_again(self):
+    def test_a_image_by_controlnets_and_again(self):
         self.makes(TXT2IMG, "a cat", "-s", "3", "-o", "plain.png")
         self.makes(TXT2IMG, "a cat", "-s", "3", *self.controls("control_rgb"), "-o", "one.png")
         two = [*self.controls("control_rgb", "control_bgr"), "--control-scale", "0.8", "--control-scale", "1.5",

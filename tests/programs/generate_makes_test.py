@@ -22,7 +22,7 @@ class Makes(Programs):
         for name in ("tag.png", "again.png"):
             self.assertEqual(pixels(self.folder / name), pixels(self.folder / "option.png"))
 
-    def test_a_lora_changes_the_picture_and_is_made_again_from_its_record(self):
+    def test_a_lora_changes_the_image_and_is_made_again_from_its_record(self):
         write_lora(self.folder / "a.safetensors")
         self.makes(TXT2IMG, "a cat", "-s", "1", "-o", "plain.png")
         self.makes(TXT2IMG, "a cat", "-s", "1", "--lora", "a.safetensors:0", "-o", "none.png")
@@ -43,7 +43,7 @@ class Makes(Programs):
         self.assertNotEqual(pixels(self.folder / "added.png"), pixels(self.folder / "plain.png"))
         self.assertEqual(pixels(self.folder / "cat-added.png"), pixels(self.folder / "cat.png"))
 
-    def test_tiles_change_pictures_larger_than_one_and_are_made_again_from_the_record(self):
+    def test_tiles_change_images_larger_than_one_and_are_made_again_from_the_record(self):
         for name, width, tiling in (("on", 576, "on"), ("off", 576, "off"), ("one", 512, "on"), ("whole", 512, "off")):
             self.makes(TXT2IMG, "a cat", "-s", "1", "-W", str(width), "-H", "32", "--vae-tiling", tiling,
                        "-o", f"{name}.png")
@@ -84,7 +84,7 @@ class Makes(Programs):
                 self.assertIn(name, notes[0])
                 self.assertIn(option, notes[0])
 
-    def test_a_picture_under_a_free_name(self):
+    def test_a_image_under_a_free_name(self):
         first = self.makes(TXT2IMG, "a cat", "-s", "7")
         second = self.makes(TXT2IMG, "a cat", "-s", "7")
         self.assertEqual(self.files(), ["out/0001-7.png", "out/0002-7.png"])
@@ -103,13 +103,13 @@ class Makes(Programs):
         self.makes(TXT2IMG, "a cat", "-s", "5", "-b", "2", "-o", "y.png")
         self.assertEqual(self.files(), ["x/1_5.png", "x/2_6.png", "y-1.png", "y-2.png"])
 
-    def test_a_picture_of_a_batch_is_that_of_its_seed(self):
+    def test_a_image_of_a_batch_is_that_of_its_seed(self):
         self.makes(TXT2IMG, "a cat", "-s", "5", "-b", "2", "-o", "{seed}.png")
         self.makes(TXT2IMG, "a cat", "-s", "6", "-o", "alone.png")
         self.assertEqual(pixels(self.folder / "6.png"), pixels(self.folder / "alone.png"))
         self.assertNotEqual(pixels(self.folder / "5.png"), pixels(self.folder / "6.png"))
 
-    def test_pictures_made_at_once_are_those_made_one_by_one(self):
+    def test_images_made_at_once_are_those_made_one_by_one(self):
         arguments = ("a cat", "-s", "5", "-b", "5", "--eta", "0.5")
         self.makes(TXT2IMG, *arguments, "-o", "one-{seed}.png")
         result = json.loads(self.makes(TXT2IMG, *arguments, "--batch-size", "3", "--json", "-o", "batch-{seed}.png",
@@ -127,7 +127,7 @@ class Makes(Programs):
             self.assertEqual(chunks(self.folder / f"one-{seed}.png")[1:3], chunks(self.folder / f"batch-{seed}.png")[1:3])
         self.refuses(TXT2IMG, "a cat", "--batch-size", "0", says=["batch size 0"])
 
-    def test_a_picture_again_from_its_own_file(self):
+    def test_a_image_again_from_its_own_file(self):
         self.makes(TXT2IMG, "a cat", "-n", "a dog", "-s", "5", "-W", "40", "--cfg-scale", "3", "--eta", "0.5", "-o", "a.png")
         result = self.run_program(TXT2IMG, "--from-image", "a.png", "-o", "b.png", model=self.model)
         self.assertEqual(result.returncode, 0, result.stderr)

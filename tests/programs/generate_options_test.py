@@ -37,7 +37,7 @@ class Options(Programs):
         for wrong in ("-", "-1.5", "--1", "-a"):
             self.refuses(TXT2IMG, "a cat", f"--seed={wrong}", says=["seed"])
 
-    def test_a_subseed_varies_a_picture(self):
+    def test_a_subseed_varies_a_image(self):
         plain, other = self.picture("a cat", "-s", "5"), self.picture("a cat", "-s", "9")
         self.assertEqual(self.picture("a cat", "-s", "5", "--subseed", "9", "--subseed-strength", "1"), other)
         varied = self.picture("a cat", "-s", "5", "--subseed", "9", "--subseed-strength", "0.2")
@@ -137,7 +137,7 @@ class Options(Programs):
         self.makes(TXT2IMG, "a {cat|dog}", "--prompt-syntax", "plain", "-o", "plain.png")
         self.assertEqual(self.record("plain.png")[0]["request"]["prompt"], "a {cat|dog}")
 
-    def test_pictures_that_exist_are_left_out(self):
+    def test_images_that_exist_are_left_out(self):
         (self.folder / "prompts.txt").write_text("a cat\na dog\na sofa\n")
         arguments = ["--prompts-file", "prompts.txt", "-s", "5", "-b", "2"]
         self.makes(TXT2IMG, *arguments, "-o", "all-{index}.png")
@@ -209,7 +209,7 @@ class Options(Programs):
         self.assertEqual(self.files(), [])
         return rows
 
-    def test_previews_until_the_picture_is_there(self):
+    def test_previews_until_the_image_is_there(self):
         rows = self.preview_of_an_interrupted_run()
         self.assertEqual(rows[0], rows[1])  # a latent pixel is a square of one colour
         rows = self.preview_of_an_interrupted_run("--preview-vae", self.model)
@@ -222,7 +222,7 @@ class Options(Programs):
         self.assertEqual(self.picture("a cat", "-s", "1", "--preview-every", "1"), self.picture("a cat", "-s", "1"))
         self.assertEqual(self.files(), ["a.preview.png", "picture.png"])
 
-    def test_an_animation_shows_the_reverse_process_of_all_pictures(self):
+    def test_an_animation_shows_the_reverse_process_of_all_images(self):
         self.makes(TXT2IMG, "a cat", "-s", "1", "-b", "2", "--animate", "a.gif", "--frames", "2", "-o", "{index}.png")
         data = (self.folder / "a.gif").read_bytes()
         self.assertEqual(data[:6], b"GIF89a")
@@ -256,7 +256,7 @@ class Options(Programs):
                    "-o", "b.png")
         self.assertEqual(self.record("b.png")[1], parameters)
 
-    def test_a_picture_of_another_program(self):
+    def test_a_image_of_another_program(self):
         def chunk(keyword, text):
             data = b"tEXt" + keyword + b"\0" + text.encode("latin-1")
             return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))

@@ -63,7 +63,7 @@ class ReadsPrompts(Programs):
             self.makes(TXT2IMG, prompt, "-s", str(1 + i), *embedding, "-o", "alone.png", "--force")
             self.assertEqual(pixels(self.folder / f"{i + 1}.png"), pixels(self.folder / "alone.png"), prompt)
 
-    def test_a_lora_of_a_later_prompt_is_checked_before_the_first_picture(self):
+    def test_a_lora_of_a_later_prompt_is_checked_before_the_first_image(self):
         write_safetensors(self.folder / "loras" / "foreign.safetensors",
                           {"lora_unet_nowhere.lora_down.weight": ([1, 4], [1.0] * 4),
                            "lora_unet_nowhere.lora_up.weight": ([4, 1], [1.0] * 4)})

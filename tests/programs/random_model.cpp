@@ -25,7 +25,7 @@ namespace sfumato {
 namespace {
 
 /// So that the picture it is shown matters: on the way through eight untrained layers nothing of it would be left.
-void strengthen_picture(torch::nn::Module& network) {
+void strengthen_image(torch::nn::Module& network) {
   const torch::NoGradGuard no_gradients;
   for (auto& parameter : network.named_parameters())
     if (parameter.key().starts_with("controlnet_cond_embedding.")) parameter.value() *= 4;
@@ -37,7 +37,7 @@ void write_random(const std::filesystem::path& folder, const std::string& config
   const auto model = std::make_shared<Impl>(Impl::Config::from_json(config));
   initialize(*model, seeded_generator(1));
   if constexpr (requires { model->initialize(seeded_generator(1)); }) model->initialize(seeded_generator(1));
-  strengthen_picture(*model);
+  strengthen_image(*model);
   std::map<std::string, torch::Tensor> tensors;
   for (const auto& parameter : model->named_parameters()) tensors.emplace(parameter.key(), parameter.value());
   write_json(folder / "config.json", config);

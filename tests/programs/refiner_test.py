@@ -55,7 +55,7 @@ class Refines(Programs):
     def test_a_model_that_refines_itself_goes_on_as_if_alone(self):
         self.assertEqual(self.picture("a cat", "--refiner", self.model, "--refiner-at", "0.5"), self.picture("a cat"))
 
-    def test_its_picture_is_made_again_from_its_record(self):
+    def test_its_image_is_made_again_from_its_record(self):
         self.makes(TXT2IMG, "a cat", "-s", "1", "--refiner", self.refiner, "--refiner-at", "0.6", "-o", "made.png")
         texts = b"".join(data for kind, data in chunks(self.folder / "made.png") if kind in (b"tEXt", b"iTXt"))
         self.assertIn(b"Refiner: refiner, Refiner switch at: 0.6", texts)

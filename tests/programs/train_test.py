@@ -93,7 +93,7 @@ class Train(unittest.TestCase):
         self.assertEqual(code, 130)
         self.assertEqual(states(out)[-1].read_bytes(), states(self.folder / "whole")[-1].read_bytes())
 
-    def test_a_run_killed_while_it_encodes_its_pictures_goes_on_with_resume(self):
+    def test_a_run_killed_while_it_encodes_its_images_goes_on_with_resume(self):
         out = self.folder / "encoding"
         environment = dict(os.environ, OMP_NUM_THREADS="1")
         command = [TRAIN, str(self.text_to_image), "--out", str(out), "--quiet"]
@@ -140,7 +140,7 @@ class Train(unittest.TestCase):
         self.assertEqual(names, ["step-00000009", "step-00000012"])
         self.assertEqual(list(self.folder.rglob("*.part")), [])
 
-    def test_pictures_are_written_at_intervals(self):
+    def test_images_are_written_at_intervals(self):
         names = sorted(path.stem for path in (self.folder / "whole" / "samples").iterdir())
         self.assertEqual(names, ["step-00000006", "step-00000012"])
 

@@ -13,14 +13,14 @@ class Drawings : public testing::Test {
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  Cutouts render(const std::string& source, PictureSources sources = {}) {
+  Cutouts render(const std::string& source, ImageSources sources = {}) {
     sources.drawings = folder_;
-    Picture picture;
-    picture.source = source;
-    return render_cutouts({picture}, sources, 32);
+    Image image;
+    image.source = source;
+    return render_cutouts({image}, sources, 32);
   }
 
-  std::string refusal(const std::string& source, PictureSources sources = {}) {
+  std::string refusal(const std::string& source, ImageSources sources = {}) {
     try {
       render(source, std::move(sources));
     } catch (const std::runtime_error& error) {
@@ -30,7 +30,7 @@ class Drawings : public testing::Test {
   }
 };
 
-TEST_F(Drawings, APictureIsCutToWhatShowsAndFillsItsSquare) {
+TEST_F(Drawings, AImageIsCutToWhatShowsAndFillsItsSquare) {
   // A red area of 40 x 20 in a page of 100 x 100.
   std::ofstream(folder_ / "red.svg") << R"(<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100">)"
                                      << R"(<rect x="50" y="10" width="40" height="20" fill="#f00"/></svg>)";
@@ -50,14 +50,14 @@ TEST_F(Drawings, NothingToSeeIsRefused) {
 TEST_F(Drawings, WhatIsMissingNamesItsPackage) {
   EXPECT_NE(refusal("drawing:gone.svg").find("gone.svg is not there"), std::string::npos);
   EXPECT_NE(refusal("stamp:gone.png").find("tuxpaint-stamps-default"), std::string::npos);
-  PictureSources sources;
+  ImageSources sources;
   sources.emoji_font = folder_ / "none.ttf";
   EXPECT_NE(refusal("emoji:1F408", sources).find("fonts-noto-color-emoji"), std::string::npos);
   EXPECT_NE(refusal("photo:x.png").find("unknown source"), std::string::npos);
 }
 
 TEST_F(Drawings, AnEmojiIsReadFromTheFont) {
-  if (!std::filesystem::exists(PictureSources{}.emoji_font)) GTEST_SKIP() << "fonts-noto-color-emoji is not installed";
+  if (!std::filesystem::exists(ImageSources{}.emoji_font)) GTEST_SKIP() << "fonts-noto-color-emoji is not installed";
   // U+1F534 is a large red circle: red in its middle, nothing in its corners.
   const auto circle = render("emoji:1F534").rgba[0];
   EXPECT_GT(circle[0][16][16].item<int>(), 200);
@@ -68,7 +68,7 @@ TEST_F(Drawings, AnEmojiIsReadFromTheFont) {
 
 TEST_F(Drawings, ACutFontIsRefused) {
   std::ofstream(folder_ / "cut.ttf") << std::string("\0\1\0\0\0\1\0\0\0\0\0\0cmap\0\0\0\0\0\0\1\0\0\0\0\20", 28);
-  PictureSources sources;
+  ImageSources sources;
   sources.emoji_font = folder_ / "cut.ttf";
   EXPECT_NE(refusal("emoji:1F408", sources).find("cut short"), std::string::npos);
 }

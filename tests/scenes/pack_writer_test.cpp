@@ -62,7 +62,7 @@ TEST_F(Folder, APackHoldsTheScenesItWasGiven) {
   EXPECT_TRUE(torch::allclose(pack.images(torch::tensor({0})).select(3, 0).select(2, 0)[0], expected, 0, 1e-6));
 }
 
-TEST_F(Folder, AsManyCaptionsAsPictures) {
+TEST_F(Folder, AsManyCaptionsAsImages) {
   PackContents contents;
   contents.images = torch::zeros({2, 3, 4, 4}, torch::kUInt8);
   contents.captions = {"only one"};

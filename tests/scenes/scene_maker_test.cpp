@@ -14,10 +14,10 @@ std::vector<Thing> four_things() {
     Thing it;
     it.name.text = name;
     it.group = group;
-    Picture picture;
-    picture.source = "drawing:" + name;
-    picture.seat = seat;
-    it.pictures.push_back(picture);
+    Image image;
+    image.source = "drawing:" + name;
+    image.seat = seat;
+    it.images.push_back(image);
     return it;
   };
   return {thing("cat", "animal", {}), thing("sofa", "furniture", .5), thing("apple", "food", {}),

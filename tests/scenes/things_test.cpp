@@ -36,15 +36,15 @@ TEST_F(ListFile, LinesOfOneNameAreOneThing) {
   ASSERT_EQ(things.size(), 2);
   EXPECT_TRUE(things[0].common);
   EXPECT_EQ(things[0].weight, 2.5);
-  ASSERT_EQ(things[0].pictures.size(), 2);
-  EXPECT_TRUE(things[0].pictures[1].photo);
-  EXPECT_EQ(things[0].pictures[1].colour, "grey");
-  EXPECT_TRUE(things[0].pictures[1].synonyms[0].mass);
-  EXPECT_EQ(things[0].pictures[1].synonyms[0].text, "milk");
+  ASSERT_EQ(things[0].images.size(), 2);
+  EXPECT_TRUE(things[0].images[1].photo);
+  EXPECT_EQ(things[0].images[1].colour, "grey");
+  EXPECT_TRUE(things[0].images[1].synonyms[0].mass);
+  EXPECT_EQ(things[0].images[1].synonyms[0].text, "milk");
   EXPECT_FALSE(things[0].carries());
   EXPECT_TRUE(things[1].carries());
-  EXPECT_EQ(things[1].pictures[0].seat, .4);
-  EXPECT_EQ(things[1].pictures[0].synonyms.size(), 2);
+  EXPECT_EQ(things[1].images[0].seat, .4);
+  EXPECT_EQ(things[1].images[0].synonyms.size(), 2);
 }
 
 TEST_F(ListFile, FaultsAreNamedWithTheirLine) {
@@ -61,8 +61,8 @@ TEST(ShippedList, HasEightHundredThingsAndTheEverydayOnes) {
   std::set<std::string> common, sources;
   for (const auto& thing : things) {
     if (thing.common) common.insert(thing.name.text);
-    for (const auto& picture : thing.pictures) {
-      EXPECT_TRUE(sources.insert(picture.source).second) << picture.source << " stands twice";
+    for (const auto& image : thing.images) {
+      EXPECT_TRUE(sources.insert(image.source).second) << image.source << " stands twice";
     }
   }
   EXPECT_GE(common.size(), 200);

@@ -1,4 +1,4 @@
-#include "training/kinds/text_to_image/emphasis.h"
+#include "training/kinds/text_to_image/oversampling.h"
 
 #include <gtest/gtest.h>
 
@@ -35,17 +35,17 @@ Pack pack_of(const std::vector<std::string>& captions) {
   return Pack(path);
 }
 
-std::vector<std::int64_t> examples(const EmphasisRecipe& emphasis) {
+std::vector<std::int64_t> examples(const OversamplingRecipe& oversampling) {
   const auto pack = pack_of({"a Cat, asleep", "cattle", "a dog", "the black-cat", "a cat"});
-  const auto tensor = emphasised_examples(pack, emphasis);
+  const auto tensor = oversampled_examples(pack, oversampling);
   return {tensor.data_ptr<std::int64_t>(), tensor.data_ptr<std::int64_t>() + tensor.numel()};
 }
 
-TEST(Emphasis, RepeatsPicturesWithOneOfTheWordsAndNoHeldOutOne) {
+TEST(Emphasis, RepeatsImagesWithOneOfTheWordsAndNoHeldOutOne) {
   EXPECT_EQ(examples({.words = {"cat", "horse"}, .repeats = 3}), (std::vector<std::int64_t>{0, 0, 0, 1, 2, 3, 3, 3}));
 }
 
-TEST(Emphasis, WithoutRepeatsEveryPictureIsSeenOnce) {
+TEST(Emphasis, WithoutRepeatsEveryImageIsSeenOnce) {
   EXPECT_EQ(examples({}), (std::vector<std::int64_t>{0, 1, 2, 3}));
 }
 

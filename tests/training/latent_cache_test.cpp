@@ -31,7 +31,7 @@ TEST(StandardiseLatents, GivesZeroMeanUnitDeviationLatentsOfTheSameAutoencoder) 
   auto vae = small_vae(small_config());
   const auto x = torch::randn({6, 3, 16, 16}, seeded_generator(2), torch::kFloat32);
   const auto before = vae->encode(x);
-  const auto picture = vae->decode(before.mean);
+  const auto image = vae->decode(before.mean);
   const auto mean = before.mean.mean({0, 2, 3});
   const auto deviation = before.mean.transpose(0, 1).flatten(1).std(1, /*unbiased=*/false);
   ASSERT_TRUE(standardise_latents(*vae, mean, deviation));
@@ -39,7 +39,7 @@ TEST(StandardiseLatents, GivesZeroMeanUnitDeviationLatentsOfTheSameAutoencoder) 
   EXPECT_LT(after.mean.mean({0, 2, 3}).abs().max().item<double>(), 1e-4);
   const auto deviations = after.mean.transpose(0, 1).flatten(1).std(1, /*unbiased=*/false);
   EXPECT_LT((deviations - 1).abs().max().item<double>(), 1e-4);
-  EXPECT_TRUE(torch::allclose(vae->decode(after.mean), picture, 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(vae->decode(after.mean), image, 1e-4, 1e-5));
   const auto variance_ratio = (after.logvar - before.logvar).exp();
   EXPECT_TRUE(
       torch::allclose(variance_ratio, deviation.pow(-2).reshape({1, -1, 1, 1}).expand_as(variance_ratio), 1e-3));
@@ -53,15 +53,15 @@ TEST(StandardiseLatents, LeavesAnAutoencoderWithoutQuantConvAlone) {
 }
 
 /// More images of 8 x 8 pixels than one part of the cache holds.
-constexpr std::int64_t kPictures = 1100;
+constexpr std::int64_t kImages = 1100;
 
-void write_pictures(const std::filesystem::path& path) {
+void write_images(const std::filesystem::path& path) {
   const auto bytes = torch::zeros({1}, torch::kUInt8);
-  const auto one_each = torch::arange(kPictures + 1, torch::kInt64).clamp_max(1);
+  const auto one_each = torch::arange(kImages + 1, torch::kInt64).clamp_max(1);
   write_safetensors(
       path,
-      {{"images", torch::randint(0, 256, {kPictures, 3, 8, 8}, seeded_generator(3), torch::kFloat32).to(torch::kUInt8)},
-       {"captions.ids", torch::zeros({kPictures, 2}, torch::kInt32)},
+      {{"images", torch::randint(0, 256, {kImages, 3, 8, 8}, seeded_generator(3), torch::kFloat32).to(torch::kUInt8)},
+       {"captions.ids", torch::zeros({kImages, 2}, torch::kInt32)},
        {"captions.bytes", bytes},
        {"captions.offsets", one_each},
        {"empty.ids", torch::zeros({2}, torch::kInt32)},
@@ -82,7 +82,7 @@ class CachedLatents : public testing::Test {
     for (const auto& item : vae->named_parameters()) weights[item.key()] = item.value().detach();
     save_weights(weights, folder_ / "vae");
     write_json(folder_ / "vae" / "config.json", small_config().to_json());
-    write_pictures(folder_ / "pack");
+    write_images(folder_ / "pack");
     pack_ = (folder_ / "pack").string();
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -102,7 +102,7 @@ TEST_F(CachedLatents, OfARunThatStoppedWhileItEncodedGoOnWhereItWasAndComeOutThe
   const auto whole = latents_of("whole");
   EXPECT_THROW(latents_of("stopped",
                           [](std::int64_t done, std::int64_t total) {
-                            EXPECT_EQ(total, kPictures);
+                            EXPECT_EQ(total, kImages);
                             if (done > 1024) throw std::runtime_error("stopped");
                           }),
                std::runtime_error);
@@ -115,7 +115,7 @@ TEST_F(CachedLatents, OfARunThatStoppedWhileItEncodedGoOnWhereItWasAndComeOutThe
   EXPECT_FALSE(std::filesystem::exists(RunFolder(folder_ / "stopped").unfinished_latents()));
 }
 
-TEST_F(CachedLatents, AreReadAgainAndEncodedAnewForOtherPictures) {
+TEST_F(CachedLatents, AreReadAgainAndEncodedAnewForOtherImages) {
   const auto once = latents_of("run");
   EXPECT_TRUE(torch::equal(latents_of("run", [](std::int64_t, std::int64_t) { FAIL() << "encoded again"; }), once));
   std::filesystem::rename(folder_ / "pack", folder_ / "renamed");

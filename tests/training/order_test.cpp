@@ -42,7 +42,7 @@ TEST(GeneratorFor, DiffersBetweenSeedsStreamsAndSteps) {
   EXPECT_NE(value, draw(0, Stream::kStep, 1));
 }
 
-TEST(MakeGrid, LaysPicturesOutInRows) {
+TEST(MakeGrid, LaysImagesOutInRows) {
   const auto images =
       torch::stack({torch::full({3, 1, 1}, -1.0), torch::full({3, 1, 1}, 1.0), torch::zeros({3, 1, 1})});
   const auto grid = make_grid(images, 2);

@@ -62,7 +62,7 @@ TEST(RecipeNetworks, AKeyThatIsMisspeltIsNotLeftOut) {
       "their timesteps");
 }
 
-TEST(RecipeNetworks, PicturesThatTheAutoencoderCannotHalve) {
+TEST(RecipeNetworks, ImagesThatTheAutoencoderCannotHalve) {
   EXPECT_EQ(refusal_with(vae_recipe(), "data.crop_size=7"),
             "data: 'crop_size' is 7; expected a multiple of 2, the autoencoder's factor");
   EXPECT_EQ(refusal_with(vae_recipe(), "data={\"pack\":\"p\",\"image_size\":33}"),

@@ -20,9 +20,9 @@ inline constexpr std::int64_t kScenes = 8;
 
 inline void write_small_pack(const std::filesystem::path& path) {
   const auto texts = torch::zeros({1}, torch::kUInt8);
-  const auto pictures = torch::randint(0, 256, {kScenes, 3, 16, 16}, seeded_generator(3), torch::kFloat32);
+  const auto images = torch::randint(0, 256, {kScenes, 3, 16, 16}, seeded_generator(3), torch::kFloat32);
   write_safetensors(path,
-                    {{"images", pictures.to(torch::kUInt8)},
+                    {{"images", images.to(torch::kUInt8)},
                      {"captions.ids", torch::ones({kScenes, 2}, torch::kInt32)},
                      {"captions.bytes", texts},
                      {"captions.offsets", torch::arange(kScenes + 1, torch::kInt64).clamp_max(1)},

@@ -30,7 +30,7 @@ void start_from_own(const GenerateProgram& program, const std::string& path, Gen
   options.model = record.model;
   options.vae = record.vae;
   options.prediction = record.prediction;
-  options.additions = record.additions;
+  options.adapters = record.adapters;
   options.dtype = record.dtype;
   options.tf32 = record.tf32;
   options.vae_tiling = record.vae_tiling;

@@ -26,7 +26,7 @@ bool has_negative(const GenerateOptions& options) {
 
 bool has_loras(const GenerateOptions& options) {
   const auto names_any = [](const std::vector<Lora>& loras) { return !loras.empty(); };
-  return names_any(options.additions.loras) ||
+  return names_any(options.adapters.loras) ||
          std::any_of(options.prompt_loras.begin(), options.prompt_loras.end(), names_any);
 }
 

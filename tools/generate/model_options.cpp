@@ -26,7 +26,7 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
       ->capture_default_str();
 }
 
-void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
+void add_adapter_options(CLI::App& app, AdditionArguments& arguments) {
   const auto all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("--lora", arguments.loras,
                  "A LoRA, LoHa or LoKr, or the folder of one: FILE, FILE:WEIGHT (1) or FILE:TEXT_ENCODERS:UNET; may be "
@@ -46,10 +46,10 @@ void add_addition_options(CLI::App& app, AdditionArguments& arguments) {
       ->multi_option_policy(all);
 }
 
-void settle_additions(Additions& additions, const AdditionArguments& arguments) {
-  if (!arguments.loras.empty()) additions.loras.clear();
-  for (const auto& text : arguments.loras) additions.loras.push_back(parse_lora(text));
-  if (!arguments.embeddings.empty()) additions.embeddings = {arguments.embeddings.begin(), arguments.embeddings.end()};
+void settle_adapters(Adapters& adapters, const AdditionArguments& arguments) {
+  if (!arguments.loras.empty()) adapters.loras.clear();
+  for (const auto& text : arguments.loras) adapters.loras.push_back(parse_lora(text));
+  if (!arguments.embeddings.empty()) adapters.embeddings = {arguments.embeddings.begin(), arguments.embeddings.end()};
 }
 
 }  // namespace sfumato

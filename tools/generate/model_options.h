@@ -18,10 +18,10 @@ struct AdditionArguments {
 /// Adds the options of the model, its VAE, the device and the dtype.
 void add_model_options(CLI::App& app, GenerateOptions& options);
 
-void add_addition_options(CLI::App& app, AdditionArguments& arguments);
+void add_adapter_options(CLI::App& app, AdditionArguments& arguments);
 
 /// Replaces the values of a record by those of the command line. Throws std::invalid_argument for a LoRA that
 /// parse_lora cannot read.
-void settle_additions(Additions& additions, const AdditionArguments& arguments);
+void settle_adapters(Adapters& adapters, const AdditionArguments& arguments);
 
 }  // namespace sfumato

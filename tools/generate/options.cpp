@@ -28,7 +28,7 @@ namespace {
 struct Arguments {
   GenerateOptions options;
   RequestArguments asked;
-  AdditionArguments additions;
+  AdditionArguments adapters;
   std::string prompts_file;
   std::string wildcards = "wildcards";
   std::string from_image;
@@ -88,7 +88,7 @@ void add_all_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
   add_request_options(app, arguments.asked, program);
   add_model_options(app, arguments.options);
   add_run_options(app, arguments, program);
-  add_addition_options(app, arguments.additions);
+  add_adapter_options(app, arguments.adapters);
 }
 
 std::vector<std::string> read_prompts(const std::string& path) {
@@ -178,7 +178,7 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
     parse_command_line(app, argc, argv, other_names());  // overwrites only the options on the command line
   }
   check_presence(app, arguments, program);
-  settle_additions(arguments.options.additions, arguments.additions);
+  settle_adapters(arguments.options.adapters, arguments.adapters);
   set_controls(request, arguments.asked.control);
   request.seed = settled_seed(arguments.asked.seed);
   if (request.subseed_strength > 0) request.subseed = settled_seed(arguments.asked.subseed);
@@ -187,10 +187,10 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   const bool prompted = app.get_option("--prompt")->count() > 0 || !arguments.prompts_file.empty();
   arguments.options.requests = settled_requests(arguments, !prompted);
   check_output_options(arguments.options, arguments.asked.seed.empty() || arguments.asked.seed.starts_with('-'));
-  take_lora_tags(arguments.options, arguments.additions.lora_dir);
+  take_lora_tags(arguments.options, arguments.adapters.lora_dir);
   refuse_idle_options(app, arguments.options);
-  if (arguments.additions.lora_partial) {
-    for (auto& lora : arguments.options.additions.loras) lora.partial = true;
+  if (arguments.adapters.lora_partial) {
+    for (auto& lora : arguments.options.adapters.loras) lora.partial = true;
     for (auto& loras : arguments.options.prompt_loras)
       for (auto& lora : loras) lora.partial = true;
   }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "images/write.h"
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 #include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
@@ -21,8 +21,8 @@ struct GenerateOptions {
   std::string vae;
   /// Prediction type of the model (diffusers' prediction_type) if its files do not contain it; "" to use theirs.
   std::string prediction{};
-  Additions additions;
-  /// LoRA files of the tags in each request's prompt, merged after those of `additions`; one list for each request.
+  Adapters adapters;
+  /// LoRA files of the tags in each request's prompt, merged after those of `adapters`; one list for each request.
   std::vector<std::vector<Lora>> prompt_loras{};
   std::string device = "auto";
   std::string dtype = "auto";

@@ -34,7 +34,7 @@ constexpr auto kAutomatic = Progress::Style::kAutomatic;
 /// Images of one batch of the model, and the file of each.
 struct Planned {
   Request request;
-  Additions additions;
+  Adapters adapters;
   std::vector<std::filesystem::path> outputs;
 };
 
@@ -42,14 +42,14 @@ struct Planned {
 struct Made {
   std::filesystem::path path;
   Request request;
-  Additions additions;
+  Adapters adapters;
   torch::Tensor latents;  ///< [1, C, h, w]
   double seconds = 0;     ///< its share of the batch's time
 };
 
 /// The finished images of a batch.
 struct Batch {
-  std::vector<Made> pictures;
+  std::vector<Made> images;
   std::vector<std::string> warnings;
 };
 
@@ -77,10 +77,10 @@ struct Run {
   Pipeline pipeline;
   Warnings warnings;
   Attachments attachments = {};
-  PlacedVae preview_vae = {};               ///< empty without --preview-vae
-  std::optional<LoraSlot> loras = {};       ///< empty after the last change of LoRAs
-  std::optional<Additions> additions = {};  ///< those in use, and their hashes
-  AdditionHashes hashes = {};
+  PlacedVae preview_vae = {};             ///< empty without --preview-vae
+  std::optional<LoraSlot> loras = {};     ///< empty after the last change of LoRAs
+  std::optional<Adapters> adapters = {};  ///< those in use, and their hashes
+  AdapterHashes hashes = {};
 };
 
 /// True for an image to be generated, false if its existing file is kept. Throws if the file could not be written.
@@ -94,7 +94,7 @@ bool is_wanted(const std::filesystem::path& output, const GenerateOptions& optio
 
 /// Adds a request's wanted images with these names, in batches of `batch_size`. With the default size of one, an image
 /// does not depend on the other requested images, not even in its last bit.
-void add_batches(const Request& request, const Additions& additions, const std::vector<std::filesystem::path>& outputs,
+void add_batches(const Request& request, const Adapters& adapters, const std::vector<std::filesystem::path>& outputs,
                  const GenerateOptions& options, std::vector<Planned>& batches) {
   bool continues = false;  // the last batch, with the image that follows its own
   for (std::int64_t k = 0; k < request.batch_count; ++k) {
@@ -107,7 +107,7 @@ void add_batches(const Request& request, const Additions& additions, const std::
       ++batches.back().request.batch_count;
       batches.back().outputs.push_back(output);
     } else {
-      batches.push_back({part_of_batch(request, k, 1), additions, {output}});
+      batches.push_back({part_of_batch(request, k, 1), adapters, {output}});
     }
     continues = true;
   }
@@ -127,22 +127,22 @@ void plan_file(const std::string& option, const std::string& file, const Generat
 std::vector<Planned> plan(const GenerateOptions& options) {
   if (options.batch_size < 1)
     throw std::invalid_argument("batch size " + std::to_string(options.batch_size) + ": expected 1 or more");
-  std::int64_t pictures = 0;
+  std::int64_t images = 0;
   for (const auto& request : options.requests) {
     validate_batch_count(request);
-    pictures += request.batch_count;
+    images += request.batch_count;
   }
-  const OutputNames names(options.output, static_cast<std::size_t>(pictures));
+  const OutputNames names(options.output, static_cast<std::size_t>(images));
   std::size_t index = 0;
   std::vector<Planned> batches;
   for (std::size_t i = 0; i < options.requests.size(); ++i) {
     const auto& request = options.requests[i];
-    auto additions = options.additions;
-    additions.loras.insert(additions.loras.end(), options.prompt_loras[i].begin(), options.prompt_loras[i].end());
+    auto adapters = options.adapters;
+    adapters.loras.insert(adapters.loras.end(), options.prompt_loras[i].begin(), options.prompt_loras[i].end());
     std::vector<std::filesystem::path> outputs;
     for (std::int64_t k = 0; k < request.batch_count; ++k)
       outputs.push_back(names.name(index++, part_of_batch(request, k, 1).seed));
-    add_batches(request, additions, outputs, options, batches);
+    add_batches(request, adapters, outputs, options, batches);
   }
   plan_file("--save-latents", options.save_latents, options, batches);
   plan_file("--animate", options.animation, options, batches);
@@ -173,7 +173,7 @@ std::shared_ptr<const StableDiffusion> refiner_of(const Planned& first, const St
   const auto& refiner = first.request.refiner;
   if (!refiner.is_on()) return nullptr;
   const auto path = find_model(refiner.model, model_roots(SFUMATO_SOURCE_DIR));
-  return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), first.additions);
+  return load_refiner(path, base, shipped_folders("tokenizer", SFUMATO_SOURCE_DIR), first.adapters);
 }
 
 std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::Device device) {
@@ -181,23 +181,23 @@ std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::De
 }
 
 /// Replaces the LoRAs of the previous batch by those of this one.
-void use_loras(Run& run, const Additions& additions) {
-  if (!run.loras || additions == run.additions) return;
-  run.warnings.print(run.loras->set(additions.loras));
-  run.additions = additions;
-  run.hashes = hashes_of(additions);
+void use_loras(Run& run, const Adapters& adapters) {
+  if (!run.loras || adapters == run.adapters) return;
+  run.warnings.print(run.loras->set(adapters.loras));
+  run.adapters = adapters;
+  run.hashes = hashes_of(adapters);
 }
 
 /// Adds adapters for all batches: checks every LoRA file, and merges those of the first batch.
-void add_additions(Run& run) {
-  const auto& first = run.batches.front().additions;
+void add_adapters(Run& run) {
+  const auto& first = run.batches.front().adapters;
   add_embeddings(*run.model, first.embeddings);  // first: removing LoRAs removes all later rows
   run.loras.emplace(*run.model);
   std::vector<std::vector<Lora>> checked = {first.loras};
   for (const auto& batch : run.batches) {
-    if (std::find(checked.begin(), checked.end(), batch.additions.loras) != checked.end()) continue;
-    run.loras->check(batch.additions.loras);
-    checked.push_back(batch.additions.loras);
+    if (std::find(checked.begin(), checked.end(), batch.adapters.loras) != checked.end()) continue;
+    run.loras->check(batch.adapters.loras);
+    checked.push_back(batch.adapters.loras);
   }
   use_loras(run, first);
   if (checked.size() == 1) run.loras.reset();  // frees the saved original weights
@@ -223,7 +223,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   if (!options->quiet)
     for (const auto& note : run.model->notes) std::cerr << program.name << ": note: " << note << '\n';
   if (!options->prediction.empty()) use_prediction(*run.model, options->prediction);
-  add_additions(run);
+  add_adapters(run);
   const auto& request = options->requests.front();
   run.attachments = {.controlnets = load_controlnets(request.controls, *run.model),
                      .refiner = refiner_of(run.batches.front(), *run.model),
@@ -238,7 +238,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
   return run;
 }
 
-PictureRecord record_of(const Run& run, const Request& request, const Additions& additions) {
+ImageRecord record_of(const Run& run, const Request& request, const Adapters& adapters) {
   return {.request = request,
           .model = run.options.model.empty() ? kDefaultModel : run.options.model,
           .vae = run.options.vae,
@@ -247,7 +247,7 @@ PictureRecord record_of(const Run& run, const Request& request, const Additions&
           .dtype = dtype_name(run.model->placement.dtype),
           .tf32 = run.options.tf32 && run.model->placement.device.is_cuda(),
           .vae_tiling = run.options.vae_tiling,
-          .additions = additions,
+          .adapters = adapters,
           .hashes = run.hashes};
 }
 
@@ -255,10 +255,10 @@ PictureRecord record_of(const Run& run, const Request& request, const Additions&
 Made write(const Run& run, const Planned& planned, const Generated& generated, std::int64_t k) {
   Made made{.path = planned.outputs[static_cast<std::size_t>(k)],
             .request = generated.request,
-            .additions = planned.additions,
+            .adapters = planned.adapters,
             .latents = generated.latents.slice(0, k, k + 1).cpu()};
   made.request = part_of_batch(made.request, k, 1);
-  write_image(made.path, generated.images[k], to_text_chunks(record_of(run, made.request, planned.additions)),
+  write_image(made.path, generated.images[k], to_text_chunks(record_of(run, made.request, planned.adapters)),
               static_cast<int>(run.options.quality));
   return made;
 }
@@ -275,14 +275,14 @@ std::optional<Batch> make(const Run& run, const Planned& planned, Previews& prev
   };
   const auto generated = run.pipeline(*run.model, planned.request, on_step, run.attachments);
   if (!generated.images.defined() || interrupted()) return std::nullopt;
-  Batch batch{.pictures = {}, .warnings = generated.warnings};
+  Batch batch{.images = {}, .warnings = generated.warnings};
   const auto count = planned.request.batch_count;
-  for (std::int64_t k = 0; k < count; ++k) batch.pictures.push_back(write(run, planned, generated, k));
+  for (std::int64_t k = 0; k < count; ++k) batch.images.push_back(write(run, planned, generated, k));
   previews.remove(planned.outputs);
   progress.reset();
   animation.end_batch(generated.images, run.attachments.vae_tiling);
   const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  for (auto& made : batch.pictures) made.seconds = seconds / static_cast<double>(count);
+  for (auto& made : batch.images) made.seconds = seconds / static_cast<double>(count);
   return batch;
 }
 
@@ -291,25 +291,25 @@ void print_line(const Made& made) {
             << made.seconds << " s" << std::endl;
 }
 
-void print_json(const Run& run, const std::vector<Made>& pictures) {
+void print_json(const Run& run, const std::vector<Made>& images) {
   nlohmann::ordered_json images = nlohmann::ordered_json::array();
-  for (const auto& made : pictures) {
+  for (const auto& made : images) {
     images.push_back({{"path", made.path.string()},
                       {"seed", made.request.seed},
                       {"seconds", made.seconds},
                       {"request", to_json(made.request)}});
-    images.back().update(to_json(made.additions));
+    images.back().update(to_json(made.adapters));
   }
   const auto& first = run.batches.front();
-  const auto record = record_of(run, first.request, first.additions);
+  const auto record = record_of(run, first.request, first.adapters);
   const nlohmann::ordered_json result = {
       {"images", images}, {"model", record.model}, {"device", record.device}, {"dtype", record.dtype}};
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
-void save_latents(const std::filesystem::path& path, const std::vector<Made>& pictures) {
+void save_latents(const std::filesystem::path& path, const std::vector<Made>& images) {
   std::vector<torch::Tensor> latents;
-  for (const auto& made : pictures) latents.push_back(made.latents);
+  for (const auto& made : images) latents.push_back(made.latents);
   write_safetensors(path, {{"latents", torch::cat(latents)}});  // [N, C, h, w]
 }
 
@@ -322,22 +322,22 @@ int compute(Run& run) {
       previews.evaluate(x0);
       animation.evaluate(x, x0);
     };
-  std::vector<Made> pictures;
+  std::vector<Made> images;
   for (const auto& planned : run.batches) {
-    use_loras(run, planned.additions);
+    use_loras(run, planned.adapters);
     auto batch = make(run, planned, previews, animation);
     if (!batch) return kInterrupted;  // the last preview stays: it is the only result
     run.warnings.print(batch->warnings);
-    for (auto& made : batch->pictures) {
+    for (auto& made : batch->images) {
       if (!run.options.quiet && !run.options.json) print_line(made);
-      pictures.push_back(std::move(made));
+      images.push_back(std::move(made));
     }
   }
   if (interrupted()) return kInterrupted;
   animation.write();
   if (animation.is_on() && !run.options.quiet && !run.options.json) std::cout << run.options.animation << std::endl;
-  if (!run.options.save_latents.empty()) save_latents(run.options.save_latents, pictures);
-  if (run.options.json) print_json(run, pictures);
+  if (!run.options.save_latents.empty()) save_latents(run.options.save_latents, images);
+  if (run.options.json) print_json(run, images);
   if (!std::cout.flush()) throw std::runtime_error("cannot write to standard output");
   return 0;
 }

@@ -93,7 +93,7 @@ StableDiffusion load_diffusers_folder(const Folder& folder, const Placement& pla
       .unet = std::move(unet),
       .vae = std::move(vae.network),
       .schedule = std::move(schedule),
-      .things = load_part(folder, "things.json", read_known_things),
+      .things = load_part(folder, "things.json", read_vocabulary),
       .placement = placement,
       .vae_placement = vae.placement,
       .zeros_without_negative_prompt = index.pipeline_class().is_xl && index.flag("force_zeros_for_empty_prompt", true),

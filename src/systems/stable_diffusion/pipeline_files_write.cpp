@@ -1,6 +1,6 @@
 #include <stdexcept>
 
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 #include "checkpoints/safetensors.h"
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/save.h"
@@ -63,7 +63,7 @@ void require_keys(const std::string& part, const NamedWeights& weights, const to
     if (!weights.contains(item.key())) missing.push_back(in_quotes(item.key()));
   for (const auto& [name, tensor] : weights)
     if (!parameters.contains(name)) unexpected.push_back(in_quotes(name));
-  KeyFaults faults;
+  KeyMismatches faults;
   faults.add("missing", missing);
   faults.add("unexpected", unexpected);
   if (!faults.empty())

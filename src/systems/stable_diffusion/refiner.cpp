@@ -63,13 +63,13 @@ TextEncoder shared_with(const TextEncoder& base, const TextEncoder& own) {
 
 std::shared_ptr<const StableDiffusion> load_refiner(const std::filesystem::path& path, const StableDiffusion& base,
                                                     const std::vector<std::filesystem::path>& tokenizers,
-                                                    const Additions& additions) {
+                                                    const Adapters& adapters) {
   auto refiner = std::make_shared<StableDiffusion>(
       load_stable_diffusion(path, base.placement, tokenizers, {.may_be_missing = true}));
   if (const auto why = difference(*refiner, base); !why.empty())
     throw std::runtime_error("refiner '" + path.string() + "': " + why);
-  add_bundled_embeddings(*refiner, additions.loras);
-  add_embeddings(*refiner, additions.embeddings);
+  add_bundled_embeddings(*refiner, adapters.loras);
+  add_embeddings(*refiner, adapters.embeddings);
   refiner->vae = base.vae;
   refiner->text_encoders.back() = shared_with(base.text_encoders.back(), refiner->text_encoders.back());
   return refiner;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "diffusion/steps.h"
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 #include "systems/stable_diffusion/stable_diffusion.h"
 
 // A second model that continues after the first (Podell et al. 2023, section 2.5): diffusers'
@@ -23,7 +23,7 @@ namespace sfumato {
 /// naming the path of a file that cannot be read or does not match.
 std::shared_ptr<const StableDiffusion> load_refiner(const std::filesystem::path& path, const StableDiffusion& base,
                                                     const std::vector<std::filesystem::path>& tokenizers = {},
-                                                    const Additions& additions = {});
+                                                    const Adapters& adapters = {});
 
 /// Marks the refiner's steps among the sampler's: those from a timestep below round(T - switch_at T), for T training
 /// timesteps. A step with two evaluations uses one model for both.

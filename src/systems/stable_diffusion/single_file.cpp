@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 #include "checkpoints/safetensors_header.h"
 #include "core/error_text.h"
 #include "models/original_layout.h"
@@ -62,7 +62,7 @@ struct FileLayout {
 std::string warning_of(const path& file, const std::vector<std::string>& unknown) {
   std::vector<std::string> quoted;
   for (const auto& key : unknown) quoted.push_back(in_quotes(key));
-  KeyFaults faults;
+  KeyMismatches faults;
   faults.add("left out that are no part of such a model", quoted);
   return faults.empty() ? "" : "'" + file.string() + "': keys " + faults.text();
 }

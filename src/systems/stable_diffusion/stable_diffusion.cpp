@@ -23,11 +23,11 @@ void check_unet(const std::filesystem::path& path, const StableDiffusion& model)
   if (!unet.class_embed_type.empty() || unet.num_class_embeds != 0)
     refuse("class embeddings are not supported by this pipeline");
   if (model.vae == nullptr) return;
-  const auto channels = model.vae->config().latent_channels, with_picture = 2 * channels, with_mask = with_picture + 1;
-  if (unet.in_channels != channels && unet.in_channels != with_picture && unet.in_channels != with_mask)
+  const auto channels = model.vae->config().latent_channels, with_image = 2 * channels, with_mask = with_image + 1;
+  if (unet.in_channels != channels && unet.in_channels != with_image && unet.in_channels != with_mask)
     refuse("in_channels " + std::to_string(unet.in_channels) + ", expected the VAE's latent_channels " +
-           std::to_string(channels) + " or, to edit pictures, " + std::to_string(with_picture) +
-           " or, for inpainting, " + std::to_string(with_mask));
+           std::to_string(channels) + " or, to edit pictures, " + std::to_string(with_image) + " or, for inpainting, " +
+           std::to_string(with_mask));
 }
 
 /// Refuses flow matching without an initial noise of the scheduler, which diffusers' pipelines of such a UNet need.

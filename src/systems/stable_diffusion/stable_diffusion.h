@@ -13,9 +13,9 @@
 #include "diffusion/schedule.h"
 #include "models/autoencoder.h"
 #include "models/unet_2d_condition_model.h"
-#include "systems/stable_diffusion/known_things.h"
 #include "systems/stable_diffusion/request.h"
 #include "systems/stable_diffusion/text_encoder.h"
+#include "systems/stable_diffusion/vocabulary.h"
 
 namespace sfumato {
 
@@ -28,7 +28,7 @@ struct StableDiffusion {
   std::shared_ptr<Autoencoder> vae;
   Schedule schedule;
   /// From things.json, if the folder has one.
-  KnownThings things = {};
+  Vocabulary things = {};
   /// Placement of the text encoders and the UNet.
   Placement placement = {};
   /// The same device; float32 if the weights' range requires it (force_upcast in float16).

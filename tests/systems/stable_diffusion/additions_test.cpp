@@ -1,4 +1,4 @@
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 
 #include <gtest/gtest.h>
 
@@ -31,20 +31,20 @@ TEST(ParseLora, RefusesWhatNamesNoFileAndWeightsThatAreNotFinite) {
     EXPECT_THROW(parse_lora(text), std::invalid_argument) << text;
 }
 
-TEST(Additions, ComeBackFromJsonAsTheyWere) {
-  const Additions additions{.loras = {{"a", 0.5}, {"b", 0, 1.5}}, .embeddings = {"c"}};
-  const auto again = additions_from_json(Json::parse(to_json(additions).dump()));
+TEST(Adapters, ComeBackFromJsonAsTheyWere) {
+  const Adapters adapters{.loras = {{"a", 0.5}, {"b", 0, 1.5}}, .embeddings = {"c"}};
+  const auto again = adapters_from_json(Json::parse(to_json(adapters).dump()));
   ASSERT_EQ(again.loras.size(), 2);
   EXPECT_EQ(again.loras[0].text_encoder_weight, std::nullopt);
   EXPECT_EQ(again.loras[0].weight, 0.5);
   EXPECT_EQ(again.loras[1].text_encoder_weight, 1.5);
   EXPECT_EQ(again.loras[1].weight, 0);
-  EXPECT_EQ(again.embeddings, additions.embeddings);
+  EXPECT_EQ(again.embeddings, adapters.embeddings);
 }
 
-TEST(Additions, OfNoneNothingIsWritten) {
-  EXPECT_EQ(to_json(Additions()).dump(), "{}");
-  EXPECT_TRUE(additions_from_json(Json::object()).empty());
+TEST(Adapters, OfNoneNothingIsWritten) {
+  EXPECT_EQ(to_json(Adapters()).dump(), "{}");
+  EXPECT_TRUE(adapters_from_json(Json::object()).empty());
 }
 
 }  // namespace

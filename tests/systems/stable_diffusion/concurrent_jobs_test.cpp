@@ -48,7 +48,7 @@ torch::Tensor image_of(const StableDiffusion& model, const Trial& trial) {
   return text_to_image(model, trial.request, {}, trial.attachments).images;
 }
 
-TEST(ConcurrentJobs, MakeThePicturesThatTheyMakeAlone) {
+TEST(ConcurrentJobs, MakeTheImagesThatTheyMakeAlone) {
   at::set_num_threads(1);
   const auto model = model_at({});
   const std::vector<Trial> trials = {seamless_trial(), tiled_trial(), plain_trial()};

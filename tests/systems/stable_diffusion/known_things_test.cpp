@@ -1,4 +1,4 @@
-#include "systems/stable_diffusion/known_things.h"
+#include "systems/stable_diffusion/vocabulary.h"
 
 #include <gtest/gtest.h>
 
@@ -7,15 +7,15 @@
 namespace sfumato {
 namespace {
 
-const KnownThings kThings({{"cat", {"cats", "kitten"}}, {"ice cream", {}}, {"mouse", {"mice"}}});
+const Vocabulary kThings({{"cat", {"cats", "kitten"}}, {"ice cream", {}}, {"mouse", {"mice"}}});
 
-TEST(KnownThings, AThingItsSynonymsAndItsPluralsPass) {
+TEST(Vocabulary, AThingItsSynonymsAndItsPluralsPass) {
   for (const char* prompt : {"a cat", "TWO CATS!", "a kitten,sleeping", "three mice", "an ice-cream", "\u732b cat"}) {
     EXPECT_EQ(kThings.note_for(prompt), "") << prompt;
   }
 }
 
-TEST(KnownThings, APromptWithoutThemIsToldSome) {
+TEST(Vocabulary, APromptWithoutThemIsToldSome) {
   for (const char* prompt : {"a galaxy", "concatenate", "ice on cream", "\u732b", "cat\u00e9gorie"}) {
     const auto note = kThings.note_for(prompt);
     EXPECT_NE(note.find("none of the 3 things"), std::string::npos) << prompt;
@@ -23,23 +23,23 @@ TEST(KnownThings, APromptWithoutThemIsToldSome) {
   }
 }
 
-TEST(KnownThings, ABlankPromptAndAModelWithoutAListPass) {
+TEST(Vocabulary, ABlankPromptAndAModelWithoutAListPass) {
   EXPECT_EQ(kThings.note_for(""), "");
   EXPECT_EQ(kThings.note_for(" \n"), "");
-  EXPECT_EQ(KnownThings().note_for("a galaxy"), "");
+  EXPECT_EQ(Vocabulary().note_for("a galaxy"), "");
 }
 
-TEST(KnownThings, ADamagedListIsRefusedByName) {
+TEST(Vocabulary, ADamagedListIsRefusedByName) {
   const auto path = std::filesystem::path(testing::TempDir()) / "things.json";
   std::ofstream(path) << R"(["cat"])";
   try {
-    read_known_things(path);
+    read_vocabulary(path);
     ADD_FAILURE() << "accepted";
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find("things.json"), std::string::npos) << error.what();
   }
   std::filesystem::remove(path);
-  EXPECT_EQ(read_known_things(path).note_for("a galaxy"), "");
+  EXPECT_EQ(read_vocabulary(path).note_for("a galaxy"), "");
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST_F(XlSingleFile, KeepsDepthsOfLayersAndAMiddleThatIsMissing) {
   EXPECT_EQ(read, expected);
 }
 
-TEST_F(XlSingleFile, ThatWouldMakeOtherPicturesIsNotWritten) {
+TEST_F(XlSingleFile, ThatWouldMakeOtherImagesIsNotWritten) {
   const auto refusal = [&](const nlohmann::ordered_json& said, const UNet2DConditionModelConfig& unet) -> std::string {
     std::filesystem::remove(path_);
     try {

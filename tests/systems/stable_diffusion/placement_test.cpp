@@ -46,7 +46,7 @@ TEST_P(PipelinesOn, TextToImage) {
               4);
 }
 
-TEST_P(PipelinesOn, APictureOfOtherWordsIsFurtherAway) {
+TEST_P(PipelinesOn, AImageOfOtherWordsIsFurtherAway) {
   const auto standard = text_to_image(model_at({}), request_of("a red cat"), {}, attachments_at({})).latents;
   const auto other = text_to_image(model_at(GetParam()), request_of("zebras"), {}, attachments_at(GetParam())).latents;
   EXPECT_GT(relative_error(other, standard), tolerance(GetParam().dtype, 80 * 4));
@@ -89,7 +89,7 @@ TEST_F(PipelinesOnCuda, TheLoopNeverMakesTheHostWaitForTheNewestStep) {
   EXPECT_NO_THROW(text_to_image(model, request, on_step, attachments_at(model.placement)));
 }
 
-TEST_F(PipelinesOnCuda, TheSameSeedGivesTheSamePictureAgain) {
+TEST_F(PipelinesOnCuda, TheSameSeedGivesTheSameImageAgain) {
   const auto model = model_at({device_, torch::kBFloat16});
   const auto attachments = attachments_at(model.placement);
   const auto once = text_to_image(model, request_of("a red cat"), {}, attachments).images;

@@ -54,7 +54,7 @@ class VaeUpcast : public ::testing::Test {
             .vae_placement = loaded.placement};
   }
 
-  static torch::Tensor picture(const StableDiffusion& model) {
+  static torch::Tensor image(const StableDiffusion& model) {
     const torch::NoGradGuard no_gradients;
     return decode(model, torch::randn({1, 4, 4, 4}, seeded_generator(2)));
   }
@@ -71,7 +71,7 @@ class VaeUpcast : public ::testing::Test {
     const auto of = [](const torch::Tensor& a, const torch::Tensor& b) {
       return ((a - b).square().mean().sqrt() / b.std()).item<double>();
     };
-    const auto way_out = of(picture(rounded), picture(exact)), way_in = of(latents(rounded), latents(exact));
+    const auto way_out = of(image(rounded), image(exact)), way_in = of(latents(rounded), latents(exact));
     return std::isnan(way_out) || std::isnan(way_in) ? NAN : std::max(way_out, way_in);
   }
 

@@ -1,7 +1,7 @@
 #include "training/kinds/text_to_image/text_to_image_loader.h"
 
 #include "diffusion/schedule_config.h"
-#include "training/kinds/text_to_image/emphasis.h"
+#include "training/kinds/text_to_image/oversampling.h"
 #include "training/loading/timesteps.h"
 
 namespace sfumato {
@@ -15,7 +15,7 @@ TextToImageLoader::TextToImageLoader(const TextToImageRecipe& recipe, const Pack
       pack_(pack),
       latents_(std::move(latents)),
       device_(device),
-      order_(recipe.seed, emphasised_examples(pack, recipe.data.emphasis), recipe.batch_size) {}
+      order_(recipe.seed, oversampled_examples(pack, recipe.data.oversampling), recipe.batch_size) {}
 
 Batch TextToImageLoader::examples(const torch::Tensor& indices) const {
   const auto latents = latents_.index_select(0, indices).to(device_, torch::kFloat32);

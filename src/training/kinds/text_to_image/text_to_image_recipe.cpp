@@ -8,13 +8,13 @@
 namespace sfumato {
 namespace {
 
-EmphasisRecipe parse_emphasis(const Json& json, const std::string& where) {
+OversamplingRecipe parse_oversampling(const Json& json, const std::string& where) {
   refuse_unknown_keys(json, {"words", "repeats"}, where);
-  EmphasisRecipe emphasis;
-  emphasis.words = value_or(json, "words", emphasis.words);
-  emphasis.repeats = value_or(json, "repeats", emphasis.repeats);
-  expect(emphasis.repeats >= 1 && emphasis.repeats <= 1000, where, "'repeats' must be 1 to 1000", json);
-  return emphasis;
+  OversamplingRecipe oversampling;
+  oversampling.words = value_or(json, "words", oversampling.words);
+  oversampling.repeats = value_or(json, "repeats", oversampling.repeats);
+  expect(oversampling.repeats >= 1 && oversampling.repeats <= 1000, where, "'repeats' must be 1 to 1000", json);
+  return oversampling;
 }
 
 CaptionedDataRecipe parse_captioned_data(const Json& json, const std::string& where) {
@@ -22,7 +22,7 @@ CaptionedDataRecipe parse_captioned_data(const Json& json, const std::string& wh
   CaptionedDataRecipe data;
   read_pack_recipe(json, where, data);
   data.caption_dropout = value_or(json, "caption_dropout", data.caption_dropout);
-  data.emphasis = parse_emphasis(object_at(json, "emphasis"), where + ": emphasis");
+  data.oversampling = parse_oversampling(object_at(json, "emphasis"), where + ": emphasis");
   expect(data.caption_dropout >= 0 && data.caption_dropout <= 1, where, "'caption_dropout' must be 0 to 1", json);
   return data;
 }

@@ -7,7 +7,7 @@
 namespace sfumato {
 
 /// Oversampling of images by the words of their captions.
-struct EmphasisRecipe {
+struct OversamplingRecipe {
   /// Words in lower case.
   std::vector<std::string> words;
   /// Number of times an epoch that an image with one of the words in its caption is seen.
@@ -18,7 +18,7 @@ struct EmphasisRecipe {
 struct CaptionedDataRecipe : PackRecipe {
   /// Share of captions replaced by the empty one, for classifier-free guidance.
   double caption_dropout = 0.1;
-  EmphasisRecipe emphasis;
+  OversamplingRecipe oversampling;
 };
 
 struct TextToImageLossRecipe {

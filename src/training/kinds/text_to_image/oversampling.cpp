@@ -1,4 +1,4 @@
-#include "training/kinds/text_to_image/emphasis.h"
+#include "training/kinds/text_to_image/oversampling.h"
 
 #include <algorithm>
 #include <cctype>
@@ -25,11 +25,11 @@ bool has_one_of(const std::string& caption, const std::vector<std::string>& word
 
 }  // namespace
 
-torch::Tensor emphasised_examples(const Pack& pack, const EmphasisRecipe& emphasis) {
+torch::Tensor oversampled_examples(const Pack& pack, const OversamplingRecipe& oversampling) {
   std::vector<std::int64_t> examples;
   for (std::int64_t i = 0; i < pack.size() - pack.held_out(); ++i) {
-    const bool repeated = emphasis.repeats > 1 && has_one_of(pack.caption(i), emphasis.words);
-    examples.insert(examples.end(), static_cast<std::size_t>(repeated ? emphasis.repeats : 1), i);
+    const bool repeated = oversampling.repeats > 1 && has_one_of(pack.caption(i), oversampling.words);
+    examples.insert(examples.end(), static_cast<std::size_t>(repeated ? oversampling.repeats : 1), i);
   }
   return torch::tensor(examples, torch::kInt64);
 }

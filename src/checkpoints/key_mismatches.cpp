@@ -1,10 +1,10 @@
-#include "checkpoints/key_faults.h"
+#include "checkpoints/key_mismatches.h"
 
 #include <algorithm>
 
 namespace sfumato {
 
-void KeyFaults::add(const std::string& kind, const std::vector<std::string>& keys) {
+void KeyMismatches::add(const std::string& kind, const std::vector<std::string>& keys) {
   constexpr std::size_t kShown = 6;
   if (keys.empty()) return;
   text_ += (text_.empty() ? "" : "; ") + std::to_string(keys.size()) + " " + kind + ": ";

@@ -1,4 +1,4 @@
-#include "images/picture_data.h"
+#include "images/image_data.h"
 
 #include <zlib.h>
 

@@ -9,10 +9,10 @@ namespace sfumato {
 
 /// Vocabulary of a small model: the names of the things it was trained on, each with synonyms and plurals. A general
 /// model has no vocabulary and accepts every word.
-class KnownThings {
+class Vocabulary {
  public:
-  KnownThings() = default;
-  explicit KnownThings(std::map<std::string, std::vector<std::string>> words) : words_(std::move(words)) {}
+  Vocabulary() = default;
+  explicit Vocabulary(std::map<std::string, std::vector<std::string>> words) : words_(std::move(words)) {}
 
   /// Returns one line for the user that lists some of the things if `prompt` names none, else "". A blank prompt
   /// is accepted. ASCII letters match in either case; characters other than letters and digits separate words.
@@ -23,6 +23,6 @@ class KnownThings {
 };
 
 /// Reads {"cat": ["cats", "kitten"], ...}; empty without the file. Throws std::runtime_error naming the file.
-KnownThings read_known_things(const std::filesystem::path& path);
+Vocabulary read_vocabulary(const std::filesystem::path& path);
 
 }  // namespace sfumato

@@ -10,8 +10,8 @@ namespace sfumato {
 bool is_png(const std::filesystem::path& path);
 
 /// Reads the embedding that AUTOMATIC1111's web UI stores in a PNG: in the text chunk sd-ti-embedding, or in the pixels
-/// (images/picture_data.h). Its words are the file's name and the embedding's own. Throws std::runtime_error naming a
+/// (images/image_data.h). Its words are the file's name and the embedding's own. Throws std::runtime_error naming a
 /// file that contains none.
-TextualInversion read_embedding_picture(const std::filesystem::path& path);
+TextualInversion read_embedding_image(const std::filesystem::path& path);
 
 }  // namespace sfumato

@@ -1,4 +1,4 @@
-#include "systems/stable_diffusion/embedding_picture.h"
+#include "systems/stable_diffusion/embedding_image.h"
 
 #include <array>
 #include <fstream>
@@ -6,7 +6,7 @@
 
 #include "core/error_text.h"
 #include "core/json_text.h"
-#include "images/picture_data.h"
+#include "images/image_data.h"
 #include "images/pixels.h"
 #include "images/read.h"
 #include "images/write.h"
@@ -70,7 +70,7 @@ bool is_png(const std::filesystem::path& path) {
   return file.read(begin.data(), begin.size()) && std::string_view(begin.data(), begin.size()) == kSignature;
 }
 
-TextualInversion read_embedding_picture(const std::filesystem::path& path) {
+TextualInversion read_embedding_image(const std::filesystem::path& path) {
   try {
     return embedding_of(embedding_text(path), path.stem().string());
   } catch (const std::exception& error) {

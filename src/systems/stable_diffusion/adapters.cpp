@@ -1,4 +1,4 @@
-#include "systems/stable_diffusion/additions.h"
+#include "systems/stable_diffusion/adapters.h"
 
 #include <charconv>
 #include <cmath>
@@ -9,7 +9,7 @@
 #include "adapters/lora_names.h"
 #include "adapters/textual_inversion.h"
 #include "core/json_text.h"
-#include "systems/stable_diffusion/embedding_picture.h"
+#include "systems/stable_diffusion/embedding_image.h"
 
 namespace sfumato {
 namespace {
@@ -100,18 +100,18 @@ Lora lora_from_json(const Json& json) {
 
 }  // namespace
 
-void add_to(StableDiffusion& model, const Additions& additions) {
-  if (!additions.loras.empty()) {
-    const auto merge = apply_loras(additions.loras, lora_weights_of(model));
+void add_to(StableDiffusion& model, const Adapters& adapters) {
+  if (!adapters.loras.empty()) {
+    const auto merge = apply_loras(adapters.loras, lora_weights_of(model));
     model.warnings.insert(model.warnings.end(), merge.warnings.begin(), merge.warnings.end());
   }
-  add_bundled_embeddings(model, additions.loras);
-  add_embeddings(model, additions.embeddings);
+  add_bundled_embeddings(model, adapters.loras);
+  add_embeddings(model, adapters.embeddings);
 }
 
 void add_embeddings(StableDiffusion& model, const std::vector<std::filesystem::path>& embeddings) {
   for (const auto& path : embeddings)
-    add_inversions(model, path, {is_png(path) ? read_embedding_picture(path) : read_textual_inversion(path)});
+    add_inversions(model, path, {is_png(path) ? read_embedding_image(path) : read_textual_inversion(path)});
 }
 
 void add_bundled_embeddings(StableDiffusion& model, const std::vector<Lora>& loras) {
@@ -168,19 +168,19 @@ Lora parse_lora(const std::string& text) {
   return lora;
 }
 
-nlohmann::ordered_json to_json(const Additions& additions) {
+nlohmann::ordered_json to_json(const Adapters& adapters) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for (const auto& lora : additions.loras) json["loras"].push_back(to_json(lora));
-  for (const auto& path : additions.embeddings) json["embeddings"].push_back(path.string());
+  for (const auto& lora : adapters.loras) json["loras"].push_back(to_json(lora));
+  for (const auto& path : adapters.embeddings) json["embeddings"].push_back(path.string());
   return json;
 }
 
-Additions additions_from_json(const Json& json) {
-  Additions additions;
-  for (const auto& lora : value_or(json, "loras", Json::array())) additions.loras.push_back(lora_from_json(lora));
+Adapters adapters_from_json(const Json& json) {
+  Adapters adapters;
+  for (const auto& lora : value_or(json, "loras", Json::array())) adapters.loras.push_back(lora_from_json(lora));
   for (const auto& path : value_or(json, "embeddings", std::vector<std::string>()))
-    additions.embeddings.emplace_back(path);
-  return additions;
+    adapters.embeddings.emplace_back(path);
+  return adapters;
 }
 
 }  // namespace sfumato

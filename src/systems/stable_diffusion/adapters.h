@@ -10,18 +10,18 @@
 namespace sfumato {
 
 /// Adapters and embeddings that a user adds to a model: LoRA files and textual inversions.
-struct Additions {
+struct Adapters {
   std::vector<Lora> loras{};
   std::vector<std::filesystem::path> embeddings{};
 
   bool empty() const { return loras.empty() && embeddings.empty(); }
-  bool operator==(const Additions&) const = default;
+  bool operator==(const Adapters&) const = default;
 };
 
 /// Merges the LoRA files into the model's networks. Adds the vectors of embeddings, including those bundled in LoRA
 /// files, to its text encoders and their words to its tokenizers. Adds a warning to the model for unused parts of a
 /// file. Throws std::runtime_error naming a file that does not match the model.
-void add_to(StableDiffusion& model, const Additions& additions);
+void add_to(StableDiffusion& model, const Adapters& adapters);
 
 /// Adds the vectors of embeddings to the text encoders and their words to the tokenizers. Throws as add_to does.
 void add_embeddings(StableDiffusion& model, const std::vector<std::filesystem::path>& embeddings);
@@ -60,8 +60,8 @@ Lora parse_lora(const std::string& text);
 
 /// Writes {"loras": [{"path", "weight", "text_encoder_weight", "dyn", "partial"}], "embeddings": [path]}, without empty
 /// lists and default values.
-nlohmann::ordered_json to_json(const Additions& additions);
+nlohmann::ordered_json to_json(const Adapters& adapters);
 /// Throws std::invalid_argument for values of another type.
-Additions additions_from_json(const Json& json);
+Adapters adapters_from_json(const Json& json);
 
 }  // namespace sfumato

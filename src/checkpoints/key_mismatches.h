@@ -6,7 +6,7 @@
 namespace sfumato {
 
 /// Mismatches between the keys of a file and those of a module, by kind, for an error that lists all at once.
-class KeyFaults {
+class KeyMismatches {
  public:
   /// Adds nothing if `keys` is empty. `kind` is a word such as "missing".
   void add(const std::string& kind, const std::vector<std::string>& keys);

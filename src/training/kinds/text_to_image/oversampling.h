@@ -8,8 +8,8 @@
 namespace sfumato {
 
 /// Returns the indices of a pack's training images, int64 [M] on the CPU: all that are not held out, where images with
-/// one of `emphasis`'s words in their caption are oversampled, `emphasis.repeats` times. ASCII letters match in either
-/// case; any other character than a letter or digit separates words.
-torch::Tensor emphasised_examples(const Pack& pack, const EmphasisRecipe& emphasis);
+/// one of `oversampling`'s words in their caption are oversampled, `emphasis.repeats` times. ASCII letters match in
+/// either case; any other character than a letter or digit separates words.
+torch::Tensor oversampled_examples(const Pack& pack, const OversamplingRecipe& oversampling);
 
 }  // namespace sfumato

@@ -1,4 +1,4 @@
-#include "systems/stable_diffusion/known_things.h"
+#include "systems/stable_diffusion/vocabulary.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -34,7 +34,7 @@ std::string words_of(const std::string& text) {
 
 }  // namespace
 
-std::string KnownThings::note_for(const std::string& prompt) const {
+std::string Vocabulary::note_for(const std::string& prompt) const {
   const auto words = words_of(prompt);
   if (words_.empty() || words == " ") return "";
   const auto says = [&](const std::string& phrase) { return words.find(words_of(phrase)) != std::string::npos; };
@@ -51,11 +51,11 @@ std::string KnownThings::note_for(const std::string& prompt) const {
          "; its things.json lists them all";
 }
 
-KnownThings read_known_things(const std::filesystem::path& path) {
+Vocabulary read_vocabulary(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return {};
   const auto json = read_json(path);
   try {
-    return KnownThings(json.get<std::map<std::string, std::vector<std::string>>>());
+    return Vocabulary(json.get<std::map<std::string, std::vector<std::string>>>());
   } catch (const Json::exception&) {
     throw std::runtime_error("'" + path.string() + "': expected an object of lists of words");
   }
