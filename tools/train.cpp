@@ -102,7 +102,10 @@ void write_sample(const std::filesystem::path& name, const torch::Tensor& image)
 }
 
 std::int64_t replicas_for(const Arguments& arguments, const TrainingJob& job, torch::Device device) {
-  const ReplicaNeeds needs{.device = device, .batch_size = job.recipe().batch_size, .has_dropout = job.has_dropout()};
+  const ReplicaNeeds needs{.device = device,
+                           .batch_size = job.recipe().batch_size,
+                           .has_dropout = job.has_dropout(),
+                           .couples_rows = job.couples_rows()};
   const auto count = arguments.replicas.value_or(default_replicas(needs));
   check_replicas(count, needs);
   return count;

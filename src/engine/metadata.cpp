@@ -124,6 +124,9 @@ std::string parameters(const ImageRecord& record) {
   if (request.refiner.is_on())
     text += ", Refiner: " + file_name(request.refiner.model) +
             ", Refiner switch at: " + number_text(request.refiner.switch_at);
+  if (request.clip_guidance.is_on())
+    text += ", CLIP guidance: " + number_text(request.clip_guidance.scale) +
+            ", CLIP model: " + file_name(request.clip_guidance.model);
   if (request.clip_skip > 1) text += ", Clip skip: " + std::to_string(request.clip_skip);
   text += std::string(", RNG: ") + (request.rng == "cuda" ? "NV" : "CPU");
   if (request.eta > 0) text += (request.sampler == "ddim" ? ", Eta DDIM: " : ", Eta: ") + number_text(request.eta);

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engine/find_model.h"
+#include "systems/clip.h"
 #include "systems/stable_diffusion/job.h"
 #include "systems/stable_diffusion/refiner.h"
 
@@ -29,6 +30,11 @@ std::shared_ptr<const StableDiffusion> refiner_of(const PlannedBatch& first, con
   return load_refiner(path, base, shipped_folders("tokenizer", source), first.adapters);
 }
 
+std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::Device device,
+                                    const std::filesystem::path& source) {
+  return clip.is_on() ? load_clip(find_model(clip.model, model_roots(source)), device) : nullptr;
+}
+
 }  // namespace
 
 Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& batches,
@@ -43,6 +49,7 @@ Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& bat
   const auto& first = batches.front();
   attachments_ = {.controlnets = load_controlnets(first.request.controls, *model_),
                   .refiner = refiner_of(first, *model_, source),
+                  .clip = clip_of(first.request.clip_guidance, placement_.device, source),
                   .vae_tiling = vae_tiling_of(choice.vae_tiling, first.request.tiling)};
   warn(model_->warnings);
   for (const auto& batch : batches) validate(batch.request, limits_of(*model_, attachments_));

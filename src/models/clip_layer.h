@@ -9,6 +9,23 @@
 
 namespace sfumato {
 
+/// Self-attention of a transformer of CLIP's kind (transformers' CLIPAttention).
+class CLIPAttentionImpl : public torch::nn::Module {
+ public:
+  /// With `is_causal`, each position attends to itself and earlier ones.
+  CLIPAttentionImpl(std::int64_t hidden_size, std::int64_t num_attention_heads, bool is_causal);
+  /// x [N, L, hidden_size].
+  torch::Tensor forward(const torch::Tensor& x);
+
+  Linear k_proj, v_proj, q_proj, out_proj;
+
+ private:
+  torch::Tensor heads(const torch::Tensor& x) const;
+
+  std::int64_t heads_;
+  bool is_causal_;
+};
+
 /// The position-wise layers of a transformer of CLIP's kind (transformers' CLIPMLP). hidden_act is gelu, or quick_gelu:
 /// x sigmoid(1.702 x).
 class CLIPMLPImpl : public torch::nn::Module {

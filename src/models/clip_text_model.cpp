@@ -9,37 +9,13 @@
 namespace sfumato {
 namespace {
 
-class CLIPAttentionImpl : public torch::nn::Module {
+/// Each token attends to itself and earlier ones.
+class CLIPTextAttentionImpl : public CLIPAttentionImpl {
  public:
-  explicit CLIPAttentionImpl(const CLIPTextModelConfig& config)
-      : k_proj(config.hidden_size, config.hidden_size),
-        v_proj(config.hidden_size, config.hidden_size),
-        q_proj(config.hidden_size, config.hidden_size),
-        out_proj(config.hidden_size, config.hidden_size),
-        heads_(config.num_attention_heads) {
-    register_module("k_proj", k_proj);
-    register_module("v_proj", v_proj);
-    register_module("q_proj", q_proj);
-    register_module("out_proj", out_proj);
-  }
-
-  /// x [N, L, hidden_size]; each token attends to itself and earlier ones.
-  torch::Tensor forward(const torch::Tensor& x) {
-    const auto mixed = torch::scaled_dot_product_attention(heads(q_proj(x)), heads(k_proj(x)), heads(v_proj(x)),
-                                                           /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true);
-    return out_proj(mixed.transpose(1, 2).flatten(2));
-  }
-
-  Linear k_proj, v_proj, q_proj, out_proj;
-
- private:
-  torch::Tensor heads(const torch::Tensor& x) const {  // [N, heads, L, hidden_size / heads]
-    return x.view({x.size(0), x.size(1), heads_, -1}).transpose(1, 2);
-  }
-
-  std::int64_t heads_;
+  explicit CLIPTextAttentionImpl(const CLIPTextModelConfig& config)
+      : CLIPAttentionImpl(config.hidden_size, config.num_attention_heads, /*is_causal=*/true) {}
 };
-TORCH_MODULE(CLIPAttention);
+TORCH_MODULE(CLIPTextAttention);
 
 void check(const CLIPTextModelConfig& config) {
   const std::pair<const char*, std::int64_t> sizes[] = {{"vocab_size", config.vocab_size},
@@ -75,7 +51,7 @@ void list_clip_members(Members& members, Config& config) {
 
 }  // namespace
 
-class CLIPEncoderLayerImpl : public CLIPLayerImpl<CLIPAttention, CLIPTextModelConfig> {
+class CLIPEncoderLayerImpl : public CLIPLayerImpl<CLIPTextAttention, CLIPTextModelConfig> {
  public:
   using CLIPLayerImpl::CLIPLayerImpl;
 };

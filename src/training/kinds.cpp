@@ -6,6 +6,7 @@
 
 #include "core/shortened.h"
 #include "training/kinds/classifier/classifier_kind.h"
+#include "training/kinds/clip/clip_kind.h"
 #include "training/kinds/glide/glide_kind.h"
 #include "training/kinds/text_to_image/text_to_image_kind.h"
 #include "training/kinds/unconditional/unconditional_kind.h"
@@ -50,7 +51,8 @@ std::map<std::string, ValueTexts> differences(const Json& own, const Json& other
 
 const std::vector<TrainingKind>& training_kinds() {
   static const std::vector<TrainingKind> table = {
-      vae_kind(), text_to_image_kind(), classifier_kind(), unconditional_kind(), glide_kind(), glide_upsampler_kind(),
+      vae_kind(),   text_to_image_kind(),   classifier_kind(), unconditional_kind(),
+      glide_kind(), glide_upsampler_kind(), clip_kind(),
   };
   return table;
 }

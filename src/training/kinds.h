@@ -46,6 +46,8 @@ class TrainingJob {
   virtual const Recipe& recipe() const = 0;
   /// True if the networks have dropout, whose draws would depend on the order of replicas.
   virtual bool has_dropout() const { return false; }
+  /// True if the loss compares the rows of a batch with each other, so that a batch cannot be divided.
+  virtual bool couples_rows() const { return false; }
   /// Returns why a run must start from given weights (--init-from), or "" if it need not.
   virtual std::string needs_weights() const { return ""; }
   /// Returns a line for each part that the export will lack.

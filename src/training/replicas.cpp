@@ -34,7 +34,7 @@ class ThreadShare {
 }  // namespace
 
 std::int64_t default_replicas(const ReplicaNeeds& needs) {
-  if (!needs.device.is_cpu() || needs.has_dropout) return 1;
+  if (!needs.device.is_cpu() || needs.has_dropout || needs.couples_rows) return 1;
   const auto threads = static_cast<std::int64_t>(at::get_num_threads());
   return std::max<std::int64_t>(1, std::min({threads, kMostReplicas, needs.batch_size / kFewestRows}));
 }
@@ -47,6 +47,7 @@ void check_replicas(std::int64_t count, const ReplicaNeeds& needs) {
   if (!needs.device.is_cpu()) refuse("expected 1 on " + needs.device.str());
   if (count > needs.batch_size) refuse("expected at most the batch_size, " + std::to_string(needs.batch_size));
   if (needs.has_dropout) refuse("expected 1 with a network that has dropout");
+  if (needs.couples_rows) refuse("expected 1 with a loss that compares the rows of a batch");
 }
 
 Replicas::Replicas(Task& task, std::int64_t count) : objectives_{&task.objective()} {

@@ -15,6 +15,7 @@ struct ReplicaNeeds {
   torch::Device device = torch::kCPU;
   std::int64_t batch_size = 1;
   bool has_dropout = false;
+  bool couples_rows = false;  ///< the loss is no mean over rows
 };
 
 /// Default number of replicas of a run: on a CPU one for each thread, at most 8, each with at least 4 rows of a batch;
@@ -23,7 +24,7 @@ struct ReplicaNeeds {
 std::int64_t default_replicas(const ReplicaNeeds& needs);
 
 /// Throws std::invalid_argument if `count` replicas are not possible: on a GPU, with fewer rows in a batch than
-/// replicas, or with dropout, whose draws would depend on the order of the threads.
+/// replicas, with dropout, whose draws would depend on the order of the threads, or with a loss that compares rows.
 void check_replicas(std::int64_t count, const ReplicaNeeds& needs);
 
 /// Data parallelism within a process: copies of an objective that share the memory of its weights, each with its own

@@ -1,13 +1,14 @@
 """What txt2img makes of a prompt and its options, with a small random model: pictures, their records and names."""
 
 import json
+import shutil
 import signal
 import struct
 import subprocess
 import time
 import unittest
 
-from generate_programs import (ENVIRONMENT, TXT2IMG, Programs, chunks, decoded, pixels, unless_given, write_lora,
+from generate_programs import (BUILD, ENVIRONMENT, TXT2IMG, Programs, chunks, decoded, pixels, unless_given, write_lora,
                                write_safetensors)
 
 
@@ -192,7 +193,10 @@ class Makes(Programs):
     def test_kinds_of_guidance_and_random_numbers(self):
         """Each changes the picture, is recorded, and makes the same again from the record."""
         self.makes(TXT2IMG, "a cat", "-s", "5", "--cfg-scale", "3", "-o", "usual.png")
-        changes = {"pag": ["--pag-scale", "3", "--pag-layers", "down_blocks.0"],
+        subprocess.run([BUILD / "tests" / "random_model", self.folder / "clip", "clip"], check=True)
+        shutil.copytree(self.model / "tokenizer", self.folder / "clip" / "tokenizer")
+        changes = {"clip": ["--clip-guidance", "100", "--clip-model", "clip"],
+                   "pag": ["--pag-scale", "3", "--pag-layers", "down_blocks.0"],
                    "adaptive": ["--pag-scale", "3", "--pag-adaptive-scale", "0.004", "--pag-layers", "down_blocks.0"],
                    "sag": ["--sag-scale", "2"],
                    "interval": ["--guidance-end", "0.5"], "late": ["--guidance-start", "0.5"],

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import unittest
 
-from generate_programs import (ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs, mask_png, png, write_lora,
+from generate_programs import (BUILD, ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs, mask_png, png, write_lora,
                                write_safetensors)
 
 
@@ -33,6 +33,8 @@ class Refuses(Programs):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
     def test_kinds_of_guidance(self):
+        subprocess.run([BUILD / "tests" / "random_model", self.folder / "clip", "clip"], check=True)
+        shutil.copytree(self.model / "tokenizer", self.folder / "clip" / "tokenizer")
         for arguments, words in [(["--guidance", "magic"], ["guidance 'magic'", "cfg++"]),
                                  (["--guidance", "cfg++"], ["guidance scale 7.5", "0 to 1 with cfg++"]),
                                  (["--guidance-start", "-1"], ["guidance start -1", "0 to 1"]),
@@ -41,6 +43,12 @@ class Refuses(Programs):
                                  (["--pag-scale", "3", "--pag-layers", "attic"], ["pag layers 'attic'", "mid"]),
                                  (["--sag-scale", "-1"], ["sag scale -1"]),
                                  (["--sag-scale", "1", "-W", "32"], ["sag scale", "4 x 8"]),
+                                 (["--clip-guidance", "3"], ["--clip-guidance without --clip-model"]),
+                                 (["--clip-model", "x"], ["--clip-model without --clip-guidance"]),
+                                 (["--clip-guidance", "-3", "--clip-model", "clip"], ["clip guidance -3", "expected 0, or a number above"]),
+                                 (["--clip-guidance", "3", "--clip-model", "x"], ["'x'"]),
+                                 (["--clip-guidance", "3", "--clip-model", str(self.model / "unet")],
+                                  ["clip model", "'text_config' is missing"]),
                                  (["--dynamic-threshold", "1.5"], ["dynamic threshold 1.5", "0 to 1"]),
                                  (["--dynamic-threshold", "0.9", "--dynamic-threshold-max", "0"], ["dynamic threshold max 0", "1 to 1000"]),
                                  (["--rng", "gpu"], ["rng 'gpu'", "cpu or cuda"]),

@@ -1,10 +1,11 @@
 """txt2img and inpaint with a model of GLIDE as a user runs them: files, records, exit codes and messages."""
 
 import json
+import shutil
 import subprocess
 import unittest
 
-from generate_programs import BUILD, IMG2IMG, INPAINT, TXT2IMG, Programs, chunks, png, png_of
+from generate_programs import BUILD, IMG2IMG, INPAINT, TXT2IMG, Programs, chunks, pixels, png, png_of
 
 
 def write_glide(folder, kind="glide"):
@@ -116,6 +117,37 @@ class Glide(Programs):
         self.refuses(TXT2IMG, common + ["--cfg-scale", 0.5], "guidance scale is 0.5")
         self.refuses(TXT2IMG, common + ["-o", "a.png", "--base-output", "a.png"], "another name")
         self.refuses(TXT2IMG, [], "no prompt")
+
+    def write_clip(self, kind):
+        """A CLIPModel with the model's own tokenizer, at the schedule of the base model if it is noised."""
+        folder = self.folder / kind
+        subprocess.run([BUILD / "tests" / "random_model", folder, kind], check=True)
+        shutil.copytree(self.model / "tokenizer", folder / "tokenizer")
+        if kind == "noised_clip":
+            shutil.copy(self.model / "text_noise_scheduler" / "scheduler_config.json", folder)
+
+    def test_clip_guides_the_base_model(self):
+        common = ["a cat", "--steps", 3, "--no-upsample", "-s", 7, "--cfg-scale", 1]
+        self.runs(TXT2IMG, *common, "-o", "plain.png")
+        for kind in ("clip", "noised_clip"):
+            self.write_clip(kind)
+            self.runs(TXT2IMG, *common, "--clip-guidance", 5, "--clip-model", kind, "-o", f"{kind}.png")
+            self.assertNotEqual(pixels(self.folder / "plain.png"), pixels(self.folder / f"{kind}.png"))
+            sfumato, parameters = record(self.folder / f"{kind}.png")
+            self.assertEqual(sfumato["glide"]["clip_guidance"], {"model": kind, "scale": 5.0})
+            self.assertIn(f"CLIP guidance: 5, CLIP model: {kind}", parameters)
+
+    def test_refuses_clips_that_do_not_fit(self):
+        self.refuses(TXT2IMG, ["a cat", "--clip-guidance", 5], "--clip-guidance without --clip-model: expected both")
+        self.refuses(TXT2IMG, ["a cat", "--clip-model", "x"], "--clip-model without --clip-guidance: expected both")
+        guided = ["a cat", "--clip-guidance", 5, "--clip-model"]
+        self.refuses(TXT2IMG, ["a cat", "--clip-guidance", -1, "--clip-model", "x"], "--clip-guidance -1", "more than 0")
+        self.refuses(TXT2IMG, guided + ["nowhere"], "nowhere")
+        self.refuses(TXT2IMG, guided + [self.model / "text_unet"], "clip model", "'text_config' is missing")
+        self.write_clip("noised_clip")
+        scheduler = {"_class_name": "DDPMScheduler", "num_train_timesteps": 500}
+        (self.folder / "noised_clip" / "scheduler_config.json").write_text(json.dumps(scheduler))
+        self.refuses(TXT2IMG, guided + ["noised_clip"], "clip model", "500 timesteps, expected the model's 1000")
 
     def test_inpaints(self):
         rows = [bytes((x * 15 % 256, y * 13 % 256, 99)[c] for x in range(16) for c in range(3)) for y in range(16)]

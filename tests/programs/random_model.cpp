@@ -7,7 +7,7 @@
 #include "core/json.h"
 #include "core/random.h"
 #include "models/autoencoder_kl.h"
-#include "models/clip_text_model.h"
+#include "models/clip_model.h"
 #include "models/controlnet_model.h"
 #include "models/glide_text_model.h"
 #include "models/unet_2d_condition_model.h"
@@ -15,10 +15,11 @@
 #include "models/vq_model.h"
 #include "nn/init.h"
 
-// random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint]: writes the networks of a
+// random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint | clip | noised_clip]:
+// writes the networks of a
 // small diffusers StableDiffusionPipeline folder, and ControlNets beside them, or those of Stable Diffusion XL, its
-// refiner, of an unconditional or class-conditional model, or of GLIDE with its upsampler, untrained, for the tests
-// that run the programs. These add tokenizers of 522 tokens, the scheduler and model_index.json.
+// refiner, of an unconditional or class-conditional model, of GLIDE with its upsampler, or a CLIPModel, untrained, for
+// the tests that run the programs. These add tokenizers of 522 tokens, the scheduler and model_index.json.
 
 namespace sfumato {
 namespace {
@@ -35,6 +36,7 @@ void write_random(const std::filesystem::path& folder, const std::string& config
   const auto config = Json::parse(config_text);
   const auto model = std::make_shared<Impl>(Impl::Config::from_json(config));
   initialize(*model, seeded_generator(1));
+  if constexpr (requires { model->initialize(seeded_generator(1)); }) model->initialize(seeded_generator(1));
   strengthen_image(*model);
   std::map<std::string, torch::Tensor> tensors;
   for (const auto& parameter : model->named_parameters()) tensors.emplace(parameter.key(), parameter.value());
@@ -113,6 +115,19 @@ void write_unconditional_networks(const std::filesystem::path& folder, const std
                             "diffusion_pytorch_model");
 }
 
+/// Of 8x8 pixels, for any of the tests' tokenizers: the state of the highest id, which ends a text, is pooled.
+void write_clip(const std::filesystem::path& folder, bool is_noised) {
+  const std::string layers = R"("hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2,
+    "num_hidden_layers": 1, )";
+  write_random<CLIPModelImpl>(folder,
+                              R"({"model_type": "clip", "projection_dim": 8, "text_config": {)" + layers +
+                                  R"("vocab_size": 522, "max_position_embeddings": 16, "eos_token_id": 2},
+    "vision_config": {)" + layers +
+                                  R"("image_size": 8, "patch_size": 4, "time_embedding": )" +
+                                  (is_noised ? "true" : "false") + "}}",
+                              "model");
+}
+
 /// A base model of 8x8 pixels, or for inpainting, and an upsampler to 16x16.
 void write_glide_networks(const std::filesystem::path& folder, bool inpaints) {
   const auto write_stage = [&](const std::string& prefix, const std::string& text, int side, int channels) {
@@ -144,12 +159,16 @@ int main(int argc, char** argv) {
   const bool is_xl = kind == "xl" || kind == "refiner";
   const bool is_glide = kind == "glide" || kind == "glide_inpaint";
   const bool is_unconditional = kind == "pixels" || kind == "classes" || kind == "latents";
-  if (argc < 2 || argc > 3 || (argc == 3 && !is_xl && !is_unconditional && !is_glide)) {
-    std::cerr << "random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint]\n";
+  const bool is_clip = kind == "clip" || kind == "noised_clip";
+  if (argc < 2 || argc > 3 || (argc == 3 && !is_xl && !is_unconditional && !is_glide && !is_clip)) {
+    std::cerr << "random_model FOLDER [xl | refiner | pixels | classes | latents | glide | glide_inpaint | clip | "
+                 "noised_clip]\n";
     return 2;
   }
   if (is_xl)
     write_xl_networks(argv[1], kind == "refiner");
+  else if (is_clip)
+    write_clip(argv[1], kind == "noised_clip");
   else if (is_glide)
     write_glide_networks(argv[1], kind == "glide_inpaint");
   else if (is_unconditional)

@@ -91,6 +91,25 @@ UNCONDITIONAL = {
     "checkpoint_every": 3,
 }
 
+TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+CLIP = {
+    "kind": "clip",
+    "steps": 12,
+    "batch_size": 8,
+    "data": {"image_size": 16},
+    "noised": True,
+    "clip": {
+        "projection_dim": 8,
+        "text_config": TOWER | {"vocab_size": 32, "max_position_embeddings": LENGTH, "eos_token_id": 1},
+        "vision_config": TOWER | {"image_size": 16, "patch_size": 4},
+    },
+    "scheduler": {"_class_name": "DDPMScheduler", "num_train_timesteps": 50},
+    "sample": {"count": 2},
+    "log_every": 1,
+    "sample_every": 6,
+    "checkpoint_every": 3,
+}
+
 
 def write_png(path, width, height, colour):
     """A picture of one colour."""
@@ -120,7 +139,7 @@ def write_pack(path):
             for y in range(16):
                 for x in range(16):
                     pixels.append(thing if top <= y < top + 6 and left <= x < left + 6 else ground)
-    ids = [rng.randrange(32) for _ in range(count * LENGTH)]
+    ids = [1 if i % LENGTH == LENGTH - 1 else rng.randrange(32) for i in range(count * LENGTH)]  # 1 ends each
     tensors = {
         "images": ("U8", [count, 3, 16, 16], bytes(pixels)),
         "captions.ids": ("I32", [count, LENGTH], struct.pack(f"<{len(ids)}i", *ids)),

@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from train_programs import (TEXT_TO_IMAGE, TRAIN, UNCONDITIONAL, VAE, files_up_to, run, states, weights,
+from train_programs import (CLIP, TEXT_TO_IMAGE, TRAIN, UNCONDITIONAL, VAE, files_up_to, run, states, weights,
                             write_image_folder, write_pack, write_png)
 
 
@@ -35,6 +35,9 @@ class Train(unittest.TestCase):
         TEXT_TO_IMAGE["tokenizer"] = str(tokenizer)
         write_image_folder(cls.folder / "images")
         UNCONDITIONAL["data"]["path"] = str(cls.folder / "images")
+        CLIP["data"]["pack"], CLIP["tokenizer"] = str(pack), str(tokenizer)
+        cls.clip = cls.folder / "clip.json"
+        cls.clip.write_text(json.dumps(CLIP))
         cls.vae, cls.text_to_image = cls.folder / "vae.json", cls.folder / "text_to_image.json"
         cls.unconditional = cls.folder / "unconditional.json"
         cls.unconditional.write_text(json.dumps(UNCONDITIONAL))
@@ -44,7 +47,7 @@ class Train(unittest.TestCase):
         assert whole.returncode == 0, whole.stderr
         exported = run("--export", cls.folder / "vae-whole", cls.folder / "vae", "--dtype", "fp32")
         assert exported.returncode == 0, exported.stderr
-        for recipe, name in ((cls.text_to_image, "whole"), (cls.unconditional, "unconditional")):
+        for recipe, name in ((cls.text_to_image, "whole"), (cls.unconditional, "unconditional"), (cls.clip, "clip")):
             whole = run(recipe, "--out", cls.folder / name, "--quiet")
             assert whole.returncode == 0, whole.stderr
 
@@ -78,7 +81,7 @@ class Train(unittest.TestCase):
 
     def test_a_killed_run_that_continues_gives_the_same_weights_bit_for_bit(self):
         for recipe, whole in ((self.vae, "vae-whole"), (self.text_to_image, "whole"),
-                              (self.unconditional, "unconditional")):
+                              (self.unconditional, "unconditional"), (self.clip, "clip")):
             with self.subTest(recipe=recipe.name):
                 code, first, out = self.kill_and_resume(recipe, f"killed-{whole}", signal.SIGKILL)
                 self.assertEqual(code, -signal.SIGKILL, "the run ended before it could be killed")
@@ -179,6 +182,22 @@ class Train(unittest.TestCase):
         self.assertEqual(json.loads((out / "unet" / "config.json").read_text())["sample_size"], 16)
         scheduler = json.loads((out / "scheduler" / "scheduler_config.json").read_text())
         self.assertEqual(scheduler["num_train_timesteps"], 50)
+
+    def test_a_clip_run_exports_a_folder_of_its_own(self):
+        out = self.folder / "clip-export"
+        result = run("--export", self.folder / "clip", out, "--dtype", "fp32")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        config = json.loads((out / "config.json").read_text())
+        self.assertEqual((config["architectures"], config["model_type"]), (["CLIPModel"], "clip"))
+        self.assertTrue(config["vision_config"]["time_embedding"])
+        scheduler = json.loads((out / "scheduler_config.json").read_text())
+        self.assertEqual(scheduler["num_train_timesteps"], 50)
+        self.assertEqual((out / "spiece.model").read_bytes(), b"model")
+        self.assertIn("vision_model.time_embedding.linear_1.weight", weights(out / "model.safetensors"))
+        log = [json.loads(line) for line in (self.folder / "clip" / "log.jsonl").read_text().splitlines()]
+        measured = [line for line in log if "held_out_accuracy" in line]
+        self.assertEqual([line["step"] for line in measured], [6, 12])
+        self.assertIn("held_out_accuracy_clean", measured[0])
 
     def test_an_unconditional_run_in_latents_exports_its_first_stage(self):
         out, exported = self.folder / "latents", self.folder / "latents-export"
@@ -342,6 +361,10 @@ class Train(unittest.TestCase):
         self.refused(self.text_to_image, "--out", out, "--set", "text_encoder.vocab_size=3",
                      says="'vocab_size' is 3; expected more than the pack's token ids")
         self.refused(self.text_to_image, "--out", out, "--set", "sample.steps=2000", says="sample: 'steps' is 2000")
+        self.refused(self.clip, "--out", out, "--set", "clip.text_config.eos_token_id=40",
+                     says="the id that ends every caption of the pack")
+        self.refused(self.clip, "--out", out, "--replicas", "2",
+                     says="expected 1 with a loss that compares the rows of a batch")
         self.refused(self.vae, "--out", out, "--dtype", "fp32", says="--dtype without --export")
         self.refused("--export", self.folder / "whole", out, "--steps", "3", says="--steps with --export")
         self.refused("--curve", self.folder / "whole", self.folder / "curve.png", says="expected a name that ends in .svg")

@@ -25,6 +25,7 @@ void check_recorded_paths(const GenerateOptions& options) {
   check_utf8_path("image", request.image);
   check_utf8_path("mask", request.inpaint.mask);
   check_utf8_path("refiner", request.refiner.model);
+  check_utf8_path("clip model", request.clip_guidance.model);
   for (const auto& lora : options.adapters.loras) check_utf8_path("lora", lora.path.string());
   for (const auto& path : options.adapters.embeddings) check_utf8_path("embedding", path.string());
   for (const auto& unit : request.controls) {

@@ -34,6 +34,7 @@ std::vector<Dependents> dependents_of(const GenerateOptions& options) {
   const auto& request = options.requests.front();
   const bool guided = has_negative(options);
   const bool perturbed = request.pag_scale > 0 || request.sag_scale > 0;
+  const auto& clip = request.clip_guidance;
   const std::string guidance = "guidance (--cfg-scale is 1 or less)";
   return {{"--pag-scale", request.pag_scale > 0, {"--pag-layers", "--pag-adaptive-scale"}},
           {"--dynamic-threshold", request.dynamic_threshold > 0, {"--dynamic-threshold-max"}},
@@ -41,6 +42,8 @@ std::vector<Dependents> dependents_of(const GenerateOptions& options) {
            request.hires.is_on(),
            {"--hires-steps", "--hires-strength", "--hires-upscaler"}},
           {"--refiner", request.refiner.is_on(), {"--refiner-at"}},
+          {"--clip-guidance", clip.scale != 0, {"--clip-model"}},
+          {"--clip-model", !clip.model.empty(), {"--clip-guidance"}},
           {"--subseed-strength", request.subseed_strength > 0, {"--subseed"}},
           {"--only-masked", request.inpaint.only_masked, {"--mask-padding"}},
           {"--lora or a tag in the prompt", has_loras(options), {"--lora-partial"}},
@@ -48,7 +51,7 @@ std::vector<Dependents> dependents_of(const GenerateOptions& options) {
           {"--animate", !options.animation.empty(), {"--frames"}},
           {guidance, guided, {"--guidance-rescale", "--image-guidance"}},
           {guidance, guided || request.negative_prompt.value_or("").empty(), {"--negative-prompt"}},
-          {guidance, guided || perturbed, {"--guidance-start", "--guidance-end"}}};
+          {guidance, guided || perturbed || clip.is_on(), {"--guidance-start", "--guidance-end"}}};
 }
 
 }  // namespace

@@ -120,6 +120,13 @@ void add_guidance_options(CLI::App& app, Request& request) {
   app.add_option("--pag-layers", request.pag_layers, "Its layers, as mid or mid,down_blocks.1")->group(group);
   app.add_option("--sag-scale", request.sag_scale, "Self-attention guidance: 0.75 is usual, 0 is without")
       ->group(group);
+  app.add_option("--clip-guidance", request.clip_guidance.scale,
+                 "Guide by the gradient of CLIP's similarity to the prompt, with this scale: 100 is usual")
+      ->group(group);
+  app.add_option("--clip-model", request.clip_guidance.model,
+                 "Folder of the CLIPModel for it, or its name under models/; a noised one reads the latents, any other "
+                 "the decoded image")
+      ->group(group);
   app.add_option("--dynamic-threshold", request.dynamic_threshold,
                  "Cuts each prediction at this quantile of its values, as 0.995, for models of pixels; 0 does not")
       ->group(group);

@@ -21,6 +21,9 @@ std::string glide_parameters(const GLIDERecord& record, const GLIDE& model, cons
   text += "\nSteps: " + std::to_string(job.base.steps.size()) + ", Sampler: " + job.base.sampler.label;
   text += ", CFG scale: " + number_text(request.base.guidance_scale) + ", Seed: " + std::to_string(record.seed);
   text += ", Size: " + side + "x" + side + ", Model: " + std::filesystem::path(record.model).filename().string();
+  if (job.clip)
+    text += ", CLIP guidance: " + number_text(request.clip_scale) +
+            ", CLIP model: " + std::filesystem::path(request.clip_model).filename().string();
   if (upsampled) text += ", Hires steps: " + std::to_string(job.upsample->steps.size());
   return text + ", Version: sfumato";
 }
@@ -42,6 +45,7 @@ nlohmann::ordered_json glide_json(const GLIDERecord& record, const GLIDEJob& job
                                  {"negative_prompt", request.negative_prompt},
                                  {"seed", record.seed},
                                  {"base", stage_json(request.base, job.base)}};
+  if (job.clip) json["clip_guidance"] = {{"model", request.clip_model}, {"scale", request.clip_scale}};
   if (has_upsampled(record, job)) {
     json["upsample"] = stage_json(request.upsample, *job.upsample);
     json["upsample_temp"] = request.upsample_temp;

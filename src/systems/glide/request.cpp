@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/number_text.h"
+#include "systems/glide/stage.h"
 
 namespace sfumato {
 namespace {
@@ -43,17 +44,23 @@ void validate_request(const GLIDERequest& request) {
     refuse_request("batch count", static_cast<double>(request.batch_count), "1 to " + std::to_string(kMostImages));
   for (const auto scale : {request.base.guidance_scale, request.upsample.guidance_scale})
     if (!(scale >= 1)) refuse_request("guidance scale", scale, "1 or more");
+  if (!(request.clip_scale >= 0)) refuse_request("clip guidance", request.clip_scale, "0 or more");
   if (!(request.upsample_temp > 0)) refuse_request("upsample temp", request.upsample_temp, "more than 0");
 }
 
 }  // namespace
 
-GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request) {
+GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request, const std::shared_ptr<const CLIP>& clip) {
   validate_request(request);
+  if ((request.clip_scale > 0) != (clip != nullptr))
+    refuse_request("clip guidance", request.clip_scale,
+                   clip ? "more than 0 with a clip model" : "a clip model with it");
+  if (clip) check_clip(*clip, guided_space(model, model.base));
   auto settled = request;
   auto& base = settled.base.chain;
   base = settled_options(model.base, base, base_respacing(model.base));
-  GLIDEJob job{.request = settled, .base = make_chain(model.base.process(), base), .upsample = std::nullopt};
+  GLIDEJob job{
+      .request = settled, .base = make_chain(model.base.process(), base), .upsample = std::nullopt, .clip = clip};
   if (!model.upsampler || !request.upsamples) return job;
   auto& upsample = job.request.upsample.chain;
   upsample = settled_options(*model.upsampler, upsample, upsample_respacing(*model.upsampler));

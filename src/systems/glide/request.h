@@ -3,10 +3,12 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "systems/chain.h"
+#include "systems/clip.h"
 #include "systems/glide/model.h"
 
 namespace sfumato {
@@ -32,6 +34,10 @@ struct GLIDERequest {
   bool upsamples = true;
   /// Standard deviation of the upsampler's initial noise. 1 gives sharper images, sometimes with grain.
   double upsample_temp = 0.997;
+  /// Guidance of the base model by CLIP (systems/clip_guidance.h): its scale, 0 for none, and the folder's name for the
+  /// record.
+  double clip_scale = 0;
+  std::string clip_model = "";
 };
 
 /// A request resolved against a model, with the levels of both reverse processes.
@@ -39,12 +45,14 @@ struct GLIDEJob {
   /// Includes the model's own samplers and timesteps if the user chose none.
   GLIDERequest request;
   Chain base;
-  std::optional<Chain> upsample;  ///< empty if the base model's images are the result
+  std::optional<Chain> upsample;          ///< empty if the base model's images are the result
+  std::shared_ptr<const CLIP> clip = {};  ///< null without guidance by CLIP
 
   std::size_t steps() const { return base.steps.size() + (upsample ? upsample->steps.size() : 0); }
 };
 
-/// Throws std::invalid_argument for a request that is invalid or that the model does not support.
-GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request);
+/// Throws std::invalid_argument for a request that is invalid or that the model does not support. `clip` is loaded from
+/// the request's clip_model; it must fit the base model.
+GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request, const std::shared_ptr<const CLIP>& clip = {});
 
 }  // namespace sfumato

@@ -30,6 +30,16 @@ OnStep counted(const OnStep& on_step, const GLIDEJob& job, std::size_t done) {
              int step, int, const torch::Tensor& x) { return !on_step || on_step(done + step, all, x); };
 }
 
+/// Guidance of the base model by CLIP. The sampler ddpm draws with the network's variance, which is Sigma of eq. 4.
+GradientGuidance clip_guidance(const GLIDE& model, const GLIDEJob& job) {
+  const auto& chain = job.base;
+  const GuidedTexts texts{.distinct = {job.request.prompt}, .of_step = std::vector<std::size_t>(chain.steps.size(), 0)};
+  return {.value = clip_value(job.clip, texts, guided_space(model, model.base)),
+          .scale = job.request.clip_scale,
+          .steps = chain.steps,
+          .learned_variance = chain.sampler.name == "ddpm" && chain.options.variance_type == "learned_range"};
+}
+
 }  // namespace
 
 Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::string& text) {
@@ -72,16 +82,26 @@ Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDE
   const double scale = (&stage == &model.base ? request.base : request.upsample).guidance_scale;
   GuidanceTerms<Condition> terms{.positives = {condition(request.prompt)}};
   if (is_guided(scale)) terms.negative = condition(request.negative_prompt);
-  const GuidedDenoiser denoise({.backbone = glide_backbone(stage)},
-                               {.distinct = {terms}, .of_step = std::vector<std::size_t>(steps, 0)}, {.scale = scale},
-                               Prediction::of(stage.schedule.config()), steps);
+  Denoiser denoise = GuidedDenoiser({.backbone = glide_backbone(stage)},
+                                    {.distinct = {terms}, .of_step = std::vector<std::size_t>(steps, 0)},
+                                    {.scale = scale}, Prediction::of(stage.schedule.config()), steps);
+  if (inputs.gradient) denoise = guided_by_gradient(std::move(denoise), *inputs.gradient);
   return [denoise, inputs](const torch::Tensor& x, const Evaluation& evaluation) {
     return settled(denoise(x, evaluation), x, evaluation.level, inputs);
   };
 }
 
-torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, const GLIDEInputs& inputs, NoiseSource& noise,
+GuidedSpace guided_space(const GLIDE& model, const GLIDEStage& stage) {
+  return {.schedule = stage.schedule,
+          .channels = stage.channels(),
+          .height = stage.side(),
+          .width = stage.side(),
+          .decode = [&model](const torch::Tensor& x0) { return model.first_stage.decode(x0); }};
+}
+
+torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, GLIDEInputs inputs, NoiseSource& noise,
                           const OnStep& on_step) {
+  if (job.clip) inputs.gradient = clip_guidance(model, job);
   const auto denoise = glide_denoiser(model, model.base, inputs, job.request, job.base.steps.size());
   const auto start = noise.draw(model.base.shape()) * job.base.noise_scale;  // [N, C, h, w]
   return run_chain(job.base, denoise, {.x = start, .noise = noise, .device = model.placement.device},

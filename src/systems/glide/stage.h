@@ -2,11 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <string>
 
 #include "core/random.h"
 #include "diffusion/condition.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/gradient_guidance.h"
+#include "systems/clip_guidance.h"
 #include "systems/glide/model.h"
 #include "systems/glide/request.h"
 
@@ -20,6 +23,7 @@ struct GLIDEInputs {
   torch::Tensor low_res;  ///< the base model's x [N, C, h', w'], enlarged by the upsampler
   torch::Tensor known;    ///< the image [1, C, h, w] to inpaint
   torch::Tensor mask;     ///< [1, 1, h, w]: 1 in the known region, 0 in the region to regenerate
+  std::optional<GradientGuidance> gradient = {};  ///< guidance by CLIP
 
   /// Returns the channels after those of x, for `count` images: the masked image, the mask, the enlarged image;
   /// undefined without any.
@@ -30,14 +34,17 @@ struct GLIDEInputs {
 /// the last of them into the time embedding.
 Backbone glide_backbone(const GLIDEStage& stage);
 
-/// Returns the guided denoiser of a stage for the request's images in `steps` steps. In the known region, x0 is the
-/// image. eps is derived from the final x0, as in the released code: clipping changes it. Records gradients unless the
-/// caller disables them. The model must outlive the denoiser.
+/// Returns the space of a stage's x, for guidance by CLIP. The model must outlive it.
+GuidedSpace guided_space(const GLIDE& model, const GLIDEStage& stage);
+
+/// Returns the guided denoiser of a stage for the request's images in `steps` steps. x0 is clipped, then moved by the
+/// guidance of `inputs`, and in the known region it is the image. eps is derived from the final x0, as in the released
+/// code: clipping changes it. Records gradients unless the caller disables them. The model must outlive the denoiser.
 Denoiser glide_denoiser(const GLIDE& model, const GLIDEStage& stage, const GLIDEInputs& inputs,
                         const GLIDERequest& request, std::size_t steps);
 
 /// Returns x of the base model, [N, C, h, w] float32; undefined if on_step ended it. `on_step` counts the job's steps.
-torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, const GLIDEInputs& inputs, NoiseSource& noise,
+torch::Tensor sample_base(const GLIDE& model, const GLIDEJob& job, GLIDEInputs inputs, NoiseSource& noise,
                           const OnStep& on_step);
 
 /// Returns x of the upsampler, in the same form. `inputs` contain the base model's x as low_res; pixels are rounded to

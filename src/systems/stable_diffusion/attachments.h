@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/vae_tiling.h"
+#include "systems/clip.h"
 #include "systems/stable_diffusion/controlnet.h"
 
 namespace sfumato {
@@ -18,6 +19,8 @@ struct Attachments {
   std::vector<ControlNet> controlnets = {};
   /// The request's refiner (load_refiner).
   std::shared_ptr<const StableDiffusion> refiner = {};
+  /// The model of the request's clip_guidance (load_clip).
+  std::shared_ptr<const CLIP> clip = {};
   /// Tiles of the VAE for large images; empty to encode and decode images whole.
   std::optional<VaeTiling> vae_tiling = {};
   /// Called at each evaluation of the network with the latents x_t and the estimate of x0, [N, C, h, w]; may be empty.

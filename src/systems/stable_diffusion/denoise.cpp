@@ -6,6 +6,7 @@
 
 #include "core/cuda.h"
 #include "diffusion/guided_denoiser.h"
+#include "systems/stable_diffusion/clip_guidance.h"
 #include "systems/stable_diffusion/conditioning.h"
 #include "systems/stable_diffusion/idle_settings.h"
 #include "systems/stable_diffusion/refiner.h"
@@ -103,6 +104,8 @@ bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
                    const torch::Tensor& x, const Evaluation& evaluation) {
       return (refined.at(evaluation.step) ? refiner->denoise() : base.denoise())(x, evaluation);
     };
+  if (request.clip_guidance.is_on())
+    denoiser = guided_by_gradient(std::move(denoiser), clip_guidance(job, denoising, generated.warnings));
   if (job.attachments.on_estimate) denoiser = watched(denoiser, job.attachments);
   bool ended = false;
   StepPacer pacer(job.model.placement.device);

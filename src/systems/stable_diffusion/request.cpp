@@ -129,6 +129,15 @@ void check_refiner(const Request::Refiner& refiner) {
     refuse("refiner switch at", number_text(refiner.switch_at), "a number above 0 and below 1");
 }
 
+void check_clip_guidance(const Request::ClipGuidance& clip) {
+  constexpr double kLargestClipGuidance = 1e6;
+  if (clip.scale == 0) return;
+  check_text("clip model", clip.model);
+  if (!(clip.scale > 0 && clip.scale <= kLargestClipGuidance))
+    refuse("clip guidance", number_text(clip.scale), "0, or a number above it up to 1000000");
+  if (clip.model.empty()) refuse("clip guidance", number_text(clip.scale), "a clip model with it");
+}
+
 void check_hires(const Request& request, const ModelLimits& limits) {
   const auto& hires = request.hires;
   if (!hires.is_on()) return;
@@ -170,6 +179,7 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_pixels("mask padding", request.inpaint.mask_padding);
   for (const auto& unit : request.controls) validate(unit);
   check_refiner(request.refiner);
+  check_clip_guidance(request.clip_guidance);
   check_hires(request, limits);
 }
 

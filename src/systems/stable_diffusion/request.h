@@ -38,6 +38,15 @@ struct Request {
   std::string pag_layers = "mid";
   /// Self-attention guidance (Hong et al. 2023): its scale, 0 for none, usually 0.75. Adds one evaluation a step.
   double sag_scale = 0;
+  /// Guidance by the gradient of CLIP's similarity to the prompt (systems/clip_guidance.h).
+  struct ClipGuidance {
+    /// Folder of the CLIPModel; "" for none. A noised one reads the latents x_t, any other the decoded estimate of x_0.
+    std::string model{};
+    double scale = 0;  ///< 0 disables it
+
+    bool is_on() const { return scale != 0 && !model.empty(); }
+    bool operator==(const ClipGuidance&) const = default;
+  } clip_guidance{};
   /// Similarity to the initial image in a model that edits images (Brooks et al. 2023, s_I; diffusers'
   /// image_guidance_scale): 1 or more, only for instruct-pix2pix's UNets.
   double image_guidance_scale = 1.5;

@@ -51,9 +51,12 @@ constexpr JsonMember<Request::Hires> kHires[] = {
 constexpr JsonMember<Request::Refiner> kRefiner[] = {{"model", &Request::Refiner::model},
                                                      {"switch_at", &Request::Refiner::switch_at}};
 
+constexpr JsonMember<Request::ClipGuidance> kClipGuidance[] = {{"model", &Request::ClipGuidance::model},
+                                                               {"scale", &Request::ClipGuidance::scale}};
+
 std::vector<std::string> known_keys() {
   std::vector<std::string> keys = {"prompt",  "negative_prompt", "prompt_syntax", "image", "strength",
-                                   "inpaint", "controls",        "refiner",       "hires"};
+                                   "inpaint", "controls",        "refiner",       "hires", "clip_guidance"};
   add_keys(keys, kUsual);
   add_keys(keys, kRare);
   add_keys(keys, kSizeConditions);
@@ -78,6 +81,7 @@ nlohmann::ordered_json to_json(const Request& request) {
   if (!request.inpaint.mask.empty()) json["inpaint"] = write_group(kInpaint, request.inpaint);
   for (const auto& unit : request.controls) json["controls"].push_back(to_json(unit));
   if (request.refiner.is_on()) json["refiner"] = write_group(kRefiner, request.refiner);
+  if (request.clip_guidance.is_on()) json["clip_guidance"] = write_group(kClipGuidance, request.clip_guidance);
   if (request.hires.is_on()) json["hires"] = write_group(kHires, request.hires);
   return json;
 }
@@ -98,6 +102,7 @@ Request request_from_json(const Json& json) {
   for (const auto& unit : value_or(json, "controls", std::vector<Json>()))
     request.controls.push_back(control_unit_from_json(unit));
   read_group(json, "refiner", kRefiner, request.refiner);
+  read_group(json, "clip_guidance", kClipGuidance, request.clip_guidance);
   read_group(json, "hires", kHires, request.hires);
   return request;
 }

@@ -78,7 +78,7 @@ class VaeUpcast : public ::testing::Test {
   fs::path folder_;
 };
 
-TEST_F(VaeUpcast, WithoutItFloat16LosesThePicture) {
+TEST_F(VaeUpcast, WithoutItFloat16LosesTheImage) {
   EXPECT_TRUE(std::isnan(distance(torch::kFloat16, /*force_upcast=*/false)));
 }
 

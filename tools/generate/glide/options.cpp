@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "command_line/command_line.h"
+#include "core/number_text.h"
 #include "generate/other_names.h"
 #include "tokenizer/utf8.h"
 
@@ -42,6 +43,14 @@ void add_prompt_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts)
   app.add_option("-b,--batch-count", request.batch_count, "Images of the prompt; their seeds count up")
       ->capture_default_str();
   app.add_option("-s,--seed", texts.seed, "Of the first image; by default, and where it is negative, a random one");
+}
+
+void add_clip_options(CLI::App& app, GLIDERequest& request) {
+  app.add_option("--clip-guidance", request.clip_scale,
+                 "Guide the base model by the gradient of CLIP's similarity to the prompt, with this scale");
+  app.add_option("--clip-model", request.clip_model,
+                 "Folder of the CLIPModel for it, or its name under models/; a noised one reads x_t, any other the "
+                 "decoded estimate of x_0");
 }
 
 void add_upsampler_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
@@ -120,7 +129,8 @@ void check_upsampling(const CLI::App& app, const GLIDEOptions& options, const GL
 void check_glide_options(const CLI::App& app, const GenerateProgram& program, const GLIDEOptions& options) {
   if (app.get_option("--prompt")->count() == 0)
     refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
-  for (const auto& text : {options.request.prompt, options.request.negative_prompt}) require_utf8(text);
+  for (const auto& text : {options.request.prompt, options.request.negative_prompt, options.request.clip_model})
+    require_utf8(text);
   if (program.takes_image && options.image.empty()) refuse_glide("no image", "one, as in -i photo.png");
   if (program.takes_mask && options.mask.empty()) refuse_glide("no mask", "one, as in --mask mask.png");
   if (options.batch_size < 1) refuse_glide("--batch-size " + std::to_string(options.batch_size), "1 or more");
@@ -129,6 +139,11 @@ void check_glide_options(const CLI::App& app, const GenerateProgram& program, co
   if (app.get_option("--quality")->count() > 0 && !has_quality(options.output))
     refuse_glide("--quality with output '" + options.output + "'", "a name that ends in .jpg, .jpeg or .webp");
   for (const auto* prefix : {"", "upsample-"}) check_stage(app, prefix);
+  if (app.get_option("--clip-guidance")->count() > 0 && !(options.request.clip_scale > 0))
+    refuse_glide("--clip-guidance " + number_text(options.request.clip_scale), "more than 0");
+  const bool guided = options.request.clip_scale > 0, named = !options.request.clip_model.empty();
+  if (guided != named)
+    refuse_glide(guided ? "--clip-guidance without --clip-model" : "--clip-model without --clip-guidance", "both");
 }
 
 }  // namespace
@@ -140,6 +155,7 @@ std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, 
   CLI::App app(program.description + " With a model of GLIDE: a base model, then its upsampler.", program.name);
   add_prompt_options(app, options, texts);
   add_stage_options(app, request.base, texts.eta, "", "100");
+  add_clip_options(app, request);
   add_upsampler_options(app, options, texts);
   if (program.takes_mask) add_inpaint_options(app, options);
   add_glide_run_options(app, options);

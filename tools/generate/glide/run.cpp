@@ -18,6 +18,7 @@
 #include "generate/glide/options.h"
 #include "images/read.h"
 #include "images/write.h"
+#include "systems/clip_guidance.h"
 #include "systems/glide/generate.h"
 #include "systems/glide/record.h"
 
@@ -77,6 +78,16 @@ void check_upsampler(const GLIDE& model, const GLIDEOptions& options) {
                                 "', which has none: expected a folder with upscale_unet");
 }
 
+/// Loads the CLIP of the request's guidance; null without it.
+std::shared_ptr<const CLIP> clip_of(const GenerateProgram& program, const GLIDEOptions& options, const GLIDE& model) {
+  const auto& request = options.request;
+  if (!(request.clip_scale > 0)) return nullptr;
+  auto clip = load_clip(find_model(request.clip_model, model_roots(SFUMATO_SOURCE_DIR)), model.placement.device);
+  if (const auto note = cut_note(*clip, request.prompt); !note.empty() && !options.quiet)
+    std::cerr << program.name << ": warning: " << note << '\n';
+  return clip;
+}
+
 GLIDERun prepared_run(const GenerateProgram& program, const GLIDEOptions& options) {
   std::set<path> taken;
   auto outputs = planned_names(options.output, options, taken);
@@ -86,7 +97,7 @@ GLIDERun prepared_run(const GenerateProgram& program, const GLIDEOptions& option
   auto model =
       load_glide(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), glide_placement(program, options));
   check_upsampler(model, options);
-  auto job = resolve(model, options.request);
+  auto job = resolve(model, options.request, clip_of(program, options, model));
   if (const auto cut = model.tokenizer->encode(options.request.prompt).cut; !cut.empty() && !options.quiet)
     std::cerr << program.name << ": warning: the prompt is longer than " << model.tokenizer->max_length()
               << " tokens; left out: " << shortened(cut, 100) << '\n';
