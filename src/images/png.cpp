@@ -137,7 +137,7 @@ std::string encode_png(const torch::Tensor& image, const TextChunks& texts) {
   }
   Stream stream;
   const RgbRows rows{pixels.data_ptr<std::uint8_t>(), static_cast<png_uint_32>(pixels.size(0)),
-                    static_cast<png_uint_32>(pixels.size(1))};
+                     static_cast<png_uint_32>(pixels.size(1))};
   if (!write_rows(stream, rows, chunks)) throw std::runtime_error(std::string("cannot make a PNG: ") + stream.error);
   return std::move(stream.bytes);
 }
