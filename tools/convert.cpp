@@ -12,7 +12,7 @@
 #include "core/files.h"
 #include "core/interrupt.h"
 #include "core/placement.h"
-#include "engine/find_model.h"
+#include "core/shipped_folders.h"
 #include "systems/glide/folder.h"
 #include "systems/stable_diffusion/pipeline_files.h"
 

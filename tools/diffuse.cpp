@@ -8,6 +8,7 @@
 #include "command_line/command_line.h"
 #include "command_line/program.h"
 #include "core/cuda.h"
+#include "core/shipped_folders.h"
 #include "diffusion/subsequences.h"
 #include "engine/find_model.h"
 #include "engine/outputs.h"

@@ -19,6 +19,7 @@
 #include "core/memory_pool.h"
 #include "core/placement.h"
 #include "core/progress.h"
+#include "core/shipped_folders.h"
 #include "core/writable.h"
 #include "data/pack.h"
 #include "engine/find_model.h"

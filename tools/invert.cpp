@@ -14,6 +14,7 @@
 #include "core/cuda.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
+#include "core/shipped_folders.h"
 #include "diffusion/subsequences.h"
 #include "engine/find_model.h"
 #include "engine/outputs.h"

@@ -45,7 +45,7 @@ Denoiser guided_by_gradient(Denoiser denoise, GradientGuidance guidance) {
                                                                         const Evaluation& evaluation) {
     auto estimate = denoise(x, evaluation);
     const auto& level = evaluation.level;
-    if (evaluation.index < guidance.first || evaluation.index >= guidance.stop || level.sigma == 0) return estimate;
+    if (!guidance.range.contains(evaluation.index) || level.sigma == 0) return estimate;
     const auto gradient = value_gradient(guidance.value, x.to(torch::kFloat32), estimate, evaluation);
     const auto shift = shift_of_x0(guidance, estimate, evaluation) * gradient;
     estimate.x0 = estimate.x0 + shift;

@@ -2,12 +2,11 @@
 
 #include <torch/torch.h>
 
-#include <cstddef>
 #include <functional>
-#include <limits>
 #include <vector>
 
 #include "diffusion/denoiser.h"
+#include "diffusion/guidance.h"
 #include "diffusion/steps.h"
 
 namespace sfumato {
@@ -24,8 +23,7 @@ struct GradientGuidance {
   std::vector<Step> steps;  ///< of the run; Evaluation::step is an index into them
   /// True to use the network's learned-range variance as Sigma below, which only the sampler ddpm draws with.
   bool learned_variance = false;
-  /// Range of evaluations with guidance.
-  std::size_t first = 0, stop = std::numeric_limits<std::size_t>::max();
+  EvaluationRange range = {};  ///< evaluations with guidance
 };
 
 /// Returns the gradient of a value with respect to x, [N, C, ...]. The value's x0 is (x - sigma eps) / alpha with the

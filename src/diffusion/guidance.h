@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -26,6 +28,18 @@ struct GuidanceOptions {
   /// Interval of evaluations with guidance, as fractions of their number (Kynkäänniemi et al. 2024;
   /// `start` and `stop` of diffusers' guiders). The others use only the prompts.
   double start = 0, end = 1;
+};
+
+/// Evaluations `first` to `stop` - 1 of a run.
+struct EvaluationRange {
+  std::size_t first = 0, stop = std::numeric_limits<std::size_t>::max();
+
+  /// Returns the evaluations from `start` to `end`, as fractions of their number.
+  static EvaluationRange of_fractions(double start, double end, std::size_t evaluations) {
+    const auto count = static_cast<double>(evaluations);
+    return {static_cast<std::size_t>(start * count), static_cast<std::size_t>(end * count)};
+  }
+  bool contains(std::size_t index) const { return index >= first && index < stop; }
 };
 
 /// True if classifier-free guidance uses the negative prompt: as in diffusers, for a scale above 1.

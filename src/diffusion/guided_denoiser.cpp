@@ -52,8 +52,7 @@ GuidedDenoiser::GuidedDenoiser(Networks networks, const GuidanceConditions& cond
       weights_(conditions.weights),
       options_(options),
       prediction_(prediction),
-      first_(static_cast<std::size_t>(options.start * static_cast<double>(evaluations))),
-      stop_(static_cast<std::size_t>(options.end * static_cast<double>(evaluations))) {
+      guided_(EvaluationRange::of_fractions(options.start, options.end, evaluations)) {
   for (const auto& terms : conditions.distinct) {
     Batches batches{.terms = terms, .all = cat(listed(terms)), .unperturbed = {}};
     batches.unperturbed = batches.all;
@@ -75,7 +74,7 @@ Estimate GuidedDenoiser::operator()(const torch::Tensor& x, const Evaluation& ev
 }
 
 bool GuidedDenoiser::acts_at(std::size_t index) const {
-  return index >= first_ && index < stop_;
+  return guided_.contains(index);
 }
 
 Estimate GuidedDenoiser::unguided(const torch::Tensor& x, const Evaluation& evaluation, const Batches& batches) const {

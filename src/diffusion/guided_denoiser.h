@@ -63,7 +63,7 @@ class GuidedDenoiser {
   std::vector<double> weights_;
   GuidanceOptions options_;
   Prediction prediction_;
-  std::size_t first_, stop_;  // range of evaluations with guidance
+  EvaluationRange guided_;
 };
 
 }  // namespace sfumato

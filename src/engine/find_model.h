@@ -9,11 +9,6 @@ namespace sfumato {
 /// Model used if none is given.
 inline constexpr const char* kDefaultModel = "sfumato-emoji-128";
 
-/// Returns the folders called `name` (models, tokenizer) that ship with this program: share/sfumato/NAME of its
-/// installation, then NAME beside the program or in a folder above it, then NAME of `source` (the sources it was built
-/// from; may be empty). Lists existing folders only, each once.
-std::vector<std::filesystem::path> shipped_folders(const std::string& name, const std::filesystem::path& source);
-
 /// Returns the folders that are searched for models by name: only $SFUMATO_MODELS if it is set, else the shipped ones.
 std::vector<std::filesystem::path> model_roots(const std::filesystem::path& source);
 

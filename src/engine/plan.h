@@ -33,7 +33,7 @@ struct OutputChoice {
   bool overwrite = false;
   /// Leaves out images whose files exist.
   bool skip_existing = false;
-  /// True if previews are written beside the images (preview_name).
+  /// Also checks the names of previews (preview_name).
   bool previews = false;
   /// Other files of the run by the option that names them; "" for none.
   std::vector<std::pair<std::string, std::string>> other_files = {};

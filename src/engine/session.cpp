@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/shipped_folders.h"
 #include "engine/find_model.h"
 #include "systems/clip.h"
 #include "systems/stable_diffusion/job.h"

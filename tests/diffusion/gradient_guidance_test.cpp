@@ -114,7 +114,7 @@ TEST(GradientGuidance, ActsWithinItsRangeOfEvaluationsAlone) {
   const GradientFixture fixture;
   const auto noisy = fixture.schedule.level_at(500), clean = fixture.schedule.level_at(499);
   const auto guided =
-      guided_by_gradient(fixture.denoiser(), {.value = sine, .steps = {{noisy, clean}}, .first = 2, .stop = 4});
+      guided_by_gradient(fixture.denoiser(), {.value = sine, .steps = {{noisy, clean}}, .range = {2, 4}});
   for (std::size_t index = 0; index < 6; ++index) {
     const bool moved = !torch::equal(guided(fixture.x, {noisy, 0, index}).x0, fixture.x0);
     EXPECT_EQ(moved, index >= 2 && index < 4) << index;

@@ -1,20 +1,18 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 
 #include "checkpoints/load.h"
-#include "checkpoints/safetensors.h"
 #include "checkpoints/save.h"
 #include "core/random.h"
 #include "models/autoencoder_kl.h"
+#include "training/captioned_runs.h"
 #include "training/contrastive_loss.h"
 #include "training/kinds/clip/clip_task.h"
 #include "training/network_parameters.h"
 #include "training/replicas.h"
-#include "training/trainer.h"
 
 namespace sfumato {
 namespace {
@@ -42,73 +40,19 @@ Json clip_recipe() {
           {"checkpoint_every", 2}};
 }
 
-Json changed_clip(Json recipe, const std::vector<std::string>& settings) {
-  for (const auto& setting : settings) apply_setting(recipe, setting);
-  return recipe;
-}
-
 Json without_noise() {
-  auto recipe = changed_clip(clip_recipe(), {"noised=false"});
+  auto recipe = changed(clip_recipe(), {"noised=false"});
   recipe.erase("scheduler");
   return recipe;
 }
 
-std::string clip_refusal(const Json& recipe) {
-  try {
-    parse_job(recipe, "r.json")->check();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "";
-}
-
-/// A pack of 64 images of four brightnesses, whose captions are the ids 2 to 5; 1 ends a caption and 0 pads it.
-class ClipTraining : public testing::Test {
+/// 64 images of four brightnesses, whose captions are the ids 2 to 5.
+class ClipTraining : public CaptionedRuns {
  protected:
   void SetUp() override {
-    fs::create_directories(folder_ / "tokenizer");
-    write_json(folder_ / "tokenizer" / "tokenizer_config.json", Json{{"tokenizer_class", "GPT2Tokenizer"}});
-    const std::int64_t count = 64;
-    const auto kind = torch::arange(count).remainder(4);
-    const auto ids =
-        torch::stack({kind + 2, torch::ones({count}, torch::kInt64), torch::zeros({count}, torch::kInt64)}, 1)
-            .to(torch::kInt32);
-    write_safetensors(folder_ / "colours.pack",
-                      {{"images", (32 + 60 * kind).view({count, 1, 1, 1}).expand({count, 3, 8, 8}).to(torch::kUInt8)},
-                       {"captions.ids", ids},
-                       {"captions.bytes", torch::full({count}, 'x', torch::kUInt8)},
-                       {"captions.offsets", torch::arange(count + 1)},
-                       {"empty.ids", torch::tensor({1, 0, 0}, torch::kInt32)},
-                       {"probes.ids", ids.slice(0, 0, 4)},
-                       {"probes.bytes", torch::full({4}, 'x', torch::kUInt8)},
-                       {"probes.offsets", torch::arange(5)},
-                       {"split.held_out", torch::tensor({16}, torch::kInt64)}},
-                      {{"format", "sfumato-pack"}, {"version", "1"}});
+    const auto kind = torch::arange(64).remainder(4);
+    write_files({.values = 32 + 60 * kind, .tokens = kind + 2, .probes = torch::arange(2, 6), .held_out = 16});
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Json at_folder(Json recipe) const {
-    recipe["data"]["pack"] = (folder_ / "colours.pack").string();
-    recipe["tokenizer"] = (folder_ / "tokenizer").string();
-    return recipe;
-  }
-
-  std::unique_ptr<Task> task(const Json& recipe) const {
-    return make_task(*parse_job(at_folder(recipe), "r.json"), {.run = RunFolder(folder_ / "run")});
-  }
-
-  void train_run(const std::string& run, const Json& recipe, std::int64_t stop_after = 0) const {
-    const auto json = at_folder(recipe);
-    const auto job = parse_job(json, "r.json");
-    write_json(folder_ / run / "recipe.json", json);
-    const auto task = make_task(*job, {.run = RunFolder(folder_ / run)});
-    TrainerOptions options;
-    options.hooks.stop_requested = [&, done = std::int64_t{0}]() mutable { return ++done == stop_after; };
-    train(*task, job->recipe(), RunFolder(folder_ / run), options);
-  }
-
-  fs::path folder_ = fs::path(testing::TempDir()) / ("sfumato-clip-" + std::to_string(::getpid()) +
-                                                     testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST(ContrastiveLoss, IsTheMeanOfBothCrossEntropies) {
@@ -165,19 +109,13 @@ TEST_F(ClipTraining, ANoisedModelReceivesNoiseAndTimesteps) {
 }
 
 TEST_F(ClipTraining, ARunThatStoppedResumesToTheSameWeights) {
-  train_run("whole", clip_recipe());
-  train_run("parts", clip_recipe(), 2);
-  train_run("parts", clip_recipe());
-  const auto whole = RunFolder(folder_ / "whole").newest(), parts = RunFolder(folder_ / "parts").newest();
-  ASSERT_EQ(parts->step, 4);
-  ASSERT_EQ(whole->tensors.size(), parts->tensors.size());
-  for (const auto& [name, value] : whole->tensors) EXPECT_TRUE(torch::equal(value, parts->tensors.at(name))) << name;
+  expect_resumed_to_the_same(clip_recipe());
 }
 
 TEST_F(ClipTraining, LearnsToRetrieveCaptionsAndExportsTheModel) {
   const auto recipe =
-      changed_clip(clip_recipe(), {"steps=400", "batch_size=16", "optimizer.lr=0.005", "schedule.warmup_steps=10",
-                                   "ema_decay=0.9", "sample_every=400", "checkpoint_every=400", "log_every=400"});
+      changed(clip_recipe(), {"steps=400", "batch_size=16", "optimizer.lr=0.005", "schedule.warmup_steps=10",
+                              "ema_decay=0.9", "sample_every=400", "checkpoint_every=400", "log_every=400"});
   train_run("run", recipe);
   export_run(RunFolder(folder_ / "run"), folder_ / "export", {});
   for (const auto* name : {"config.json", "tokenizer_config.json", "scheduler_config.json", "preprocessor_config.json"})
@@ -204,12 +142,11 @@ TEST_F(ClipTraining, ReadsTheLatentsOfAnAutoencoder) {
   for (const auto& item : vae->named_parameters()) tensors.emplace(item.key(), item.value().detach());
   save_weights(tensors, folder_ / "vae", {});
   write_json(folder_ / "vae" / "config.json", config.to_json());
-  const auto recipe =
-      changed_clip(clip_recipe(), {"vae=" + (folder_ / "vae").string(), "clip.vision_config.patch_size=2",
-                                   "clip.vision_config.image_size=4", "clip.vision_config.num_channels=4"});
+  const auto recipe = changed(clip_recipe(), {"vae=" + (folder_ / "vae").string(), "clip.vision_config.patch_size=2",
+                                              "clip.vision_config.image_size=4", "clip.vision_config.num_channels=4"});
   EXPECT_EQ(task(recipe)->loader().batch(0).at("x0").sizes(), torch::IntArrayRef({8, 4, 4, 4}));
-  EXPECT_THROW(task(changed_clip(recipe, {"clip.vision_config.num_channels=3"})), std::invalid_argument);
-  EXPECT_THROW(task(changed_clip(recipe, {"clip.vision_config.image_size=8"})), std::invalid_argument);
+  EXPECT_THROW(task(changed(recipe, {"clip.vision_config.num_channels=3"})), std::invalid_argument);
+  EXPECT_THROW(task(changed(recipe, {"clip.vision_config.image_size=8"})), std::invalid_argument);
   train_run("run", recipe);
   export_run(RunFolder(folder_ / "run"), folder_ / "export", {});
   EXPECT_FALSE(fs::exists(folder_ / "export" / "preprocessor_config.json"));
@@ -223,7 +160,7 @@ TEST_F(ClipTraining, TheBatchIsNotDivided) {
 
 TEST_F(ClipTraining, RefusesCaptionsWithoutTheEnd) {
   try {
-    task(changed_clip(clip_recipe(), {"clip.text_config.eos_token_id=4"}));
+    task(changed(clip_recipe(), {"clip.text_config.eos_token_id=4"}));
     FAIL();
   } catch (const std::invalid_argument& error) {
     EXPECT_NE(std::string(error.what()).find("'eos_token_id' is 4; expected the id that ends every caption"),
@@ -233,10 +170,10 @@ TEST_F(ClipTraining, RefusesCaptionsWithoutTheEnd) {
 }
 
 TEST(ClipRecipe, RefusesWhatDoesNotFit) {
-  EXPECT_EQ(clip_refusal(clip_recipe()), "");
-  EXPECT_EQ(clip_refusal(without_noise()), "");
+  EXPECT_EQ(refusal_of(clip_recipe()), "");
+  EXPECT_EQ(refusal_of(without_noise()), "");
   const auto expect_refused = [](const Json& recipe, const std::string& setting, const std::string& message) {
-    const auto refusal = clip_refusal(changed_clip(recipe, {setting}));
+    const auto refusal = refusal_of(changed(recipe, {setting}));
     EXPECT_NE(refusal.find(message), std::string::npos) << setting << ": " << refusal;
   };
   const auto recipe = clip_recipe();

@@ -1,12 +1,10 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 
-#include "checkpoints/safetensors.h"
+#include "training/captioned_runs.h"
 #include "training/kinds/glide/glide_task.h"
-#include "training/trainer.h"
 
 namespace sfumato {
 namespace {
@@ -53,11 +51,6 @@ Json glide_recipe() {
           {"checkpoint_every", 2}};
 }
 
-Json changed(Json recipe, const std::vector<std::string>& settings) {
-  for (const auto& setting : settings) apply_setting(recipe, setting);
-  return recipe;
-}
-
 const std::vector<std::string> kInpaint = {"inpaint=true", "unet.in_channels=7"};
 const std::vector<std::string> kUpsampler = {"kind=glide_upsampler", "low_res_size=4", "unet.in_channels=6"};
 
@@ -67,67 +60,16 @@ Json upsampler_recipe() {
   return recipe;
 }
 
-std::string refusal_of(const Json& recipe) {
-  try {
-    parse_job(recipe, "r.json")->check();
-  } catch (const std::invalid_argument& error) {
-    return error.what();
-  }
-  return "";
-}
-
-/// A pack of 12 images, dark with the caption of id 2 and bright with that of id 3; 1 ends a caption and 0 pads it.
-class GLIDETraining : public testing::Test {
+/// 12 images, dark with the caption of id 2 and bright with that of id 3.
+class GLIDETraining : public CaptionedRuns {
  protected:
-  static constexpr std::int64_t kProbes = 16;
-
   void SetUp() override {
-    fs::create_directories(folder_ / "tokenizer");
-    write_json(folder_ / "tokenizer" / "tokenizer_config.json", Json{{"tokenizer_class", "GPT2Tokenizer"}});
-    const std::int64_t count = 12;
-    const auto bright = torch::arange(count).remainder(2);
-    const auto row = [](std::int64_t word) {
-      return torch::tensor({word, std::int64_t{1}, std::int64_t{0}}, torch::kInt32);
-    };
-    std::vector<torch::Tensor> ids;
-    for (std::int64_t i = 0; i < count; ++i) ids.push_back(row(2 + i % 2));
-    const auto offsets = torch::arange(count + 1);
-    write_safetensors(folder_ / "colours.pack",
-                      {{"images", (96 + 64 * bright).view({count, 1, 1, 1}).expand({count, 3, 8, 8}).to(torch::kUInt8)},
-                       {"captions.ids", torch::stack(ids)},
-                       {"captions.bytes", torch::full({count}, 'x', torch::kUInt8)},
-                       {"captions.offsets", offsets},
-                       {"empty.ids", torch::tensor({1, 0, 0}, torch::kInt32)},
-                       {"probes.ids", torch::stack(ids).repeat({2, 1}).slice(0, 0, kProbes)},
-                       {"probes.bytes", torch::full({kProbes}, 'x', torch::kUInt8)},
-                       {"probes.offsets", torch::arange(kProbes + 1)},
-                       {"split.held_out", torch::tensor({2}, torch::kInt64)}},
-                      {{"format", "sfumato-pack"}, {"version", "1"}});
+    const auto bright = torch::arange(12).remainder(2);
+    write_files({.values = 96 + 64 * bright,
+                 .tokens = 2 + bright,
+                 .probes = 2 + torch::arange(16).remainder(2),
+                 .held_out = 2});
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Json at_folder(Json recipe) const {
-    recipe["data"]["pack"] = (folder_ / "colours.pack").string();
-    if (recipe.contains("tokenizer")) recipe["tokenizer"] = (folder_ / "tokenizer").string();
-    return recipe;
-  }
-
-  std::unique_ptr<Task> task(const Json& recipe) const {
-    return make_task(*parse_job(at_folder(recipe), "r.json"), {.run = RunFolder(folder_ / "run")});
-  }
-
-  void train_run(const std::string& run, const Json& recipe, std::int64_t stop_after = 0) const {
-    const auto json = at_folder(recipe);
-    const auto job = parse_job(json, "r.json");
-    write_json(folder_ / run / "recipe.json", json);
-    const auto task = make_task(*job, {.run = RunFolder(folder_ / run)});
-    TrainerOptions options;
-    options.hooks.stop_requested = [&, done = std::int64_t{0}]() mutable { return ++done == stop_after; };
-    train(*task, job->recipe(), RunFolder(folder_ / run), options);
-  }
-
-  fs::path folder_ = fs::path(testing::TempDir()) / ("sfumato-glide-" + std::to_string(::getpid()) +
-                                                     testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(GLIDETraining, TheTextTransformerIsTrainedJointly) {
@@ -184,17 +126,7 @@ TEST_F(GLIDETraining, AnInpaintingModelStartsAsItsBaseModel) {
 }
 
 TEST_F(GLIDETraining, ARunThatStoppedResumesToTheSameWeights) {
-  for (const auto& recipe : {changed(glide_recipe(), kInpaint), upsampler_recipe()}) {
-    fs::remove_all(folder_ / "whole");
-    fs::remove_all(folder_ / "parts");
-    train_run("whole", recipe);
-    train_run("parts", recipe, 2);
-    train_run("parts", recipe);
-    const auto whole = RunFolder(folder_ / "whole").newest(), parts = RunFolder(folder_ / "parts").newest();
-    ASSERT_EQ(parts->step, 4);
-    ASSERT_EQ(whole->tensors.size(), parts->tensors.size());
-    for (const auto& [name, value] : whole->tensors) EXPECT_TRUE(torch::equal(value, parts->tensors.at(name))) << name;
-  }
+  for (const auto& recipe : {changed(glide_recipe(), kInpaint), upsampler_recipe()}) expect_resumed_to_the_same(recipe);
 }
 
 /// The share of a grid's images, dark and bright in turn, that are on their side of grey.

@@ -3,9 +3,9 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 
 #include "core/progress.h"
+#include "core/shipped_folders.h"
 #include "data/composite.h"
 #include "scenes/style.h"
 
@@ -48,10 +48,10 @@ OnImage bar(const std::string& label) {
   };
 }
 
-fs::path shipped(const fs::path& name) {
-  std::error_code error;
-  const auto installed = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path() / "share/sfumato" / name;
-  return fs::exists(installed, error) ? installed : fs::path(SFUMATO_SOURCE_DIR) / name;
+fs::path shipped(const std::string& name) {
+  const fs::path source = SFUMATO_SOURCE_DIR;
+  const auto folders = shipped_folders(name, source);
+  return folders.empty() ? source / name : folders.front();
 }
 
 Studio open_studio(const ComposeOptions& options) {

@@ -34,7 +34,7 @@ torch::Tensor paint(const Studio& studio, const std::vector<Scene>& scenes, std:
 /// Returns a progress bar for a loop that reports how many of how many are done.
 OnImage bar(const std::string& label);
 
-/// Returns a folder that ships with the program: beside the installed program, else in the sources.
-std::filesystem::path shipped(const std::filesystem::path& name);
+/// Returns the first of shipped_folders, or the missing folder in the sources for the error message.
+std::filesystem::path shipped(const std::string& name);
 
 }  // namespace sfumato

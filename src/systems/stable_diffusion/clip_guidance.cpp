@@ -49,13 +49,12 @@ GradientGuidance clip_guidance(const Job& job, const Denoising& denoising, std::
   const auto texts = texts_of(request, denoising.steps);
   for (const auto& text : texts.distinct)
     if (auto note = cut_note(*clip, text); !note.empty()) warnings.push_back(std::move(note));
-  const auto evaluations = static_cast<double>(evaluation_count(denoising.steps, job.sampler.order));
   return {.value = clip_value(clip, texts, space_of(job, denoising.start)),
           .scale = request.clip_guidance.scale,
           .steps = denoising.steps,
           .learned_variance = false,
-          .first = static_cast<std::size_t>(request.guidance_start * evaluations),
-          .stop = static_cast<std::size_t>(request.guidance_end * evaluations)};
+          .range = EvaluationRange::of_fractions(request.guidance_start, request.guidance_end,
+                                                 evaluation_count(denoising.steps, job.sampler.order))};
 }
 
 }  // namespace sfumato

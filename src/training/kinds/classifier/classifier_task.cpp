@@ -5,6 +5,7 @@
 #include "models/image_classifier.h"
 #include "training/autocast.h"
 #include "training/grid.h"
+#include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
 
 namespace sfumato {
@@ -73,15 +74,9 @@ torch::Tensor ClassifierTask::named(const torch::Tensor& images, const torch::Te
   return names_exactly(objective_.classifier->forward(images), labels);
 }
 
-torch::Tensor ClassifierTask::held_out_indices() const {
-  // If nothing is held out, the last images are used.
-  const auto count = std::min({kLookedAt, std::max(pack_.held_out(), kLookBatch), pack_.size()});
-  return torch::arange(pack_.size() - count, pack_.size());
-}
-
 Json ClassifierTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
-  const auto indices = held_out_indices();
+  const auto indices = last_indices(pack_, kLookedAt, kLookBatch);
   std::int64_t right = 0;
   for (const auto& part : indices.split(kLookBatch)) {
     const auto batch = loader_.examples(part);
@@ -92,7 +87,7 @@ Json ClassifierTask::evaluate(std::int64_t step) {
 
 torch::Tensor ClassifierTask::sample_grid() {
   const torch::NoGradGuard no_grad;
-  const auto indices = held_out_indices();
+  const auto indices = last_indices(pack_, kLookedAt, kLookBatch);
   const auto batch = loader_.examples(indices.narrow(0, 0, std::min(indices.size(0), kLookedAt)));
   const auto order = named(batch.at("images"), batch.at("labels")).to(torch::kInt64).argsort(/*stable=*/true, 0, false);
   const auto count = std::min(recipe_.sample_count, indices.size(0));

@@ -59,7 +59,6 @@ class ClassifierTask : public Task {
  private:
   /// True for the rows of `images` whose things are the likeliest classes.
   torch::Tensor named(const torch::Tensor& images, const torch::Tensor& labels);
-  torch::Tensor held_out_indices() const;
 
   ClassifierRecipe recipe_;
   torch::Device device_;

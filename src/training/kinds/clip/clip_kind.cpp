@@ -1,9 +1,7 @@
 #include "training/kinds/clip/clip_kind.h"
 
-#include <stdexcept>
-
-#include "core/files.h"
 #include "diffusion/schedule_config.h"
+#include "training/export_tokenizer.h"
 #include "training/kinds/clip/clip_task.h"
 
 namespace sfumato {
@@ -34,9 +32,7 @@ class CLIPJob : public TrainingJob {
   const Recipe& recipe() const override { return recipe_; }
   bool couples_rows() const override { return true; }
   std::vector<std::string> warnings() const override {
-    if (fs::exists(fs::path(recipe_.tokenizer) / "tokenizer_config.json")) return {};
-    return {"the recipe's tokenizer '" + recipe_.tokenizer +
-            "' has no file tokenizer_config.json, which --export will need"};
+    return missing_for_export("tokenizer", recipe_.tokenizer, "tokenizer_config.json");
   }
   RunIdentity identity() const override {
     const auto schedule = recipe_.noised ? Json(ScheduleConfig::from_json(recipe_.scheduler).to_json()) : Json();
@@ -57,10 +53,7 @@ class CLIPJob : public TrainingJob {
   /// one.
   void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const fs::path& folder,
                       const SaveOptions& options) const override {
-    const fs::path tokenizer = recipe_.tokenizer;
-    if (!fs::is_regular_file(tokenizer / "tokenizer_config.json"))
-      throw std::runtime_error("the recipe's tokenizer '" + tokenizer.string() + "' has no file tokenizer_config.json");
-    copy_tokenizer_files(tokenizer, folder);
+    export_tokenizer(recipe_.tokenizer, folder);
     auto as_model = options;
     as_model.basename = "model";
     save_weights(checkpoint.part("ema.clip."), folder, as_model);

@@ -5,6 +5,7 @@
 #include "diffusion/schedule_config.h"
 #include "training/contrastive_loss.h"
 #include "training/grid.h"
+#include "training/loading/captioned_pack.h"
 #include "training/loading/timesteps.h"
 #include "training/network_parameters.h"
 #include "training/recipe_values.h"
@@ -16,20 +17,12 @@ constexpr std::int64_t kMeasuredImages = 512, kContrastBatch = 64;
 
 void check_captions(const CLIPRecipe& recipe, const Pack& pack) {
   const auto text = recipe.config().text_config;
-  const auto ids = pack.ids(torch::arange(pack.size()));
-  const auto largest = ids.max().item<std::int64_t>();
-  if (largest >= text.vocab_size)
-    refuse_misfit("clip: text_config: 'vocab_size'", text.vocab_size,
-                  "more than the pack's token ids, which go up to " + std::to_string(largest));
-  if (text.max_position_embeddings != ids.size(1))
-    refuse_misfit("clip: text_config: 'max_position_embeddings'", text.max_position_embeddings,
-                  std::to_string(ids.size(1)) + ", the length of the pack's captions");
-  if (!(ids == text.eos_token_id).any(1).all().item<bool>())
+  check_vocab_size(pack, text.vocab_size, "clip: text_config");
+  check_positions(pack, text.max_position_embeddings, "clip: text_config");
+  if (!(pack.ids(torch::arange(pack.size())) == text.eos_token_id).any(1).all().item<bool>())
     refuse_misfit("clip: text_config: 'eos_token_id'", text.eos_token_id,
                   "the id that ends every caption of the pack: 1 with the tokenizer of this repository");
-  if (recipe.vae.empty() && pack.image_size() != std::vector<std::int64_t>(2, recipe.data.image_size))
-    refuse_misfit("data: 'image_size'", recipe.data.image_size,
-                  "the side of the pack's images, " + std::to_string(pack.image_size().front()));
+  if (recipe.vae.empty()) check_image_size(pack, recipe.data.image_size);
 }
 
 LatentCache clip_latents(const CLIPRecipe& recipe, const TaskContext& context, Pack& pack) {
@@ -58,9 +51,8 @@ CLIPLoader::CLIPLoader(const CLIPRecipe& recipe, Pack& pack, torch::Tensor laten
       order_(recipe.seed, pack.size() - pack.held_out(), recipe.batch_size) {}
 
 Batch CLIPLoader::examples(const torch::Tensor& indices, at::Generator& generator) {
-  const auto x0 = latents_.defined() ? latents_.index_select(0, indices).to(device_, torch::kFloat32)
-                                     : pack_.images(indices, device_);
-  Batch batch{{"x0", x0.contiguous(torch::MemoryFormat::ChannelsLast)}, {"ids", pack_.ids(indices).to(device_)}};
+  const auto x0 = x0_of(pack_, latents_, indices, device_);
+  Batch batch{{"x0", x0}, {"ids", pack_.ids(indices).to(device_)}};
   if (num_train_timesteps_ == 0) return batch;
   batch["noise"] = torch::randn(x0.sizes(), generator, torch::kFloat32).to(device_);
   batch["t"] = stratified_timesteps(x0.size(0), num_train_timesteps_, /*shift=*/1, generator).to(device_);
@@ -93,12 +85,6 @@ void CLIPTask::init_from(const std::filesystem::path& folder) {
   copy_weights(*objective_.clip, folder, CLIPModelImpl::rename_key);
 }
 
-torch::Tensor CLIPTask::held_out_indices() const {
-  // If nothing is held out, the last images are used.
-  const auto count = std::min({kMeasuredImages, std::max(pack_.held_out(), kContrastBatch), pack_.size()});
-  return torch::arange(pack_.size() - count, pack_.size());
-}
-
 Batch CLIPTask::held_out(const torch::Tensor& indices, bool clean) {
   auto generator =
       generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(indices[0].item<std::int64_t>()));
@@ -108,7 +94,7 @@ Batch CLIPTask::held_out(const torch::Tensor& indices, bool clean) {
 }
 
 CLIPTask::Measures CLIPTask::measure(bool clean) {
-  const auto indices = held_out_indices();
+  const auto indices = last_indices(pack_, kMeasuredImages, kContrastBatch);
   Measures sums;
   for (const auto& part : indices.split(kContrastBatch)) {
     const auto batch = held_out(part, clean);
@@ -130,7 +116,7 @@ Json CLIPTask::evaluate(std::int64_t step) {
 
 torch::Tensor CLIPTask::sample_grid() {
   const torch::NoGradGuard no_grad;
-  const auto indices = held_out_indices();
+  const auto indices = last_indices(pack_, kMeasuredImages, kContrastBatch);
   const auto batch = held_out(indices.narrow(0, 0, std::min(indices.size(0), kContrastBatch)), /*clean=*/true);
   const auto right = retrieves_text(objective_.logits(batch), same_texts(batch.at("ids")));
   const auto order = right.to(torch::kInt64).argsort(/*stable=*/true, 0, false);

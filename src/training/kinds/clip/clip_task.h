@@ -53,7 +53,6 @@ class CLIPTask : public Task {
   };
   Measures measure(bool clean);
   Batch held_out(const torch::Tensor& indices, bool clean);
-  torch::Tensor held_out_indices() const;
 
   CLIPRecipe recipe_;
   torch::Device device_;

@@ -3,11 +3,11 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/files.h"
 #include "core/json.h"
 #include "diffusion/schedule_config.h"
 #include "models/glide_text_model.h"
 #include "models/unet_2d_condition_model.h"
+#include "training/export_tokenizer.h"
 #include "training/loading/latent_cache.h"
 
 namespace sfumato {
@@ -36,12 +36,6 @@ void export_stage(const Checkpoint& checkpoint, const GLIDERecipe& recipe, const
   write_json(folder / names.scheduler / "scheduler_config.json", schedule.to_json());
 }
 
-void copy_glide_tokenizer(const fs::path& from, const fs::path& to) {
-  if (!fs::is_regular_file(from / "tokenizer_config.json"))
-    throw std::runtime_error("the recipe's tokenizer '" + from.string() + "' has no file tokenizer_config.json");
-  copy_tokenizer_files(from, to);
-}
-
 std::string tokenizer_class(const fs::path& tokenizer) {
   const bool is_sentence_piece = fs::exists(tokenizer / "spiece.model");
   return value_or<std::string>(read_json(tokenizer / "tokenizer_config.json"), "tokenizer_class",
@@ -50,7 +44,7 @@ std::string tokenizer_class(const fs::path& tokenizer) {
 
 void export_base(const RunFolder& run, const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
                  const SaveOptions& options) {
-  copy_glide_tokenizer(recipe.tokenizer, folder / "tokenizer");
+  export_tokenizer(recipe.tokenizer, folder / "tokenizer");
   const StageFolders names{"text_unet", "text_encoder", "text_noise_scheduler", "DDPMScheduler"};
   export_stage(checkpoint, recipe, folder, names, options);
   OrderedJson index = {{"_class_name", "GLIDEPipeline"},

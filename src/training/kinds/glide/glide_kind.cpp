@@ -3,6 +3,7 @@
 #include "diffusion/schedule_config.h"
 #include "models/glide_text_model.h"
 #include "models/unet_2d_condition_config.h"
+#include "training/export_tokenizer.h"
 #include "training/kinds/glide/glide_export.h"
 #include "training/kinds/glide/glide_task.h"
 
@@ -16,17 +17,8 @@ class GLIDEJob : public TrainingJob {
   const Recipe& recipe() const override { return recipe_; }
   bool has_dropout() const override { return value_or(recipe_.unet, "dropout", 0.0) > 0; }
   std::vector<std::string> warnings() const override {
-    std::vector<std::string> missing;
-    const auto miss = [&](const char* key, const std::string& folder, const char* file) {
-      if (!std::filesystem::exists(std::filesystem::path(folder) / file))
-        missing.push_back(std::string("the recipe's ") + key + " '" + folder + "' has no file " + file +
-                          ", which --export will need");
-    };
-    if (recipe_.is_upsampler())
-      miss("base", recipe_.base, "model_index.json");
-    else
-      miss("tokenizer", recipe_.tokenizer, "tokenizer_config.json");
-    return missing;
+    return recipe_.is_upsampler() ? missing_for_export("base", recipe_.base, "model_index.json")
+                                  : missing_for_export("tokenizer", recipe_.tokenizer, "tokenizer_config.json");
   }
   RunIdentity identity() const override {
     return {.fixed = {{"seed", recipe_.seed},

@@ -1,6 +1,7 @@
 #include "training/kinds/glide/glide_loader.h"
 
 #include "diffusion/schedule_config.h"
+#include "training/loading/captioned_pack.h"
 #include "training/loading/timesteps.h"
 
 namespace sfumato {
@@ -54,12 +55,6 @@ std::vector<std::int64_t> GLIDELoader::shape() const {
   return {3, image_size_, image_size_};
 }
 
-torch::Tensor GLIDELoader::x0(const torch::Tensor& indices) {
-  const auto x = latents_.defined() ? latents_.index_select(0, indices).to(device_, torch::kFloat32)
-                                    : pack_.images(indices, device_);
-  return x.contiguous(torch::MemoryFormat::ChannelsLast);
-}
-
 torch::Tensor GLIDELoader::mask_of(const torch::Tensor& ids) const {
   // The empty caption ends in padding.
   return ids != pack_.empty_ids().to(ids.device()).select(0, -1);
@@ -69,7 +64,7 @@ Batch GLIDELoader::examples(const torch::Tensor& indices, double caption_dropout
   const auto count = indices.size(0);
   const auto dropped = torch::rand({count, 1}, generator, torch::kFloat32) < caption_dropout;
   const auto ids = torch::where(dropped, pack_.empty_ids(), pack_.ids(indices)).to(device_);
-  Batch batch{{"x0", x0(indices)}, {"ids", ids}, {"mask", mask_of(ids)}};
+  Batch batch{{"x0", x0_of(pack_, latents_, indices, device_)}, {"ids", ids}, {"mask", mask_of(ids)}};
   const auto& images = batch.at("x0");
   std::vector<torch::Tensor> concat;
   if (inpaint_) {

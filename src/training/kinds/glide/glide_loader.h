@@ -23,7 +23,6 @@ class GLIDELoader : public Loader {
   torch::Tensor mask_of(const torch::Tensor& ids) const;
 
  private:
-  torch::Tensor x0(const torch::Tensor& indices);
   /// All but the noise: x0, the text, and the concatenated channels.
   Batch examples(const torch::Tensor& indices, double caption_dropout, at::Generator& generator);
   Batch with_noise(Batch batch, at::Generator& generator) const;

@@ -5,6 +5,7 @@
 
 #include "checkpoints/load.h"
 #include "training/grid.h"
+#include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
 #include "training/recipe_values.h"
 #include "training/sampling.h"
@@ -30,17 +31,9 @@ LatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context,
 
 void check_pack(const GLIDERecipe& recipe, const Pack& pack) {
   const auto text = GLIDETextModelConfig::from_json(recipe.text_encoder);
-  const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
-  if (largest >= text.vocab_size)
-    refuse_misfit("text_encoder: 'vocab_size'", text.vocab_size,
-                  "more than the pack's token ids, which go up to " + std::to_string(largest));
-  const auto length = pack.empty_ids().size(0);
-  if (text.max_position_embeddings != length)
-    refuse_misfit("text_encoder: 'max_position_embeddings'", text.max_position_embeddings,
-                  std::to_string(length) + ", the length of the pack's captions");
-  if (recipe.vae.empty() && pack.image_size() != std::vector<std::int64_t>(2, recipe.data.image_size))
-    refuse_misfit("data: 'image_size'", recipe.data.image_size,
-                  "the side of the pack's images, " + std::to_string(pack.image_size().front()));
+  check_vocab_size(pack, text.vocab_size, "text_encoder");
+  check_positions(pack, text.max_position_embeddings, "text_encoder");
+  if (recipe.vae.empty()) check_image_size(pack, recipe.data.image_size);
 }
 
 /// The UNet of a folder, its conv_in widened with zeros to the input channels of `unet`.

@@ -1,10 +1,9 @@
 #include "training/kinds/text_to_image/text_to_image_export.h"
 
-#include <stdexcept>
-
 #include "diffusion/schedule_config.h"
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
+#include "training/export_tokenizer.h"
 #include "training/loading/latent_cache.h"
 
 namespace sfumato {
@@ -22,20 +21,6 @@ void export_text_encoder(const Checkpoint& checkpoint, const TextToImageRecipe& 
   config["is_encoder_decoder"] = false;
   config["use_cache"] = false;
   write_json(folder / "config.json", config);
-}
-
-void copy_tokenizer(const fs::path& from, const fs::path& folder) {
-  for (const auto* name : {"spiece.model", "tokenizer_config.json"}) {
-    if (!fs::is_regular_file(from / name)) {
-      throw std::runtime_error("the recipe's tokenizer '" + from.string() + "' has no file " + name);
-    }
-  }
-  fs::create_directories(folder);
-  for (const auto& entry : fs::directory_iterator(from)) {
-    const auto extension = entry.path().extension();
-    if (!entry.is_regular_file() || (extension != ".model" && extension != ".json")) continue;
-    fs::copy_file(entry.path(), folder / entry.path().filename(), fs::copy_options::overwrite_existing);
-  }
 }
 
 nlohmann::ordered_json model_index() {
@@ -57,7 +42,7 @@ nlohmann::ordered_json model_index() {
 
 void export_text_to_image(const RunFolder& run, const Checkpoint& checkpoint, const TextToImageRecipe& recipe,
                           const fs::path& folder, const SaveOptions& options) {
-  copy_tokenizer(recipe.tokenizer, folder / "tokenizer");
+  export_tokenizer(recipe.tokenizer, folder / "tokenizer", {"spiece.model", "tokenizer_config.json"});
   export_first_stage(run, folder / "vae", options);
   export_text_encoder(checkpoint, recipe, folder / "text_encoder", options);
   save_weights(checkpoint.part("ema.unet."), folder / "unet", options);

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "training/grid.h"
+#include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
 #include "training/sampling.h"
 
@@ -13,14 +14,6 @@ namespace {
 constexpr std::int64_t kHeldOutLatents = 256;
 constexpr std::int64_t kLatentBatch = 64;
 constexpr std::int64_t kGridColumns = 4;
-
-/// Checks sizes of the networks that depend on the pack and the latents.
-void check_ids(const Pack& pack, const T5EncoderModelConfig& config) {
-  const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();
-  if (largest >= config.vocab_size)
-    throw std::invalid_argument("text_encoder: 'vocab_size' is " + std::to_string(config.vocab_size) +
-                                "; expected more than the pack's token ids, which go up to " + std::to_string(largest));
-}
 
 LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache cache) {
   const auto channels = cache.latents.size(1);
@@ -38,7 +31,7 @@ TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const RunFolde
       device_(device),
       pack_(recipe.data.pack, recipe.data.image_size),
       objective_(recipe, device),
-      cache_((check_ids(pack_, objective_.text_encoder->config()),
+      cache_((check_vocab_size(pack_, objective_.text_encoder->config().vocab_size, "text_encoder"),
               latents_for(objective_.unet->config(),
                           cache_latents(run, recipe.vae, latent_source(pack_, recipe.data.pack, device), on_encoded)))),
       loader_(recipe, pack_, cache_.latents, device) {
