@@ -18,7 +18,7 @@ constexpr const char* kKeyword = "sfumato";
 
 /// Returns the file name of a path; as JSON if it contains separators of values.
 std::string file_name(const std::string& path) {
-  const auto name = std::filesystem::path(path).filename().string();
+  auto name = std::filesystem::path(path).filename().string();
   if (name.find_first_of(",:\n") == std::string::npos) return name;
   return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
 }

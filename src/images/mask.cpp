@@ -35,7 +35,7 @@ torch::Tensor box_blurred(const torch::Tensor& bytes, float radius) {
   const auto box = sums.slice(-1, 2 * whole + 2, 2 * whole + 2 + size) - sums.slice(-1, 1, 1 + size);
   const auto ends = padded.slice(-1, 0, size) + padded.slice(-1, 2 * whole + 2, 2 * whole + 2 + size);
   const auto sum = box * static_cast<double>(inner) + ends * static_cast<double>(outer);
-  return ((sum + static_cast<double>(kOne / 2)) / static_cast<double>(kOne)).floor();
+  return ((sum + static_cast<double>(kOne) / 2) / static_cast<double>(kOne)).floor();
 }
 
 /// Widens [first, last) of a side with `size` pixels to `wanted` pixels, evenly unless it meets the border.

@@ -76,7 +76,7 @@ torch::Tensor unit_range(const cv::Mat& mat) {
   if (mat.depth() == CV_16U) return torch::from_blob(data, shape, torch::kUInt16).to(torch::kFloat32) / 65535;
   if (mat.depth() != CV_32F && mat.depth() != CV_64F) throw std::runtime_error("unknown kind of pixels");
   const auto dtype = mat.depth() == CV_32F ? torch::kFloat32 : torch::kFloat64;
-  const auto values = torch::from_blob(data, shape, dtype).to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
+  auto values = torch::from_blob(data, shape, dtype).to(torch::kFloat32, /*non_blocking=*/false, /*copy=*/true);
   const auto least = values.min().item<float>(), most = values.max().item<float>();
   if (!(least >= 0 && most <= 1))
     throw std::runtime_error("floating-point pixels from " + number_text(least) + " to " + number_text(most) +
@@ -147,7 +147,7 @@ torch::Tensor decode(std::string_view bytes) {
 /// Composites RGB or RGBA [H, W, C] in [0, 1] onto a ground from black, 0, to white, 1: [H, W, 3] RGB. libtiff
 /// multiplies colours by alpha unless the file leaves its alpha's kind unspecified; then no colour exceeds its alpha.
 torch::Tensor rgb_on(double ground, const torch::Tensor& image, bool is_tiff) {
-  const auto colors = image.slice(2, 0, 3);
+  auto colors = image.slice(2, 0, 3);
   if (image.size(2) == 3) return colors;
   const auto alpha = image.slice(2, 3);
   const bool multiplied = is_tiff && (colors <= alpha).all().item<bool>();

@@ -76,7 +76,7 @@ void CLIPModelImpl::clamp_logit_scale() {
   logit_scale_.clamp_max_(kLargestLogarithm);
 }
 
-void CLIPModelImpl::initialize(at::Generator generator) {
+void CLIPModelImpl::initialize(const at::Generator& generator) {
   const torch::NoGradGuard no_grad;
   sfumato::initialize(*this, generator);
   vision_model_->initialize(generator);

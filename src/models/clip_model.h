@@ -44,7 +44,7 @@ class CLIPModelImpl : public torch::nn::Module {
   void clamp_logit_scale();
 
   /// Initialises the weights for training from scratch.
-  void initialize(at::Generator generator);
+  void initialize(const at::Generator& generator);
 
   /// "" for position_ids.
   static std::string rename_key(const std::string& key);

@@ -104,7 +104,7 @@ cv::Mat resized(const cv::Mat& bgra, cv::Size size) {
 }
 
 /// Crops to the visible part and fits it, one pixel from the edge, into `square` (RGBA planes, [4, S, S]).
-Cutouts::Extent fit(const cv::Mat& bgra, torch::Tensor square) {
+Cutouts::Extent fit(const cv::Mat& bgra, const torch::Tensor& square) {
   cv::Mat alpha;
   cv::extractChannel(bgra, alpha, 3);
   const auto box = cv::boundingRect(alpha >= kVisible);

@@ -33,7 +33,7 @@ bool is_asked(const OriginalLayout& layout, const CheckpointYaml& yaml) {
 }
 
 TextEncoder load_text_encoder(const path& file, const OriginalTextEncoder& encoder, const Placement& placement,
-                              std::shared_ptr<Tokenizer> tokenizer, ClipStates states) {
+                              const std::shared_ptr<Tokenizer>& tokenizer, ClipStates states) {
   if (!encoder.projects)
     return make_text_encoder(
         tokenizer, load_from_single_file<CLIPTextModelImpl>(file, encoder.config, encoder.names, placement), states);
