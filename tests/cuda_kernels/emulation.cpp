@@ -1,5 +1,7 @@
 #include "emulation.h"
 
+// Compiled without sanitizers: shuffles exchange values without an order that ThreadSanitizer could see.
+
 using namespace sfumato::cuda::emulation;
 
 void __syncthreads() {
@@ -11,8 +13,7 @@ void __syncwarp() {
   block->warps[threadIdx.x / kWarp].rendezvous.wait(/*orders=*/true);
 }
 
-// Unwatched: the values are exchanged without an order that ThreadSanitizer could see.
-__attribute__((no_sanitize("thread"))) float __shfl_xor_sync(unsigned mask, float value, int lane_mask) {
+float __shfl_xor_sync(unsigned mask, float value, int lane_mask) {
   if (mask != 0xffffffffU) fail("shuffle of a part of a warp");
   const auto lane = threadIdx.x % kWarp;
   auto& warp = block->warps[threadIdx.x / kWarp];

@@ -9,45 +9,37 @@
 
 #include "emulation.h"
 
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
-
-// The scheduler's own state is shared by the fibers without an order that ThreadSanitizer could see.
-#define UNWATCHED __attribute__((no_sanitize("thread")))
+// ThreadSanitizer's functions, null without it. This file is compiled without sanitizers: the fibers share the
+// scheduler's own state without an order that ThreadSanitizer could see.
+extern "C" {
+[[gnu::weak]] void* __tsan_create_fiber(unsigned flags);
+[[gnu::weak]] void* __tsan_get_current_fiber();
+[[gnu::weak]] void __tsan_switch_to_fiber(void* fiber, unsigned flags);
+[[gnu::weak]] void __tsan_acquire(void* place);
+[[gnu::weak]] void __tsan_release(void* place);
+}
 
 namespace sfumato::cuda::emulation {
 namespace {
 
-#ifdef __SANITIZE_THREAD__
 using Watch = void*;
+
 Watch watch_fiber() {
-  return __tsan_create_fiber(0);
+  return __tsan_create_fiber == nullptr ? nullptr : __tsan_create_fiber(0);
 }
 Watch watch_this() {
-  return __tsan_get_current_fiber();
+  return __tsan_get_current_fiber == nullptr ? nullptr : __tsan_get_current_fiber();
 }
-UNWATCHED void announce_switch(Watch to) {
-  __tsan_switch_to_fiber(to, __tsan_switch_to_fiber_no_sync);
+void announce_switch(Watch to) {
+  constexpr unsigned kOrdersNothing = 1;
+  if (__tsan_switch_to_fiber != nullptr) __tsan_switch_to_fiber(to, kOrdersNothing);
 }
 void publish(char* place) {
-  __tsan_release(place);
+  if (__tsan_release != nullptr) __tsan_release(place);
 }
 void observe(char* place) {
-  __tsan_acquire(place);
+  if (__tsan_acquire != nullptr) __tsan_acquire(place);
 }
-#else
-using Watch = void*;
-Watch watch_fiber() {
-  return nullptr;
-}
-Watch watch_this() {
-  return nullptr;
-}
-void announce_switch(Watch) {}
-void publish(char*) {}
-void observe(char*) {}
-#endif
 
 struct Fiber {
   static constexpr std::size_t kStack = std::size_t{1} << 18;
@@ -68,20 +60,20 @@ struct Scheduler {
 };
 Scheduler scheduler;
 
-UNWATCHED void leave_fiber() {
+void leave_fiber() {
   Fiber& fiber = *scheduler.fibers[scheduler.current];
   announce_switch(scheduler.watch);
   swapcontext(&fiber.context, &scheduler.context);
 }
 
-UNWATCHED void enter_fiber(unsigned index) {
+void enter_fiber(unsigned index) {
   scheduler.current = index;
   threadIdx = {.x = index};
   announce_switch(scheduler.fibers[index]->watch);
   swapcontext(&scheduler.context, &scheduler.fibers[index]->context);
 }
 
-UNWATCHED void run_body() {
+void run_body() {
   observe(&scheduler.begin);
   (*scheduler.body)(scheduler.current);
   publish(&scheduler.end);
@@ -90,7 +82,7 @@ UNWATCHED void run_body() {
   leave_fiber();
 }
 
-UNWATCHED void prepare(Fiber& fiber) {
+void prepare(Fiber& fiber) {
   fiber.ended = false;
   getcontext(&fiber.context);
   fiber.context.uc_stack.ss_sp = fiber.stack.get();
@@ -99,7 +91,7 @@ UNWATCHED void prepare(Fiber& fiber) {
 }
 
 /// Lets each fiber run until it waits; true if one is left.
-UNWATCHED bool run_round(unsigned count) {
+bool run_round(unsigned count) {
   bool left = false;
   for (unsigned index = 0; index < count; ++index) {
     if (scheduler.fibers[index]->ended) continue;
@@ -116,7 +108,7 @@ void fail(const char* message) {
   std::_Exit(1);
 }
 
-UNWATCHED void run_fibers(unsigned count, const std::function<void(unsigned)>& body) {
+void run_fibers(unsigned count, const std::function<void(unsigned)>& body) {
   while (scheduler.fibers.size() < count) scheduler.fibers.push_back(std::make_unique<Fiber>());
   scheduler.body = &body;
   scheduler.watch = watch_this();
@@ -129,7 +121,7 @@ UNWATCHED void run_fibers(unsigned count, const std::function<void(unsigned)>& b
   observe(&scheduler.end);
 }
 
-UNWATCHED void Rendezvous::wait(bool orders) {
+void Rendezvous::wait(bool orders) {
   const auto phase = phase_;
   if (orders) publish(&places_[phase % 2]);
   if (++waiting_ == count_) {
