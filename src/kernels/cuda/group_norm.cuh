@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(kMaxThreads) measure_splits(GroupNormTask<T> t
 
 /// A warp for each of N * groups.
 template <class T>
-__global__ void __launch_bounds__(kMaxThreads) finish_groups(GroupNormTask<T> task, int count) {
+__global__ void __launch_bounds__(kMaxThreads, 1) finish_groups(GroupNormTask<T> task, int count) {
   const int index = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) / kWarp;
   if (index < count) finish_group(task, index / task.groups, index % task.groups);
 }
