@@ -21,7 +21,7 @@ struct GroupNormParameters {
 /// What is computed in the same pass: norm(x + added) (1 + scale) + shift, then SiLU. added, or scale and shift, are
 /// [N, C] or undefined.
 struct GroupNormFusion {
-  torch::Tensor added, scale, shift;
+  torch::Tensor added = {}, scale = {}, shift = {};
   bool silu = false;
 };
 
