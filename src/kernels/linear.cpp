@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "kernels/cuda_inference.h"
 #include "kernels/plain_inference.h"
 
 namespace sfumato {
@@ -61,6 +62,9 @@ Tensor linear_geglu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (const auto gate = fused(input, weights[1], biases[1], "gelu"))
       if (auto y = fused_times(input, *gate, weights[0], biases[0])) return *y;
   }
+  // The kernel adds the bias, which LibTorch's product would copy into its result first for some shapes.
+  if (has_cuda_geglu(x))
+    if (auto y = cuda_geglu(torch::linear(x, weight), bias)) return *y;
   const auto value_and_gate = torch::linear(x, weight, bias).chunk(2, -1);
   return value_and_gate[0] * torch::gelu(value_and_gate[1]);
 }

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda_inference.h"
 #include "kernels/linear.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd.h"
@@ -69,8 +70,8 @@ torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
     if (!shared->records()) return mapped(x, shared->of(this));
     shared->record(this, affine_of(x));
   }
-  // On CUDA LibTorch always computes this in NCHW and returns NCHW, which would spread to all later layers. A kernel of
-  // our own would save both copies.
+  if (auto y = cuda_group_norm(x, {.weight = weight, .bias = bias, .groups = groups_, .eps = eps_}, {})) return *y;
+  // On CUDA LibTorch always computes this in NCHW and returns NCHW, which would spread to all later layers.
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());
 }
 

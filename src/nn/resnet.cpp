@@ -3,7 +3,22 @@
 #include <limits>
 #include <stdexcept>
 
+#include "kernels/cuda_inference.h"
+#include "nn/shared_statistics.h"
+
 namespace sfumato {
+namespace {
+
+/// SiLU of the norm of x as a block has it, with its time embedding, in one kernel; nothing where there is none.
+std::optional<torch::Tensor> fused_norm(const GroupNorm& norm, const torch::Tensor& x, const GroupNormFusion& fusion,
+                                        const ResnetOptions& options) {
+  const bool silu = options.non_linearity == "silu" || options.non_linearity == "swish";
+  if (!silu || SharedStatistics::current() != nullptr) return std::nullopt;
+  return cuda_group_norm(x, {.weight = norm->weight, .bias = norm->bias, .groups = options.groups, .eps = options.eps},
+                         fusion);
+}
+
+}  // namespace
 
 Downsample2DImpl::Downsample2DImpl(std::int64_t channels, std::int64_t padding) : padding_(padding) {
   conv_ = register_module("conv", Conv2d(channels, channels, 3, ConvOptions{.stride = 2, .padding = padding}));
@@ -56,16 +71,27 @@ torch::Tensor ResnetBlock2DImpl::resized(const torch::Tensor& x) const {
 }
 
 torch::Tensor ResnetBlock2DImpl::conditioned(const torch::Tensor& x, const torch::Tensor& temb) {
-  if (!time_emb_proj_) return norm2_(x);
-  const auto time = time_emb_proj_(nonlinearity_(temb)).unsqueeze(-1).unsqueeze(-1);  // [N, C or 2C, 1, 1]
-  if (options_.time_embedding_norm == "default") return norm2_(x + time);
-  const auto scale_and_shift = time.chunk(2, 1);
-  return norm2_(x) * (1 + scale_and_shift[0]) + scale_and_shift[1];
+  GroupNormFusion fusion{.silu = true};
+  if (time_emb_proj_) {
+    const auto time = time_emb_proj_(nonlinearity_(temb));  // [N, C or 2C]
+    if (options_.time_embedding_norm == "default") {
+      fusion.added = time;
+    } else {
+      const auto scale_and_shift = time.chunk(2, 1);
+      fusion.scale = scale_and_shift[0];
+      fusion.shift = scale_and_shift[1];
+    }
+  }
+  if (auto y = fused_norm(norm2_, x, fusion, options_)) return *y;
+  const auto over_pixels = [](const torch::Tensor& rows) { return rows.unsqueeze(-1).unsqueeze(-1); };  // [N, C, 1, 1]
+  auto y = norm2_(fusion.added.defined() ? x + over_pixels(fusion.added) : x);
+  if (fusion.scale.defined()) y = y * (1 + over_pixels(fusion.scale)) + over_pixels(fusion.shift);
+  return nonlinearity_(y);
 }
 
 torch::Tensor ResnetBlock2DImpl::forward(const torch::Tensor& x, const torch::Tensor& temb) {
-  auto hidden = conv1_(resized(nonlinearity_(norm1_(x))));
-  hidden = nonlinearity_(conditioned(hidden, temb));
+  const auto fused = fused_norm(norm1_, x, {.silu = true}, options_);
+  auto hidden = conditioned(conv1_(resized(fused ? *fused : nonlinearity_(norm1_(x)))), temb);
   if (options_.dropout > 0) hidden = torch::dropout(hidden, options_.dropout, is_training());
   hidden = conv2_(hidden);
   const auto input = resized(x);

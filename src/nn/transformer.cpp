@@ -1,7 +1,9 @@
 #include "nn/transformer.h"
 
 #include <stdexcept>
+#include <utility>
 
+#include "kernels/cuda_inference.h"
 #include "kernels/linear.h"
 
 namespace sfumato {
@@ -14,6 +16,16 @@ class ProjectionImpl : public torch::nn::Module {
   Linear proj;
 };
 TORCH_MODULE(Projection);
+
+constexpr double kNormEps = 1e-5;
+
+/// x + residual, and its norm.
+std::pair<torch::Tensor, torch::Tensor> add_and_normalise(const torch::Tensor& x, const torch::Tensor& residual,
+                                                          LayerNorm& norm) {
+  if (auto fused = cuda_add_layer_norm(x, residual, norm->weight, norm->bias, kNormEps)) return *fused;
+  const auto sum = x + residual;
+  return {sum, norm(sum)};
+}
 
 }  // namespace
 
@@ -44,11 +56,11 @@ BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const Tra
   if (only_cross_attention_) first.cross_attention_dim = options.cross_attention_dim;
   auto second = first;
   second.cross_attention_dim = options.cross_attention_dim;
-  norm1_ = register_module("norm1", LayerNorm(dim));
+  norm1_ = register_module("norm1", LayerNorm(dim, kNormEps));
   attn1_ = register_module("attn1", Attention(first));
-  norm2_ = register_module("norm2", LayerNorm(dim));
+  norm2_ = register_module("norm2", LayerNorm(dim, kNormEps));
   attn2_ = register_module("attn2", Attention(second));
-  norm3_ = register_module("norm3", LayerNorm(dim));
+  norm3_ = register_module("norm3", LayerNorm(dim, kNormEps));
   ff_ = register_module("ff", FeedForward(dim));
 }
 
@@ -57,10 +69,12 @@ torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const C
   const auto attended = only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor();
   const auto normed = norm1_(x);
   if (cross.watch.sees(*attn1_)) *cross.watch.received = attn1_->received(normed.narrow(0, 0, cross.watch.rows));
-  auto hidden = x + (cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(normed, cross.identity.rows)
-                                                      : attn1_(normed, attended));
-  hidden = hidden + attn2_(norm2_(hidden), cross.encoder_hidden_states, cross.bias);
-  return hidden + ff_(norm3_(hidden));
+  const auto first = cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(normed, cross.identity.rows)
+                                                      : attn1_(normed, attended);
+  const auto [mixed, to_text] = add_and_normalise(x, first, norm2_);
+  const auto second = attn2_(to_text, cross.encoder_hidden_states, cross.bias);
+  const auto [hidden, to_ff] = add_and_normalise(mixed, second, norm3_);
+  return hidden + ff_(to_ff);
 }
 
 Transformer2DModelImpl::Transformer2DModelImpl(std::int64_t in_channels, const TransformerOptions& options) {

@@ -18,6 +18,7 @@
 #include "generate/animation.h"
 #include "generate/previews.h"
 #include "images/write.h"
+#include "kernels/cuda_library.h"
 
 namespace sfumato {
 namespace {
@@ -99,6 +100,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
     std::cerr << "model " << run.session.path().string() << " on " << model.placement.device.str() << " in "
               << dtype_name(model.placement.dtype) << ", loaded in "
               << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
+  if (options->verbose && model.placement.device.is_cuda()) std::cerr << cuda_kernels().note << '\n';
   return run;
 }
 

@@ -1,0 +1,2 @@
+// The kernels and their launchers, compiled for the host.
+#include "kernels/cuda/kernels.cu"
