@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds the core where there is LibTorch (a Python with torch), CMake, ninja and nlohmann_json's header and nothing else,
-# runs its tests, and trains a recipe in chunks of a few minutes, each of which resumes the last.
+# Builds the core where there is LibTorch (a Python with torch), nvcc, CMake, ninja and nlohmann_json's header and nothing
+# else, with our own CUDA kernels for the device that is there, runs its tests, and trains a recipe in chunks of a few
+# minutes, each of which resumes the last.
 #
 #   bench/train_on_gpu.sh build            # into build/core
 #   bench/train_on_gpu.sh test             # the core's tests; those named OnCuda are not skipped where there is a device
@@ -20,8 +21,9 @@ build_core() {
   torch=$("${PYTHON:-python3}" -c 'import torch; print(torch.utils.cmake_prefix_path)')
   [[ -n ${GTEST_SOURCE:-} ]] && options+=("-DSFUMATO_GTEST_SOURCE=$GTEST_SOURCE") || options+=(-DSFUMATO_BUILD_TESTS=OFF)
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSFUMATO_CORE_ONLY=ON -DCMAKE_PREFIX_PATH="$torch" \
-    -DSFUMATO_JSON_SOURCE="${JSON_SOURCE:-/usr/include}" "${options[@]}"
-  cmake --build "$build" --parallel "$(nproc)"
+    -DSFUMATO_JSON_SOURCE="${JSON_SOURCE:-/usr/include}" -DSFUMATO_CUDA_KERNELS=ON \
+    -DCMAKE_CUDA_ARCHITECTURES=native "${options[@]}"
+  cmake --build "$build" --parallel "${JOBS:-$(nproc)}"
 }
 
 # Resumes the run in folder $2 where it is begun. Ends with status 0 where the time is up or the recipe's steps are done.

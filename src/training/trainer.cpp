@@ -6,6 +6,8 @@
 
 #include "training/ema.h"
 #include "training/learning_rate.h"
+#include "training/loading/read_ahead.h"
+#include "training/randomness.h"
 #include "training/replicas.h"
 
 namespace sfumato {
@@ -21,6 +23,7 @@ class TrainingState {
         recipe_(recipe),
         tensors_(task.objective().tensors()),
         replicas_(task, replicas),
+        batches_(task.loader()),
         optimizer_(tensors_.optimized, recipe.optimizer),
         ema_(tensors_.averaged, recipe.ema_decay),
         learning_rate_{recipe.optimizer.lr, recipe.warmup_steps, recipe.steps, recipe.final_lr} {}
@@ -32,8 +35,7 @@ class TrainingState {
   Update update(std::int64_t step) {
     const auto batches = recipe_.gradient_accumulation_steps;
     double loss = 0;
-    for (std::int64_t i = 0; i < batches; ++i)
-      loss += replicas_.backward(task_.loader().batch(step * batches + i), 1 / static_cast<double>(batches));
+    for (auto number = step * batches; number < (step + 1) * batches; ++number) loss += backward(number);
     Update update{loss, learning_rate_.at(step), clip_grad_norm(tensors_.optimized, recipe_.clip_grad_norm)};
     if (!std::isfinite(update.loss) || !std::isfinite(update.grad_norm)) {
       throw std::runtime_error("the loss is not finite at step " + std::to_string(step) +
@@ -70,10 +72,22 @@ class TrainingState {
   Ema& ema() { return ema_; }
 
  private:
+  /// Returns the loss of batch `number`, and adds its gradients to the objective's.
+  double backward(std::int64_t number) {
+    const auto batch = batches_.take(number);
+    const bool on_cpu = tensors_.optimized.front().second.is_cpu();
+    if (!on_cpu) batches_.start(number + 1);  // on the CPU it would only take threads from the networks
+    seed_dropout(recipe_.seed, static_cast<std::uint64_t>(number));
+    const double loss = replicas_.backward(batch, 1 / static_cast<double>(recipe_.gradient_accumulation_steps));
+    batches_.wait();  // held-out metrics read the same data
+    return loss;
+  }
+
   Task& task_;
   const Recipe& recipe_;
   TrainableSet tensors_;
   Replicas replicas_;
+  ReadAhead batches_;
   AdamW optimizer_;
   Ema ema_;
   LearningRate learning_rate_;

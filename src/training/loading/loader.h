@@ -12,8 +12,7 @@ class Loader {
  public:
   virtual ~Loader() = default;
 
-  /// Returns batch `number`, counted from 0, with its noise and all other random values. Seeds dropout if the networks
-  /// have it.
+  /// Returns batch `number`, counted from 0, with its noise and all other random values, but for those of dropout.
   virtual Batch batch(std::int64_t number) = 0;
 };
 

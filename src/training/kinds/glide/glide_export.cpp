@@ -68,8 +68,9 @@ void export_upsampler(const Checkpoint& checkpoint, const GLIDERecipe& recipe, c
     throw std::runtime_error("the recipe's base '" + recipe.base + "' is no folder of a GLIDEPipeline: expected the " +
                              "export of a run of kind glide");
   OrderedJson index = read_json(index_file);
+  fs::create_directories(folder);
   for (const auto& entry : fs::directory_iterator(recipe.base))
-    if (entry.is_directory() && !entry.path().filename().string().starts_with("upscale_"))
+    if (!entry.path().filename().string().starts_with("upscale_") && entry.path() != index_file)
       fs::copy(entry.path(), folder / entry.path().filename(),
                fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   const StageFolders names{"upscale_unet", "upscale_text_encoder", "upscale_noise_scheduler", "DDIMScheduler"};

@@ -85,7 +85,6 @@ Batch GLIDELoader::with_noise(Batch batch, at::Generator& generator) const {
 
 Batch GLIDELoader::batch(std::int64_t number) {
   auto generator = generator_for(seed_, Stream::kStep, static_cast<std::uint64_t>(number));
-  seed_dropout(seed_, static_cast<std::uint64_t>(number));
   return with_noise(examples(order_.batch(number), caption_dropout_, generator), generator);
 }
 

@@ -36,7 +36,6 @@ void TextToImageLoader::add_noise_to(Batch& batch, double shift, at::Generator& 
 
 Batch TextToImageLoader::batch(std::int64_t number) {
   auto generator = generator_for(seed_, Stream::kStep, static_cast<std::uint64_t>(number));
-  seed_dropout(seed_, static_cast<std::uint64_t>(number));
   auto batch = examples(order_.batch(number));
   drop_captions(batch, generator);
   add_noise_to(batch, timestep_shift_, generator);

@@ -35,7 +35,6 @@ void UnconditionalLoader::drop_classes(Batch& batch, at::Generator& generator) c
 
 Batch UnconditionalLoader::batch(std::int64_t number) {
   auto generator = generator_for(seed_, Stream::kStep, static_cast<std::uint64_t>(number));
-  seed_dropout(seed_, static_cast<std::uint64_t>(number));
   const auto indices = order_.batch(number);
   auto mirrored = torch::rand({indices.size(0)}, generator, torch::kFloat32) < 0.5;
   if (!horizontal_flip_) mirrored = torch::zeros_like(mirrored);
