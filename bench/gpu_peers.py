@@ -107,13 +107,12 @@ def commands(options, folder):
     return {name: command for name, command in everyone.items() if name not in options.without}
 
 
-def measure(options, family):
-    """Of each piece of work and contender: the first run and the median in seconds; and peaks of memory in MiB."""
+def measure(options, family, results, save):
+    """Adds to results, for each piece of work and contender: the first run and the median in seconds; peaks in MiB."""
     folder = options.models / family
     if not (folder / "vae" / "config.json").exists():
         subprocess.run([options.python, "-c", MAKE, str(folder), family], check=True)
     contenders = {name: Contender(command, 4) for name, command in commands(options, folder).items()}
-    results = {}
     for network in ("unet", "vae"):
         for contender in contenders.values():
             contender.ask("load_" + network)
@@ -125,11 +124,13 @@ def measure(options, family):
                     results[work][name]["runs"].append(contender.ask(work)[0])
             flops = contenders["diffusers"].ask("flops " + work)[0] if "diffusers" in contenders else None
             report(family, work, results[work], flops)
+            save()
     peaks = {name: contender.ask("memory")[1] for name, contender in contenders.items()}
     print(family, "peak MiB on the device:", {name: round(peak) for name, peak in peaks.items()}, flush=True)
     for contender in contenders.values():
         contender.close()
-    return {"work": results, "peak_mib": peaks}
+    results["peak_mib"] = peaks
+    save()
 
 
 def report(family, work, results, flops):
@@ -160,18 +161,21 @@ def main():
     parser.add_argument("--compile-mode", default="reduce-overhead", help="of torch.compile")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without", nargs="*", default=[], help="contenders to leave out")
-    parser.add_argument("--json", type=Path, help="keep the figures here, after each family")
+    parser.add_argument("--json", type=Path, help="keep the figures here, after each piece of work")
     options = parser.parse_args()
     options.models = options.models or options.binary.parent
     device = device_name(options.python)
     print(device, flush=True)
-    results = {}
-    for family in options.families:
-        results[family] = measure(options, family)
+    results = {family: {} for family in options.families}
+
+    def save():
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             options.json.write_text(json.dumps({"command": " ".join(sys.argv), "device": device,
                                                 "processor": processor_name(), "results": results}, indent=2) + "\n")
+
+    for family in options.families:
+        measure(options, family, results[family], save)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ build=${BUILD:-build/core}
 
 build_core() {
   local torch options=()
-  torch=$("${PYTHON:-python3}" -c 'import torch; print(torch.utils.cmake_prefix_path)')
+  torch=$("${PYTHON:-python3}" -c 'import torch; print(torch.__path__[0])')
   [[ -n ${GTEST_SOURCE:-} ]] && options+=("-DSFUMATO_GTEST_SOURCE=$GTEST_SOURCE") || options+=(-DSFUMATO_BUILD_TESTS=OFF)
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DSFUMATO_CORE_ONLY=ON -DCMAKE_PREFIX_PATH="$torch" \
     -DSFUMATO_JSON_SOURCE="${JSON_SOURCE:-/usr/include}" -DSFUMATO_CUDA_KERNELS=ON \

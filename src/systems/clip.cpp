@@ -67,6 +67,15 @@ torch::Tensor CLIP::encode_text(const std::string& text) const {
   return unit_length(model->text_features(ids));
 }
 
+torch::Tensor CLIP::encode_images(const torch::Tensor& images) const {
+  const torch::NoGradGuard no_gradients;
+  if (const auto channels = model->config().vision_config.num_channels; channels != 3)
+    throw std::invalid_argument("clip model '" + name + "' takes " + std::to_string(channels) +
+                                " channels, expected 3: a model of latents has no features of images");
+  const auto timestep = schedule ? torch::zeros({1}, torch::dtype(torch::kFloat32).device(device)) : torch::Tensor();
+  return unit_length(model->image_features(prepare(images), timestep));
+}
+
 torch::Tensor CLIP::prepare(const torch::Tensor& images) const {
   const auto side = model->config().vision_config.image_size;
   auto pixels = (images.to(device, torch::kFloat32) / 2 + 0.5).clamp(0, 1);

@@ -32,6 +32,9 @@ struct CLIP {
 
   /// Returns the features of a text at unit length, [1, D].
   torch::Tensor encode_text(const std::string& text) const;
+  /// Returns the features of images [N, 3, H, W] in [-1, 1] at unit length, [N, D]; of a noised model at timestep 0.
+  /// Throws std::invalid_argument for a model of latents.
+  torch::Tensor encode_images(const torch::Tensor& images) const;
   /// Returns the images [N, 3, H, W] in [-1, 1] at the model's size, normalised, differentiable: the shorter side is
   /// resized with antialiasing, and the centre is cut out.
   torch::Tensor prepare(const torch::Tensor& images) const;

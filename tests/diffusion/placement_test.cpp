@@ -21,7 +21,7 @@ Backbone toy(const Placement& placement, bool learned) {
   return [placement, learned](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
     TORCH_CHECK(x.scalar_type() == torch::kFloat32 && x.device() == placement.device, "a sampler's state is ",
                 x.options());
-    const auto scaled = condition.timestep_cond.to(placement.device) * x;
+    const auto scaled = condition.timestep_cond * x;
     const auto raw = 0.8 * torch::tanh(scaled) + std::cos(0.01 * evaluation.level.t) * torch::cos(scaled);
     return (learned ? torch::cat({raw, torch::tanh(scaled)}, 1) : raw).to(placement.dtype);
   };
@@ -40,7 +40,9 @@ torch::Tensor sampled(const Trial& trial, const Placement& placement, const OnSt
   const auto steps = make_steps(schedule, kSteps, sampler.grid);
   auto prediction = Prediction::of(schedule.config());
   prediction.threshold = {.dynamic_ratio = trial.threshold, .dynamic_max = 3};
-  const auto scaled_by = [](double factor) { return Condition{.timestep_cond = torch::full({2, 1, 1, 1}, factor)}; };
+  const auto scaled_by = [&](double factor) {
+    return Condition{.timestep_cond = torch::full({2, 1, 1, 1}, factor, placement.device)};
+  };
   const GuidanceConditions conditions{.distinct = {{.negative = scaled_by(0.9), .positives = {scaled_by(1)}}},
                                       .of_step = std::vector<std::size_t>(steps.size(), 0)};
   const Denoiser denoise =

@@ -62,12 +62,44 @@ class Evaluate(unittest.TestCase):
         self.assertLess(found["recall"], 0.5)
         self.assertTrue((self.folder / "sheet.png").read_bytes().startswith(b"\x89PNG"))
 
+    def test_a_folder_is_near_itself_and_far_from_another(self):
+        made = self.folder / "made"
+        result = run("compose", "--list", self.folder / "list.tsv", "--style", "plain", "--out", made, "-n", "24",
+                     "--size", "16")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        grey = self.folder / "grey"
+        grey.mkdir()
+        for index, name in enumerate(sorted(made.glob("*.png"))):
+            run("txt2img", "x", "-m", self.model, "--steps", "1", "-s", index, "-o", grey / name.name)
+        found = {}
+        for other in (made, grey):
+            result = run("evaluate", "--images", other, "--reference", made, "--judge", self.judge, "--json",
+                         self.folder / "folder.json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found[other] = json.loads((self.folder / "folder.json").read_text())
+        self.assertEqual(found[made]["count"], 24)
+        self.assertLess(found[made]["frechet_distance"], 1e-6)
+        self.assertGreater(found[grey]["frechet_distance"], 1)
+        result = run("evaluate", "--images", made, "--pack", self.pack, "--judge", self.judge)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("24 images", result.stdout)
+
     def test_what_it_cannot_do_is_one_line(self):
         for arguments, said in (((), "--judge"),
                                 (("--judge", self.folder / "none", "--pack", self.pack), "none"),
                                 (("--judge", self.judge, "--pack", self.folder / "list.tsv"), "list.tsv"),
-                                (("--judge", self.judge, "--pack", self.pack, "--sheet", "sheet.jpg"), "sheet.jpg")):
+                                (("--judge", self.judge, "--pack", self.pack, "--sheet", "sheet.jpg"), "sheet.jpg"),
+                                (("--judge", self.judge, "--pack", self.pack, "--images", self.folder), "--images"),
+                                (("--judge", self.judge, "--pack", self.pack, "--reference", "x"), "--images")):
             result = run("evaluate", "-m", self.model, *arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(said, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        for arguments, said in (((self.folder / "none",), "--clip-model"),
+                                ((self.folder / "none", "--judge", self.judge), "--reference"),
+                                ((self.folder / "none", "--judge", self.judge, "--pack", self.pack), "none"),
+                                ((self.folder / "drawings", "--judge", self.judge, "--pack", self.pack), "no images")):
+            result = run("evaluate", "--images", *arguments)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn(said, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)

@@ -1,3 +1,4 @@
+#include "training/randomness.h"
 #include "training/small_task.h"
 
 namespace sfumato {
@@ -5,8 +6,9 @@ namespace {
 
 using Dropout = SmallTask;
 
-/// Loss of batch number `step`.
+/// Loss of batch number `step`, with the dropout of that step.
 torch::Tensor loss_of(Task& task, std::int64_t step) {
+  seed_dropout(0, static_cast<std::uint64_t>(step));
   return task.objective().loss(task.loader().batch(step));
 }
 

@@ -101,6 +101,19 @@ TEST_F(GLIDETraining, AnUpsamplerReceivesTheImageAtLowResolution) {
   EXPECT_LE((concat - x0).abs().max().item<double>(), 1.01 / 127.5);  // images of one value, rounded to 8 bits
 }
 
+TEST_F(GLIDETraining, AnUpsamplersExportContainsItsBaseModel) {
+  train_run("base", glide_recipe());
+  write_json(folder_ / "base" / "things.json", Json::object());
+  export_run(RunFolder(folder_ / "base"), folder_ / "base_export", {});
+  train_run("upsampler", changed(upsampler_recipe(), {"base=base_export"}));
+  export_run(RunFolder(folder_ / "upsampler"), folder_ / "new" / "export", {});
+  for (const auto* name : {"text_unet/config.json", "tokenizer/tokenizer_config.json", "upscale_unet/config.json",
+                           "upscale_noise_scheduler/scheduler_config.json", "things.json"})
+    EXPECT_TRUE(fs::exists(folder_ / "new" / "export" / name)) << name;
+  const auto index = read_json(folder_ / "new" / "export" / "model_index.json");
+  EXPECT_TRUE(index.contains("text_unet") && index.contains("upscale_unet")) << index;
+}
+
 TEST_F(GLIDETraining, InpaintingReceivesTheKnownPartAndItsMask) {
   const auto batch = task(changed(glide_recipe(), kInpaint))->loader().batch(0);
   const auto& concat = batch.at("concat");
@@ -126,7 +139,9 @@ TEST_F(GLIDETraining, AnInpaintingModelStartsAsItsBaseModel) {
 }
 
 TEST_F(GLIDETraining, ARunThatStoppedResumesToTheSameWeights) {
-  for (const auto& recipe : {changed(glide_recipe(), kInpaint), upsampler_recipe()}) expect_resumed_to_the_same(recipe);
+  const auto with_dropout = changed(glide_recipe(), {"unet.dropout=0.5"});
+  for (const auto& recipe : {changed(glide_recipe(), kInpaint), upsampler_recipe(), with_dropout})
+    expect_resumed_to_the_same(recipe);
 }
 
 /// The share of a grid's images, dark and bright in turn, that are on their side of grey.

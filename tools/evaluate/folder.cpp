@@ -1,0 +1,110 @@
+#include "evaluate/folder.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "core/files.h"
+#include "core/json.h"
+#include "core/placement.h"
+#include "data/pack.h"
+#include "evaluate/features.h"
+#include "images/read.h"
+#include "images/write.h"
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kFewest = 4;  // precision and recall look at the third-nearest neighbour
+
+/// Images of a folder by their names, at most `count` of them unless it is 0.
+std::vector<fs::path> image_files(const std::string& folder, std::int64_t count) {
+  if (!fs::is_directory(folder)) throw std::invalid_argument("'" + folder + "' is no folder of images");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_regular_file() && is_writable_format(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  if (count > 0 && files.size() > static_cast<std::size_t>(count)) files.resize(static_cast<std::size_t>(count));
+  return files;
+}
+
+/// The first line of the .txt beside an image, else the prompt in the image's own record.
+std::string caption_of(const fs::path& image) {
+  const auto beside = fs::path(image).replace_extension(".txt");
+  if (fs::exists(beside)) {
+    const auto text = read_file(beside);
+    return text.substr(0, text.find_first_of("\r\n"));
+  }
+  for (const auto& [key, text] : read_image_texts(image))
+    if (key == "sfumato")
+      if (const auto record = Json::parse(text, nullptr, /*allow_exceptions=*/false); record.is_object())
+        return value_or<std::string>(record, "prompt", "");
+  throw std::runtime_error("'" + image.string() + "' has no caption: expected a .txt beside it, or an image that " +
+                           "txt2img wrote with its prompt");
+}
+
+/// Images of one size, [N, 3, H, W] in [-1, 1].
+torch::Tensor read_images(const std::vector<fs::path>& files) {
+  std::vector<torch::Tensor> images;
+  for (const auto& file : files) {
+    images.push_back(read_image(file));
+    if (images.back().sizes() != images.front().sizes())
+      throw std::runtime_error("'" + file.string() + "' has another size than '" + files.front().string() +
+                               "': expected images of one size");
+  }
+  return torch::cat(images);
+}
+
+/// The images to compare with: those of a folder, or the held-out ones of a pack at `side` pixels.
+torch::Tensor reference_images(const EvaluateOptions& options, std::int64_t side) {
+  if (!options.reference.empty()) return read_images(image_files(options.reference, options.count));
+  Pack pack(options.pack, side);
+  if (pack.held_out() == 0) throw std::runtime_error("the pack holds no scene out, expected some (compose --held-out)");
+  const auto count = options.count > 0 ? std::min(options.count, pack.held_out()) : pack.held_out();
+  const auto first = pack.size() - pack.held_out();
+  return pack.images(torch::arange(first, first + count));
+}
+
+void check_count(const torch::Tensor& images, const std::string& of) {
+  if (images.size(0) < kFewest)
+    throw std::invalid_argument("'" + of + "' has " + std::to_string(images.size(0)) + " images, expected at least " +
+                                std::to_string(kFewest));
+}
+
+}  // namespace
+
+int evaluate_folder(const EvaluateOptions& options) {
+  const auto files = image_files(options.images, options.count);
+  if (files.empty()) throw std::invalid_argument("'" + options.images + "' has no images");
+  std::optional<Judge> judge;
+  if (!options.judge.empty()) judge.emplace(options.judge);
+  const auto clip = options.clip_model.empty() ? nullptr : load_clip(options.clip_model, parse_device(options.device));
+  const auto images = read_images(files);
+  nlohmann::ordered_json json = {{"images", options.images}, {"count", images.size(0)}};
+  if (judge) {
+    check_count(images, options.images);
+    const auto real = reference_images(options, images.size(2));
+    check_count(real, options.reference.empty() ? options.pack : options.reference);
+    const auto found = distances(judged_features(*judge, real), judged_features(*judge, images));
+    print_distances(found);
+    add_distances(found, json);
+  }
+  if (clip) {
+    std::vector<std::string> captions;
+    for (const auto& file : files) captions.push_back(caption_of(file));
+    const double score = mean_clip_score(*clip, images, captions);
+    std::printf("CLIP score: %.2f\n", score);
+    json["clip_score"] = score;
+  }
+  std::printf("%lld images\n", static_cast<long long>(images.size(0)));
+  if (!options.json.empty()) write_json(options.json, json);
+  return 0;
+}
+
+}  // namespace sfumato
