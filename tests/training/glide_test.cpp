@@ -105,7 +105,7 @@ TEST_F(GLIDETraining, AnUpsamplersExportContainsItsBaseModel) {
   train_run("base", glide_recipe());
   write_json(folder_ / "base" / "things.json", Json::object());
   export_run(RunFolder(folder_ / "base"), folder_ / "base_export", {});
-  train_run("upsampler", changed(upsampler_recipe(), {"base=base_export"}));
+  train_run("upsampler", changed(upsampler_recipe(), {"base=" + (folder_ / "base_export").string()}));
   export_run(RunFolder(folder_ / "upsampler"), folder_ / "new" / "export", {});
   for (const auto* name : {"text_unet/config.json", "tokenizer/tokenizer_config.json", "upscale_unet/config.json",
                            "upscale_noise_scheduler/scheduler_config.json", "things.json"})
