@@ -5,6 +5,7 @@
 
 #include "training/captioned_runs.h"
 #include "training/kinds/glide/glide_task.h"
+#include "training/kinds/glide/low_resolution.h"
 
 namespace sfumato {
 namespace {
@@ -101,6 +102,35 @@ TEST_F(GLIDETraining, AnUpsamplerReceivesTheImageAtLowResolution) {
   EXPECT_LE((concat - x0).abs().max().item<double>(), 1.01 / 127.5);  // images of one value, rounded to 8 bits
 }
 
+TEST_F(GLIDETraining, AnUpsamplersImagesAreDegradedInTrainingOnly) {
+  const auto noisy = task(changed(upsampler_recipe(), {"data.low_res_noise=0.5"}));
+  auto& loader = dynamic_cast<GLIDELoader&>(noisy->loader());
+  const auto batch = loader.batch(0);
+  EXPECT_GT((batch.at("concat") - batch.at("x0")).abs().max().item<double>(), 0.1);
+  auto generator = generator_for(0, Stream::kSample, 0);
+  const auto held_out = loader.held_out(torch::arange(4), generator);
+  EXPECT_LE((held_out.at("concat") - held_out.at("x0")).abs().max().item<double>(), 1.01 / 127.5);
+}
+
+// A Gaussian of standard deviation s has the variance s^2 in each direction, which an impulse shows; noise of up to a
+// standard deviation of a in [0, a] has a^2 / 3.
+TEST(LowResolution, AugmentationHasTheRecipesBlurAndNoise) {
+  auto generator = generator_for(1, Stream::kStep, 0);
+  auto impulse = torch::zeros({64, 1, 31, 31});
+  impulse.select(2, 15).select(2, 15).fill_(1);
+  const auto blurred = augmented(impulse, {.blur_probability = 0.5, .blur_sigma = {1.5, 1.5}}, generator);
+  const auto squares = (torch::arange(31) - 15).to(torch::kFloat32).square();
+  const auto variances = (blurred.sum({1, 3}) * squares).sum(1);  // [64], of the rows
+  EXPECT_LE((blurred.sum({1, 2, 3}) - 1).abs().max().item<double>(), 1e-5);
+  const auto is_blurred = variances > 0.1;
+  EXPECT_NEAR(is_blurred.to(torch::kFloat32).mean().item<double>(), 0.5, 0.2);
+  EXPECT_NEAR(variances.index({is_blurred}).mean().item<double>(), 1.5 * 1.5, 0.02 * 1.5 * 1.5);
+  const auto noisy = augmented(torch::zeros({400, 3, 8, 8}), {.noise = 0.6}, generator);
+  EXPECT_NEAR(noisy.square().mean().item<double>(), 0.12, 0.012);
+  const auto plain = torch::rand({2, 3, 8, 8});
+  EXPECT_TRUE(torch::equal(augmented(plain, {}, generator), plain));
+}
+
 TEST_F(GLIDETraining, AnUpsamplersExportContainsItsBaseModel) {
   train_run("base", glide_recipe());
   write_json(folder_ / "base" / "things.json", Json::object());
@@ -194,6 +224,11 @@ TEST(GLIDERecipe, RefusesWhatDoesNotFit) {
   expect_refused(base, "low_res_size=4", "low_res_size");
   expect_refused(base, "vae=folder", "'clip_sample' is true");
   expect_refused(upsampler_recipe(), "low_res_size=3", "low_res_size is 3; expected a divisor");
+  expect_refused(base, "data.low_res_noise=0.1", "low_res_noise");
+  expect_refused(upsampler_recipe(), "data.low_res_noise=2", "low_res_noise");
+  expect_refused(upsampler_recipe(), "data.low_res_blur.sigma=[0.6, 0.4]", "'sigma' must be two increasing numbers");
+  expect_refused(upsampler_recipe(), "data.low_res_blur.probability=2", "probability");
+  expect_refused(upsampler_recipe(), "data.low_res_blur.size=3", "size");
   expect_refused(upsampler_recipe(), "low_res_size=8", "low_res_size is 8");
   expect_refused(upsampler_recipe(), "vae=folder", "vae");
 }

@@ -1,6 +1,7 @@
 #include "training/kinds/glide/glide_loader.h"
 
 #include "diffusion/schedule_config.h"
+#include "training/kinds/glide/low_resolution.h"
 #include "training/loading/captioned_pack.h"
 #include "training/loading/timesteps.h"
 
@@ -21,13 +22,6 @@ torch::Tensor random_intervals(std::int64_t count, std::int64_t size, at::Genera
   return (at >= first).logical_and(at < end);
 }
 
-/// x0 at low resolution, as the base model would make it, enlarged again: [N, C, h, w].
-torch::Tensor low_resolution(const torch::Tensor& x0, std::int64_t side) {
-  const auto small = torch::adaptive_avg_pool2d(x0, {side, side});
-  const auto rounded = ((small.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1;
-  return torch::upsample_bilinear2d(rounded, {x0.size(2), x0.size(3)}, /*align_corners=*/false);
-}
-
 }  // namespace
 
 torch::Tensor random_masks(std::int64_t count, std::int64_t height, std::int64_t width, at::Generator& generator) {
@@ -43,6 +37,7 @@ GLIDELoader::GLIDELoader(const GLIDERecipe& recipe, Pack& pack, torch::Tensor la
       caption_dropout_(recipe.data.caption_dropout),
       inpaint_(recipe.inpaint),
       low_res_size_(recipe.is_upsampler() ? recipe.low_res_size : 0),
+      low_res_(recipe.data.low_res),
       image_size_(recipe.data.image_size),
       num_train_timesteps_(ScheduleConfig::from_json(recipe.scheduler).num_train_timesteps),
       pack_(pack),
@@ -60,9 +55,15 @@ torch::Tensor GLIDELoader::mask_of(const torch::Tensor& ids) const {
   return ids != pack_.empty_ids().to(ids.device()).select(0, -1);
 }
 
-Batch GLIDELoader::examples(const torch::Tensor& indices, double caption_dropout, at::Generator& generator) {
+torch::Tensor GLIDELoader::enlarged(const torch::Tensor& x0, bool for_training, at::Generator& generator) const {
+  auto small = at_low_resolution(x0, low_res_size_);
+  if (for_training) small = augmented(small, low_res_, generator);
+  return torch::upsample_bilinear2d(small, {x0.size(2), x0.size(3)}, /*align_corners=*/false);
+}
+
+Batch GLIDELoader::examples(const torch::Tensor& indices, bool for_training, at::Generator& generator) {
   const auto count = indices.size(0);
-  const auto dropped = torch::rand({count, 1}, generator, torch::kFloat32) < caption_dropout;
+  const auto dropped = torch::rand({count, 1}, generator, torch::kFloat32) < (for_training ? caption_dropout_ : 0);
   const auto ids = torch::where(dropped, pack_.empty_ids(), pack_.ids(indices)).to(device_);
   Batch batch{{"x0", x0_of(pack_, latents_, indices, device_)}, {"ids", ids}, {"mask", mask_of(ids)}};
   const auto& images = batch.at("x0");
@@ -71,7 +72,7 @@ Batch GLIDELoader::examples(const torch::Tensor& indices, double caption_dropout
     const auto mask = random_masks(count, images.size(2), images.size(3), generator).to(device_);
     concat = {images * mask, mask};
   }
-  if (low_res_size_ > 0) concat.push_back(low_resolution(images, low_res_size_));
+  if (low_res_size_ > 0) concat.push_back(enlarged(images, for_training, generator));
   if (!concat.empty()) batch["concat"] = torch::cat(concat, 1);
   return batch;
 }
@@ -85,11 +86,11 @@ Batch GLIDELoader::with_noise(Batch batch, at::Generator& generator) const {
 
 Batch GLIDELoader::batch(std::int64_t number) {
   auto generator = generator_for(seed_, Stream::kStep, static_cast<std::uint64_t>(number));
-  return with_noise(examples(order_.batch(number), caption_dropout_, generator), generator);
+  return with_noise(examples(order_.batch(number), /*for_training=*/true, generator), generator);
 }
 
 Batch GLIDELoader::held_out(const torch::Tensor& indices, at::Generator& generator) {
-  return with_noise(examples(indices, /*caption_dropout=*/0, generator), generator);
+  return with_noise(examples(indices, /*for_training=*/false, generator), generator);
 }
 
 }  // namespace sfumato

@@ -23,14 +23,19 @@ class GLIDELoader : public Loader {
   torch::Tensor mask_of(const torch::Tensor& ids) const;
 
  private:
-  /// All but the noise: x0, the text, and the concatenated channels.
-  Batch examples(const torch::Tensor& indices, double caption_dropout, at::Generator& generator);
+  /// All but the noise: x0, the text, and the concatenated channels. Only for training are captions dropped and images
+  /// at low resolution degraded.
+  Batch examples(const torch::Tensor& indices, bool for_training, at::Generator& generator);
+  /// x0 at low resolution, as the base model would make it, enlarged again: [N, C, h, w].
+  torch::Tensor enlarged(const torch::Tensor& x0, bool for_training, at::Generator& generator) const;
   Batch with_noise(Batch batch, at::Generator& generator) const;
 
   std::uint64_t seed_;
   double caption_dropout_;
   bool inpaint_;
-  std::int64_t low_res_size_, image_size_, num_train_timesteps_;
+  std::int64_t low_res_size_;
+  LowResAugmentation low_res_;
+  std::int64_t image_size_, num_train_timesteps_;
   Pack& pack_;
   torch::Tensor latents_;
   torch::Device device_;

@@ -1,6 +1,7 @@
 #include "training/kinds/glide/glide_recipe.h"
 
 #include <stdexcept>
+#include <vector>
 
 #include "diffusion/schedule_config.h"
 #include "models/glide_text_model.h"
@@ -10,12 +11,34 @@
 namespace sfumato {
 namespace {
 
-GLIDEDataRecipe parse_glide_data(const Json& json, const std::string& where) {
-  refuse_unknown_keys(json, {"pack", "image_size", "caption_dropout"}, where);
+/// Keys that only an upsampler has: low_res_blur and low_res_noise.
+LowResAugmentation parse_low_res(const Json& json, const std::string& where) {
+  LowResAugmentation augmentation;
+  if (json.contains("low_res_blur")) {
+    const auto blur = object_at(json, "low_res_blur");
+    refuse_unknown_keys(blur, {"probability", "sigma"}, where + ": low_res_blur");
+    augmentation.blur_probability = value_or(blur, "probability", 0.5);
+    augmentation.blur_sigma = value_or(blur, "sigma", augmentation.blur_sigma);
+    expect_within(augmentation.blur_probability, 0, 1, where + ": low_res_blur", "probability");
+    constexpr double kMostPixels = 8;
+    const auto [low, high] = augmentation.blur_sigma;
+    expect(low > 0 && low <= high && high <= kMostPixels, where + ": low_res_blur",
+           "'sigma' must be two increasing numbers above 0 and up to 8 pixels", blur);
+  }
+  augmentation.noise = value_or(json, "low_res_noise", augmentation.noise);
+  expect_within(augmentation.noise, 0, 1, where, "low_res_noise");
+  return augmentation;
+}
+
+GLIDEDataRecipe parse_glide_data(const Json& json, const std::string& where, bool is_upsampler) {
+  std::vector<std::string> keys = {"pack", "image_size", "caption_dropout"};
+  if (is_upsampler) keys.insert(keys.end(), {"low_res_blur", "low_res_noise"});
+  refuse_unknown_keys(json, keys, where);
   GLIDEDataRecipe data;
   read_pack_recipe(json, where, data);
   data.caption_dropout = value_or(json, "caption_dropout", data.caption_dropout);
   expect_within(data.caption_dropout, 0, 1, where, "caption_dropout");
+  data.low_res = parse_low_res(json, where);
   return data;
 }
 
@@ -95,7 +118,7 @@ void check_glide_sizes(const GLIDERecipe& recipe, const UNet2DConditionModelConf
 GLIDERecipe parse_glide_recipe(const Json& json, const std::string& where) {
   GLIDERecipe recipe;
   read_common_recipe(json, where, recipe);
-  recipe.data = parse_glide_data(object_at(json, "data"), where + ": data");
+  recipe.data = parse_glide_data(object_at(json, "data"), where + ": data", recipe.is_upsampler());
   recipe.vae = value_or(json, "vae", recipe.vae);
   recipe.tokenizer = value_or(json, "tokenizer", recipe.tokenizer);
   recipe.unet = config_at(json, "unet", where);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -7,10 +8,20 @@
 
 namespace sfumato {
 
+/// Random flaws of the images that an upsampler enlarges in training (low_resolution.h).
+struct LowResAugmentation {
+  /// Share of images that are blurred, and the range of the blur's standard deviation in pixels.
+  double blur_probability = 0;
+  std::array<double, 2> blur_sigma = {0.4, 0.6};
+  /// Largest standard deviation of added noise, with pixels in [-1, 1]; each image has its own.
+  double noise = 0;
+};
+
 /// The pack and how its captions are used.
 struct GLIDEDataRecipe : PackRecipe {
   /// The share of captions replaced by the empty one, for classifier-free guidance (Nichol et al. 2021, section 2.2).
   double caption_dropout = 0.2;
+  LowResAugmentation low_res;  ///< of an upsampler
 };
 
 /// The sample grids.
