@@ -3,12 +3,14 @@ nothing in those of a random model."""
 
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
 
 from generate_programs import BUILD, ENVIRONMENT, write_model
 
+SHIPPED_TOKENIZER = pathlib.Path(__file__).resolve().parents[2] / "tokenizer"
 LIST = """cat\t\tanimal\tcommon\t\tdrawing:cat.svg\t
 sofa\t\tfurniture\tcommon,seat=0.5\t\tdrawing:sofa.svg\t
 tree\t\tplant\tcommon\t\tdrawing:tree.svg\t
@@ -17,6 +19,15 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}"><rect widt
 RECIPE = {"kind": "classifier", "steps": 80, "batch_size": 32, "data": {"image_size": 16},
           "classifier": {"block_out_channels": [16, 32], "norm_num_groups": 4}, "optimizer": {"lr": 0.01},
           "schedule": {"warmup_steps": 5}, "ema_decay": 0.9, "sample_every": 80, "checkpoint_every": 80}
+
+CLIP = {"kind": "clip", "steps": 60, "batch_size": 32, "data": {"image_size": 16}, "noised": False,
+        "clip": {"projection_dim": 16,
+                 "text_config": {"vocab_size": 4096, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
+                                 "num_attention_heads": 2, "max_position_embeddings": 32, "eos_token_id": 1},
+                 "vision_config": {"image_size": 16, "patch_size": 4, "hidden_size": 32, "intermediate_size": 64,
+                                   "num_hidden_layers": 1, "num_attention_heads": 2}},
+        "optimizer": {"lr": 0.003}, "schedule": {"warmup_steps": 5}, "ema_decay": 0.9, "sample_every": 60,
+        "checkpoint_every": 60}
 
 
 def run(program, *arguments):
@@ -83,6 +94,43 @@ class Evaluate(unittest.TestCase):
         result = run("evaluate", "--images", made, "--pack", self.pack, "--judge", self.judge)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("24 images", result.stdout)
+
+    def test_captions_of_their_own_images_score_highest(self):
+        recipe = {**CLIP, "tokenizer": str(SHIPPED_TOKENIZER), "data": {**CLIP["data"], "pack": str(self.pack)}}
+        (self.folder / "clip.json").write_text(json.dumps(recipe))
+        own, others, clip = (self.folder / name for name in ("own", "others", "clip"))
+        for command in (["train", self.folder / "clip.json", "--out", self.folder / "clip_run", "--quiet"],
+                        ["train", "--export", self.folder / "clip_run", clip],
+                        ["compose", "--list", self.folder / "list.tsv", "--style", "plain", "--out", own, "-n", "32",
+                         "--size", "16"]):
+            result = run(*command)
+            self.assertEqual(result.returncode, 0, result.stderr)
+        shutil.copytree(own, others)
+        captions = [path.read_text() for path in sorted(own.glob("*.txt"))]
+        for path, caption in zip(sorted(others.glob("*.txt")), captions[5:] + captions[:5]):
+            path.write_text(caption)
+        scores = {}
+        for folder in (own, others):
+            result = run("evaluate", "--images", folder, "--clip-model", clip, "--json", self.folder / "score.json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            scores[folder] = json.loads((self.folder / "score.json").read_text())["clip_score"]
+        self.assertGreater(scores[own], scores[others] + 5)
+        made = self.folder / "with_prompts"
+        prompts = ["a cat", "a sofa", "a tree", "a cat on a sofa"]
+        for index, prompt in enumerate(prompts):
+            result = run("txt2img", prompt, "-m", self.model, "--steps", "1", "-s", index, "-o", made / f"{index}.png")
+            self.assertEqual(result.returncode, 0, result.stderr)
+        found = []
+        for texts in (None, prompts, prompts[1:] + prompts[:1]):  # the prompts that the files store, and .txt files
+            for index, text in enumerate(texts or ()):
+                (made / f"{index}.txt").write_text(text)
+            found.append(run("evaluate", "--images", made, "--clip-model", clip).stdout)
+        self.assertEqual(found[0], found[1])
+        self.assertNotEqual(found[0], found[2])
+        (own / "000000.txt").unlink()
+        result = run("evaluate", "--images", own, "--clip-model", clip)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("000000.png' has no caption", result.stderr)
 
     def test_what_it_cannot_do_is_one_line(self):
         for arguments, said in (((), "--judge"),

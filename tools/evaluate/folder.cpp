@@ -34,7 +34,12 @@ std::vector<fs::path> image_files(const std::string& folder, std::int64_t count)
   return files;
 }
 
-/// The first line of the .txt beside an image, else the prompt in the image's own record.
+/// The prompt in parameters of AUTOMATIC1111's form, which most programs write.
+std::string prompt_of(const std::string& parameters) {
+  return parameters.substr(0, std::min(parameters.rfind("\nNegative prompt: "), parameters.rfind("\nSteps: ")));
+}
+
+/// The first line of the .txt beside an image, else the prompt in the image's own parameters.
 std::string caption_of(const fs::path& image) {
   const auto beside = fs::path(image).replace_extension(".txt");
   if (fs::exists(beside)) {
@@ -42,11 +47,9 @@ std::string caption_of(const fs::path& image) {
     return text.substr(0, text.find_first_of("\r\n"));
   }
   for (const auto& [key, text] : read_image_texts(image))
-    if (key == "sfumato")
-      if (const auto record = Json::parse(text, nullptr, /*allow_exceptions=*/false); record.is_object())
-        return value_or<std::string>(record, "prompt", "");
+    if (key == "parameters") return prompt_of(text);
   throw std::runtime_error("'" + image.string() + "' has no caption: expected a .txt beside it, or an image that " +
-                           "txt2img wrote with its prompt");
+                           "stores its prompt as txt2img does");
 }
 
 /// Images of one size, [N, 3, H, W] in [-1, 1].
@@ -84,6 +87,9 @@ int evaluate_folder(const EvaluateOptions& options) {
   if (files.empty()) throw std::invalid_argument("'" + options.images + "' has no images");
   std::optional<Judge> judge;
   if (!options.judge.empty()) judge.emplace(options.judge);
+  std::vector<std::string> captions;
+  if (!options.clip_model.empty())
+    for (const auto& file : files) captions.push_back(caption_of(file));
   const auto clip = options.clip_model.empty() ? nullptr : load_clip(options.clip_model, parse_device(options.device));
   const auto images = read_images(files);
   nlohmann::ordered_json json = {{"images", options.images}, {"count", images.size(0)}};
@@ -96,8 +102,6 @@ int evaluate_folder(const EvaluateOptions& options) {
     add_distances(found, json);
   }
   if (clip) {
-    std::vector<std::string> captions;
-    for (const auto& file : files) captions.push_back(caption_of(file));
     const double score = mean_clip_score(*clip, images, captions);
     std::printf("CLIP score: %.2f\n", score);
     json["clip_score"] = score;
