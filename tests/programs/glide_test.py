@@ -91,6 +91,20 @@ class Glide(Programs):
         self.assertEqual([image["seed"] for image in result["images"]], [4, 5, 6])
         self.assertEqual([image["path"] for image in result["images"]], ["x-1.png", "x-2.png", "x-3.png"])
 
+    def test_a_file_of_prompts_is_each_prompt_alone(self):
+        (self.folder / "prompts.txt").write_text("a cat\n\na dog\r\n")
+        common = "--steps", 2, "--upsample-steps", 2, "-b", 2
+        result = json.loads(self.runs(TXT2IMG, "--prompts-file", "prompts.txt", *common, "-s", 4, "-o", "{index}.png",
+                                      "--base-output", "base-{seed}.png", "--json"))
+        self.assertEqual([image["seed"] for image in result["images"]], [4, 5, 6, 7])
+        self.runs(TXT2IMG, "a dog", *common, "-s", 6, "-o", "dog-{index}.png", "--base-output", "dog-base-{seed}.png")
+        for name, alone in (("3", "dog-1"), ("4", "dog-2"), ("base-7", "dog-base-7")):
+            self.assertEqual((self.folder / f"{name}.png").read_bytes(), (self.folder / f"{alone}.png").read_bytes())
+        self.assertEqual(record(self.folder / "2.png")[0]["glide"]["prompt"], "a cat")
+        self.refuses(TXT2IMG, ["a cat", "--prompts-file", "prompts.txt"], "a prompt and --prompts-file")
+        (self.folder / "none.txt").write_text("\n")
+        self.refuses(TXT2IMG, ["--prompts-file", "none.txt"], "'none.txt' holds no prompt")
+
     def test_another_prompt_is_another_image(self):
         for name, prompt in ("a", "a cat"), ("b", "a dog"):
             self.runs(TXT2IMG, prompt, "--steps", 3, "--no-upsample", "-s", 1, "-o", f"{name}.png")

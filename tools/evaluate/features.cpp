@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "evaluation/clip_score.h"
+#include "systems/clip_score.h"
 
 namespace sfumato {
 namespace {

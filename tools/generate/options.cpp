@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <iostream>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 
 #include "command_line/command_line.h"
-#include "core/files.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "engine/outputs.h"
@@ -18,6 +16,7 @@
 #include "generate/lora_tags.h"
 #include "generate/model_options.h"
 #include "generate/other_names.h"
+#include "generate/prompts_file.h"
 #include "generate/request_options.h"
 #include "generate/wildcards.h"
 
@@ -89,21 +88,6 @@ void add_all_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
   add_model_options(app, arguments.options);
   add_run_options(app, arguments, program);
   add_adapter_options(app, arguments.adapters);
-}
-
-std::vector<std::string> read_prompts(const std::string& path) {
-  std::stringstream text;
-  if (path == "-")
-    text << std::cin.rdbuf();
-  else
-    text << read_file(path);
-  std::vector<std::string> prompts;
-  for (std::string line; std::getline(text, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) prompts.push_back(line);
-  }
-  if (prompts.empty()) throw std::invalid_argument("prompts file '" + path + "' holds no prompt");
-  return prompts;
 }
 
 /// Returns one request for each prompt, with consecutive seeds.

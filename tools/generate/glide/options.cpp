@@ -9,6 +9,7 @@
 #include "command_line/command_line.h"
 #include "core/number_text.h"
 #include "generate/other_names.h"
+#include "generate/prompts_file.h"
 #include "tokenizer/utf8.h"
 
 namespace sfumato {
@@ -16,7 +17,7 @@ namespace {
 
 /// Texts that are converted to numbers after the whole command line is parsed.
 struct GLIDETexts {
-  std::string seed;
+  std::string seed, prompts_file;
   double eta = -1, upsample_eta = -1;
   bool no_upsample = false;
 };
@@ -37,6 +38,7 @@ void add_stage_options(CLI::App& app, GLIDEStageRequest& stage, double& eta, con
 void add_prompt_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
   auto& request = options.request;
   app.add_option("-p,--prompt,prompt", request.prompt, "Contents of the image");
+  app.add_option("--prompts-file", texts.prompts_file, "A prompt a line; - reads standard input");
   app.add_option("-n,--negative-prompt", request.negative_prompt,
                  "Contents to lead away from; by default the empty caption");
   app.add_option("-m,--model", options.model, "Folder of a GLIDEPipeline, or its name under models/");
@@ -126,11 +128,19 @@ void check_upsampling(const CLI::App& app, const GLIDEOptions& options, const GL
   if (const auto name = upsampler_option(app); !name.empty()) refuse_glide(name + " with --no-upsample", "one of them");
 }
 
+/// Returns the prompts of the command line or of its file.
+std::vector<std::string> prompts_of(const CLI::App& app, const GenerateProgram& program, const GLIDETexts& texts,
+                                    const std::string& prompt) {
+  const bool prompted = app.get_option("--prompt")->count() > 0, listed = !texts.prompts_file.empty();
+  if (prompted && listed) refuse_glide("a prompt and --prompts-file", "one of them");
+  if (!prompted && !listed) refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
+  auto prompts = listed ? read_prompts(texts.prompts_file) : std::vector{prompt};
+  for (const auto& text : prompts) require_utf8(text);
+  return prompts;
+}
+
 void check_glide_options(const CLI::App& app, const GenerateProgram& program, const GLIDEOptions& options) {
-  if (app.get_option("--prompt")->count() == 0)
-    refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
-  for (const auto& text : {options.request.prompt, options.request.negative_prompt, options.request.clip_model})
-    require_utf8(text);
+  for (const auto& text : {options.request.negative_prompt, options.request.clip_model}) require_utf8(text);
   if (program.takes_image && options.image.empty()) refuse_glide("no image", "one, as in -i photo.png");
   if (program.takes_mask && options.mask.empty()) refuse_glide("no mask", "one, as in --mask mask.png");
   if (options.batch_size < 1) refuse_glide("--batch-size " + std::to_string(options.batch_size), "1 or more");
@@ -161,6 +171,8 @@ std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, 
   add_glide_run_options(app, options);
   refuse_other_systems(app, program, argc, argv);
   if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
+  options.prompts = prompts_of(app, program, texts, request.prompt);
+  request.prompt = options.prompts.front();
   check_glide_options(app, program, options);
   check_upsampling(app, options, texts);
   if (app.get_option("--eta")->count() > 0) request.base.chain.eta = texts.eta;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "generate/options.h"
 #include "images/write.h"
@@ -12,7 +13,9 @@ namespace sfumato {
 
 /// Command line of txt2img and inpaint with a model of GLIDE, checked as far as possible without the model.
 struct GLIDEOptions {
+  /// Of the first prompt. The images of all prompts have consecutive seeds.
   GLIDERequest request;
+  std::vector<std::string> prompts;
   std::string model;
   std::string image, mask;  ///< for inpaint
   bool invert_mask = false;

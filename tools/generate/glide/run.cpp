@@ -32,7 +32,7 @@ struct GLIDERun {
   GenerateProgram program;
   GLIDEOptions options;
   GLIDE model;
-  GLIDEJob job;  ///< of all images
+  std::vector<GLIDEJob> jobs;  ///< one for each prompt
   std::optional<GLIDEMaskedImage> masked;
   std::vector<path> outputs, base_outputs;
 };
@@ -45,7 +45,7 @@ struct GLIDEWritten {
 };
 
 std::vector<path> planned_names(const std::string& pattern, const GLIDEOptions& options, std::set<path>& taken) {
-  const auto count = static_cast<std::size_t>(options.request.batch_count);
+  const auto count = options.prompts.size() * static_cast<std::size_t>(options.request.batch_count);
   const OutputNames names(pattern, count);
   std::vector<path> files;
   for (std::size_t k = 0; k < count; ++k) {
@@ -57,11 +57,14 @@ std::vector<path> planned_names(const std::string& pattern, const GLIDEOptions& 
   return files;
 }
 
+void warn(const GenerateProgram& program, const GLIDEOptions& options, const std::string& text) {
+  if (!options.quiet) std::cerr << program.name << ": warning: " << text << '\n';
+}
+
 Placement glide_placement(const GenerateProgram& program, const GLIDEOptions& options) {
   std::vector<std::string> warnings;
   const auto placement = choose_placement(options.device, options.dtype, options.tf32, warnings);
-  for (const auto& warning : warnings)
-    if (!options.quiet) std::cerr << program.name << ": warning: " << warning << '\n';
+  for (const auto& warning : warnings) warn(program, options, warning);
   return placement;
 }
 
@@ -79,13 +82,35 @@ void check_upsampler(const GLIDE& model, const GLIDEOptions& options) {
 }
 
 /// Loads the CLIP of the request's guidance; null without it.
-std::shared_ptr<const CLIP> clip_of(const GenerateProgram& program, const GLIDEOptions& options, const GLIDE& model) {
+std::shared_ptr<const CLIP> clip_of(const GLIDEOptions& options, const GLIDE& model) {
   const auto& request = options.request;
   if (!(request.clip_scale > 0)) return nullptr;
-  auto clip = load_clip(find_model(request.clip_model, model_roots(SFUMATO_SOURCE_DIR)), model.placement.device);
-  if (const auto note = cut_note(*clip, request.prompt); !note.empty() && !options.quiet)
-    std::cerr << program.name << ": warning: " << note << '\n';
-  return clip;
+  return load_clip(find_model(request.clip_model, model_roots(SFUMATO_SOURCE_DIR)), model.placement.device);
+}
+
+/// Warns of the part of a prompt that a text model does not see.
+void warn_of_cuts(const GenerateProgram& program, const GLIDEOptions& options, const GLIDE& model,
+                  const GLIDEJob& job) {
+  if (job.clip)
+    if (const auto note = cut_note(*job.clip, job.request.prompt); !note.empty()) warn(program, options, note);
+  if (const auto cut = model.tokenizer->encode(job.request.prompt).cut; !cut.empty())
+    warn(program, options,
+         "the prompt is longer than " + std::to_string(model.tokenizer->max_length()) +
+             " tokens; left out: " + shortened(cut, 100));
+}
+
+/// Resolves the requests of all prompts; their seeds are consecutive.
+std::vector<GLIDEJob> resolved_jobs(const GenerateProgram& program, const GLIDEOptions& options, const GLIDE& model) {
+  const auto clip = clip_of(options, model);
+  std::vector<GLIDEJob> jobs;
+  auto request = options.request;
+  for (const auto& prompt : options.prompts) {
+    request.prompt = prompt;
+    jobs.push_back(resolve(model, request, clip));
+    warn_of_cuts(program, options, model, jobs.back());
+    request.seed += static_cast<std::uint64_t>(request.batch_count);
+  }
+  return jobs;
 }
 
 GLIDERun prepared_run(const GenerateProgram& program, const GLIDEOptions& options) {
@@ -97,37 +122,34 @@ GLIDERun prepared_run(const GenerateProgram& program, const GLIDEOptions& option
   auto model =
       load_glide(find_model(options.model, model_roots(SFUMATO_SOURCE_DIR)), glide_placement(program, options));
   check_upsampler(model, options);
-  auto job = resolve(model, options.request, clip_of(program, options, model));
-  if (const auto cut = model.tokenizer->encode(options.request.prompt).cut; !cut.empty() && !options.quiet)
-    std::cerr << program.name << ": warning: the prompt is longer than " << model.tokenizer->max_length()
-              << " tokens; left out: " << shortened(cut, 100) << '\n';
+  auto jobs = resolved_jobs(program, options, model);
   return {.program = program,
           .options = options,
           .model = std::move(model),
-          .job = std::move(job),
+          .jobs = std::move(jobs),
           .masked = std::move(masked),
           .outputs = std::move(outputs),
           .base_outputs = std::move(base_outputs)};
 }
 
-GLIDEJob part_of_job(const GLIDERun& run, std::int64_t first, std::int64_t count) {
-  auto job = run.job;
+GLIDEJob part_of_job(GLIDEJob job, std::int64_t first, std::int64_t count) {
   job.request.seed += static_cast<std::uint64_t>(first);
   job.request.batch_count = count;
   return job;
 }
 
-void write_one(const GLIDERun& run, const path& file, const torch::Tensor& image, std::uint64_t seed, bool is_base) {
+/// Writes image k of a job.
+void write_one(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, const path& file, const torch::Tensor& image,
+               bool is_base) {
   const GLIDERecord record{.program = run.program.name,
                            .model = run.options.model,
                            .device = run.model.placement.device.str(),
                            .dtype = dtype_name(run.model.placement.dtype),
                            .image = run.options.image,
                            .mask = run.options.mask,
-                           .seed = seed,
+                           .seed = job.request.seed + static_cast<std::uint64_t>(k),
                            .is_base = is_base};
-  write_image(file, image.clamp(-1, 1), to_text_chunks(record, run.model, run.job),
-              static_cast<int>(run.options.quality));
+  write_image(file, image.clamp(-1, 1), to_text_chunks(record, run.model, job), static_cast<int>(run.options.quality));
 }
 
 void print_json(const GLIDERun& run, const std::vector<GLIDEWritten>& written) {
@@ -141,44 +163,48 @@ void print_json(const GLIDERun& run, const std::vector<GLIDEWritten>& written) {
   std::cout << result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
-/// Writes the images of a batch that begins with number `first` of the run.
-std::vector<GLIDEWritten> write_batch(const GLIDERun& run, const GLIDEImages& images, std::int64_t first,
-                                      double seconds) {
+/// Writes the images of a batch, of which the first is number `first` of the run.
+std::vector<GLIDEWritten> write_batch(const GLIDERun& run, const GLIDEJob& job, const GLIDEImages& images,
+                                      std::size_t first, double seconds) {
   std::vector<GLIDEWritten> written;
   const auto count = images.result().size(0);
   for (std::int64_t k = 0; k < count; ++k) {
-    const auto index = static_cast<std::size_t>(first + k);
-    const auto seed = run.options.request.seed + index;
-    if (!run.base_outputs.empty()) write_one(run, run.base_outputs[index], images.base[k], seed, true);
-    write_one(run, run.outputs[index], images.result()[k], seed, false);
-    written.push_back({run.outputs[index], seed, seconds / static_cast<double>(count)});
+    const auto index = first + static_cast<std::size_t>(k);
+    if (!run.base_outputs.empty()) write_one(run, job, k, run.base_outputs[index], images.base[k], true);
+    write_one(run, job, k, run.outputs[index], images.result()[k], false);
+    written.push_back(
+        {run.outputs[index], job.request.seed + static_cast<std::uint64_t>(k), seconds / static_cast<double>(count)});
     if (!run.options.quiet && !run.options.json)
-      std::cout << written.back().file.string() << "  seed " << seed << "  " << std::fixed << std::setprecision(2)
-                << written.back().seconds << " s" << std::endl;
+      std::cout << written.back().file.string() << "  seed " << written.back().seed << "  " << std::fixed
+                << std::setprecision(2) << written.back().seconds << " s" << std::endl;
   }
   return written;
 }
 
+/// Generates the images of a batch; undefined after Ctrl-C.
+GLIDEImages images_of(const GLIDERun& run, const GLIDEJob& job) {
+  Progress progress("denoising", static_cast<std::int64_t>(job.steps()),
+                    run.options.quiet ? Progress::Style::kQuiet : Progress::Style::kAutomatic);
+  const OnStep on_step = [&](int step, int, const torch::Tensor&) {
+    progress.update(step + 1);
+    return !interrupted();
+  };
+  return run.masked ? inpaint(run.model, job, *run.masked, on_step) : generate(run.model, job, on_step);
+}
+
 int make_images(const GLIDERun& run) {
   using Clock = std::chrono::steady_clock;
-  const auto style = run.options.quiet ? Progress::Style::kQuiet : Progress::Style::kAutomatic;
   std::vector<GLIDEWritten> written;
-  const auto all = run.options.request.batch_count;
-  for (std::int64_t first = 0; first < all; first += run.options.batch_size) {
-    const auto job = part_of_job(run, first, std::min(run.options.batch_size, all - first));
-    const auto start = Clock::now();
-    GLIDEImages images;
-    {
-      Progress progress("denoising", static_cast<std::int64_t>(job.steps()), style);
-      const OnStep on_step = [&](int step, int, const torch::Tensor&) {
-        progress.update(step + 1);
-        return !interrupted();
-      };
-      images = run.masked ? inpaint(run.model, job, *run.masked, on_step) : generate(run.model, job, on_step);
+  for (const auto& prompt_job : run.jobs) {
+    const auto all = prompt_job.request.batch_count;
+    for (std::int64_t first = 0; first < all; first += run.options.batch_size) {
+      const auto job = part_of_job(prompt_job, first, std::min(run.options.batch_size, all - first));
+      const auto start = Clock::now();
+      const auto images = images_of(run, job);
+      if (!images.result().defined() || interrupted()) return kInterrupted;
+      const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      for (auto& one : write_batch(run, job, images, written.size(), seconds)) written.push_back(std::move(one));
     }
-    if (!images.result().defined() || interrupted()) return kInterrupted;
-    const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    for (auto& one : write_batch(run, images, first, seconds)) written.push_back(std::move(one));
   }
   if (run.options.json) print_json(run, written);
   return 0;

@@ -1,4 +1,4 @@
-#include "evaluation/clip_score.h"
+#include "systems/clip_score.h"
 
 #include <map>
 
