@@ -13,7 +13,7 @@ namespace sfumato {
 torch::Tensor at_low_resolution(const torch::Tensor& x0, std::int64_t side);
 
 /// Degrades images at low resolution, so that an upsampler gets used to the flaws of a base model's images (Ho et al.
-/// 2022, Cascaded Diffusion Models, section 4.2): each is blurred with the probability and a random standard deviation
+/// 2022, Cascaded Diffusion Models, section 4): each is blurred with the probability and a random standard deviation
 /// of the recipe, and gets noise of a standard deviation between 0 and low_res_noise. Returns [N, C, h, w]. Random
 /// values come from `generator`, of the CPU; none is drawn for a part that is switched off.
 torch::Tensor augmented(torch::Tensor images, const LowResAugmentation& augmentation, at::Generator& generator);
