@@ -9,7 +9,6 @@
 
 #include "command_line/command_line.h"
 #include "command_line/program.h"
-#include "core/memory_pool.h"
 #include "core/writable.h"
 #include "evaluate/folder.h"
 #include "evaluate/model.h"
@@ -73,7 +72,6 @@ int main(int argc, char** argv) {
                "evaluate");
   EvaluateOptions options;
   add_options(app, options);
-  pool_cpu_memory();
   return run_program("evaluate", [&]() -> Compute {
     if (!parse_command_line(app, argc, argv)) return {};
     check(options);

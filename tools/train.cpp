@@ -42,9 +42,11 @@ namespace sfumato {
 namespace {
 
 /// Prints the error and returns the exit status.
-int report(const std::exception& error, int status) {
-  std::cerr << "train: " << error_text(error) << '\n';
-  return status;
+int report(const std::exception& error, int code) {
+  const bool out_of_memory = is_out_of_memory(error);
+  std::cerr << "train: " << error_text(error)
+            << (out_of_memory ? "; a smaller batch_size with gradient_accumulation_steps takes less" : "") << std::endl;
+  return out_of_memory ? 1 : code;
 }
 
 /// Returns a progress bar that starts at the run's first step, which is not 0 in a resumed run.

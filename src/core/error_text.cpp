@@ -3,15 +3,61 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <new>
+#include <string_view>
 #include <utility>
 
 #include "core/json_text.h"
 
 namespace sfumato {
 
-std::string error_text(const std::exception& error) {
+namespace {
+
+/// Marks of LibTorch's message where the host has no memory left; it has no class of its own.
+constexpr std::string_view kHostAllocator = "DefaultCPUAllocator: ", kBytes = "you tried to allocate ";
+constexpr std::string_view kDeviceSize = "Tried to allocate ";
+
+std::string message_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+}
+
+/// Returns the text after `mark` up to one of `ends`; "" without the mark.
+std::string text_after(const std::string& text, std::string_view mark, const char* ends) {
+  const auto place = text.find(mark);
+  if (place == std::string::npos) return "";
+  const auto first = place + mark.size();
+  return text.substr(first, text.find_first_of(ends, first) - first);
+}
+
+std::string in_gib(const std::string& bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GiB", std::stod(bytes) / (1 << 30));
+  return text;
+}
+
+std::string memory_text(const std::exception& error) {
+  const auto text = message_of(error);
+  // "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has ..."
+  const auto of_device = text_after(text, kDeviceSize, "B");
+  if (!of_device.empty()) return "out of memory on the device: tried to allocate " + of_device + "B";
+  const auto bytes = text_after(text, kBytes, " ");
+  return bytes.empty() ? "out of memory" : "out of memory: tried to allocate " + in_gib(bytes);
+}
+
+}  // namespace
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  return dynamic_cast<const c10::Error*>(&error) != nullptr &&
+         message_of(error).find(kHostAllocator) != std::string::npos;
+}
+
+std::string error_text(const std::exception& error) {
+  if (is_out_of_memory(error)) return memory_text(error);
+  std::string text = message_of(error);
   text.resize(text.find_last_not_of(" \n") + 1);
   std::replace(text.begin(), text.end(), '\n', ' ');
   return without_library_marks(std::move(text));

@@ -28,6 +28,26 @@ TEST(ErrorText, OfOthersIsAllOfItOnOneLine) {
   EXPECT_EQ(error_text(std::runtime_error("")), "");
 }
 
+TEST(ErrorText, LackOfMemoryIsNamedWithTheSize) {
+  const auto expect_text = [](const std::exception& error, const std::string& text) {
+    EXPECT_TRUE(is_out_of_memory(error));
+    EXPECT_EQ(error_text(error), text);
+  };
+  expect_text(std::bad_alloc(), "out of memory");
+  try {
+    TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total ...");
+  } catch (const std::exception& error) {
+    expect_text(error, "out of memory on the device: tried to allocate 20.00 GiB");
+  }
+  try {
+    torch::empty({std::int64_t{1} << 53}, torch::kUInt8);
+    FAIL() << "no error";
+  } catch (const std::exception& error) {
+    expect_text(error, "out of memory: tried to allocate 8388608.00 GiB");
+  }
+  EXPECT_FALSE(is_out_of_memory(std::runtime_error("DefaultCPUAllocator: ")));
+}
+
 TEST(ErrorText, OfTheJsonLibraryIsWithoutItsMarks) {
   try {
     Json(3).get<std::string>();

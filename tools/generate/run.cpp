@@ -200,7 +200,10 @@ int complain(const GenerateProgram& program, const std::string& message, int cod
 int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
   const bool verbose =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });
-  complain(program, error_text(error), kFailure);
+  const std::string advice = is_out_of_memory(error)
+                                 ? "; smaller pictures, --batch-size 1, --dtype bfloat16 or --vae-tiling on take less"
+                                 : "";
+  complain(program, error_text(error) + advice, kFailure);
   if (verbose) std::cerr << error.what() << '\n';
   return kFailure;
 }
