@@ -131,6 +131,65 @@ TEST(LowResolution, AugmentationHasTheRecipesBlurAndNoise) {
   EXPECT_TRUE(torch::equal(augmented(plain, {}, generator), plain));
 }
 
+/// Counts how often a folder is packed; the pack is another file.
+class FolderRuns : public GLIDETraining {
+ protected:
+  std::unique_ptr<Task> folder_task(const Json& recipe, bool can_pack = true) {
+    TaskContext context{.run = RunFolder(folder_ / "run")};
+    if (can_pack)
+      context.pack_folder = [this](const FolderPacking& packing) {
+        ++packed_;
+        fs::copy_file(folder_ / "colours.pack", packing.pack, fs::copy_options::overwrite_existing);
+      };
+    return make_task(*parse_job(recipe, "r.json"), context);
+  }
+
+  Json recipe_of(const std::string& folder) {
+    fs::create_directories(folder_ / folder);
+    fs::create_directories(folder_ / "run");
+    auto recipe = glide_recipe();
+    recipe["data"].erase("pack");
+    recipe["data"]["folder"] = (folder_ / folder).string();
+    return recipe;
+  }
+
+  int packed_ = 0;
+};
+
+TEST_F(FolderRuns, PackTheirFolderOnce) {
+  const auto recipe = recipe_of("photos");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(folder_task(recipe)->loader().batch(0).at("x0").size(0), 4);
+  EXPECT_EQ(packed_, 1);
+  write_json(folder_ / "photos" / "new.json", Json());  // another file of the folder
+  folder_task(recipe);
+  EXPECT_EQ(packed_, 2);
+  folder_task(recipe_of("others"));
+  EXPECT_EQ(packed_, 3);
+}
+
+TEST_F(FolderRuns, RefuseWhatTheyCannotPack) {
+  try {
+    folder_task(recipe_of("photos"), /*can_pack=*/false);
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("compose --folder"), std::string::npos) << error.what();
+  }
+  auto recipe = recipe_of("photos");
+  recipe["tokenizer"] = "";
+  EXPECT_THROW(folder_task(recipe), std::invalid_argument);
+  recipe = recipe_of("photos");
+  recipe["data"]["folder"] = "nowhere";
+  EXPECT_THROW(folder_task(recipe), std::runtime_error);
+}
+
+TEST_F(FolderRuns, ResumeWithTheSameFolderAlone) {
+  const auto begun = parse_job(recipe_of("photos"), "r.json"), other = parse_job(recipe_of("others"), "r.json"),
+             pack = parse_job(glide_recipe(), "r.json");
+  EXPECT_TRUE(check_continues(*begun, *begun, "r.json").empty());
+  EXPECT_THROW(check_continues(*other, *begun, "r.json"), std::invalid_argument);
+  EXPECT_THROW(check_continues(*pack, *begun, "r.json"), std::invalid_argument);
+}
+
 TEST_F(GLIDETraining, AnUpsamplersExportContainsItsBaseModel) {
   train_run("base", glide_recipe());
   write_json(folder_ / "base" / "things.json", Json::object());
@@ -231,6 +290,9 @@ TEST(GLIDERecipe, RefusesWhatDoesNotFit) {
   expect_refused(upsampler_recipe(), "data.low_res_blur.size=3", "size");
   expect_refused(upsampler_recipe(), "low_res_size=8", "low_res_size is 8");
   expect_refused(upsampler_recipe(), "vae=folder", "vae");
+  expect_refused(base, "data.folder=photos", "'pack' and 'folder': expected one of them");
+  expect_refused(base, "data.pack=[]", "'pack' must name packed training files");
+  expect_refused(base, "data.pack=[3]", "a file or folder, or a list of them");
 }
 
 }  // namespace

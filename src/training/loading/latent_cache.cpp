@@ -113,8 +113,8 @@ bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, cons
   return true;
 }
 
-LatentSource latent_source(Pack& pack, const std::string& name, torch::Device device) {
-  return {.origin = {{"pack", name}, {"pictures", std::to_string(pack.size())}},
+LatentSource latent_source(Pack& pack, torch::Device device) {
+  return {.origin = {{"pack", pack.origin()}, {"pictures", std::to_string(pack.size())}},
           .size = pack.size(),
           .images = [&pack, device](const torch::Tensor& indices) { return pack.images(indices, device); },
           .device = device};

@@ -43,8 +43,8 @@ struct LatentSource {
   torch::Device device = torch::kCPU;
 };
 
-/// Returns the images of a pack read from the file `name`. The pack must outlive the source.
-LatentSource latent_source(Pack& pack, const std::string& name, torch::Device device);
+/// Returns the images of a pack, which must outlive the source.
+LatentSource latent_source(Pack& pack, torch::Device device);
 
 /// Encodes every image once with the autoencoder of the folder `vae`. The result is kept in the run's folder (vae/,
 /// latents.safetensors) and read from there when the run resumes with the same folder and images; `on_encoded`, which

@@ -31,7 +31,7 @@ LowResAugmentation parse_low_res(const Json& json, const std::string& where) {
 }
 
 GLIDEDataRecipe parse_glide_data(const Json& json, const std::string& where, bool is_upsampler) {
-  std::vector<std::string> keys = {"pack", "image_size", "caption_dropout"};
+  std::vector<std::string> keys = {"pack", "folder", "image_size", "caption_dropout"};
   if (is_upsampler) keys.insert(keys.end(), {"low_res_blur", "low_res_noise"});
   refuse_unknown_keys(json, keys, where);
   GLIDEDataRecipe data;

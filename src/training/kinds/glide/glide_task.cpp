@@ -15,10 +15,15 @@ namespace {
 
 constexpr std::int64_t kHeldOutImages = 256, kImageBatch = 64, kGridColumns = 4;
 
+/// Returns the folder of the tokenizer; an upsampler has that of its base model.
+std::string tokenizer_of(const GLIDERecipe& recipe) {
+  if (!recipe.is_upsampler()) return recipe.tokenizer;
+  return recipe.base.empty() ? "" : (std::filesystem::path(recipe.base) / "tokenizer").string();
+}
+
 LatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
   if (recipe.vae.empty()) return {};
-  auto cache =
-      cache_latents(context.run, recipe.vae, latent_source(pack, recipe.data.pack, context.device), context.on_encoded);
+  auto cache = cache_latents(context.run, recipe.vae, latent_source(pack, context.device), context.on_encoded);
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
   if (unet.out_channels != 2 * cache.latents.size(1))
     refuse_misfit("unet: 'out_channels'", unet.out_channels,
@@ -59,7 +64,7 @@ void copy_widened(UNet2DConditionModelImpl& unet, const std::filesystem::path& f
 GLIDETask::GLIDETask(const GLIDERecipe& recipe, const TaskContext& context)
     : recipe_(recipe),
       device_(context.device),
-      pack_(recipe.data.pack, recipe.data.image_size),
+      pack_(open_pack(recipe.data, tokenizer_of(recipe), context)),
       objective_((check_pack(recipe, pack_), recipe), context.device),
       cache_(glide_latents(recipe, context, pack_)),
       loader_(recipe, pack_, cache_.latents, context.device) {
