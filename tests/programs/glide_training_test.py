@@ -1,12 +1,15 @@
-"""From `train` to txt2img as a user runs them: several packs, folders of captioned images."""
+"""From `train` to txt2img as a user runs them: GLIDE's cascade in latents, several packs, folders of captioned images."""
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import unittest
 
-from train_programs import LENGTH, run, states, write_pack, write_png
+from generate_programs import TXT2IMG, chunks
+from train_programs import LENGTH, VAE, run, states, write_pack, write_png
 
 UNET = {
     "block_out_channels": [8, 8],
@@ -46,6 +49,11 @@ def write_tokenizer(folder):
         json.dumps({"tokenizer_class": "GPT2Tokenizer", "model_max_length": LENGTH}))
 
 
+def size(path):
+    header = dict(chunks(path))[b"IHDR"]
+    return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+
+
 class GlideTraining(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sfumato-glide-training-"))
@@ -73,6 +81,37 @@ class GlideTraining(unittest.TestCase):
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
         self.assertIn(says, result.stderr)
+
+    def exports(self, name):
+        result = run("--export", self.folder / name, self.folder / f"{name}-model", "--dtype", "fp32", "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return self.folder / f"{name}-model"
+
+    def test_a_cascade_in_latents(self):
+        write_pack(self.folder / "large.safetensors")
+        write_pack(self.folder / "small.safetensors", side=8)
+        vae = self.folder / "vae.json"
+        vae.write_text(json.dumps(VAE | {"data": VAE["data"] | {"pack": str(self.folder / "large.safetensors")}}))
+        self.trains(vae, "--steps", 3)
+        autoencoder = self.exports("vae")
+        latents = {"in_channels": 4, "out_channels": 8, "sample_size": 4}
+        self.trains(self.recipe("base", {"data": {"pack": str(self.folder / "small.safetensors"), "image_size": 8},
+                                         "vae": str(autoencoder), "unet": latents}))
+        base = self.exports("base")
+        upsampler = self.recipe(
+            "upsampler", {"kind": "glide_upsampler", "base": str(base), "low_res_size": 8, "vae": str(base / "vae"),
+                          "unet": {"in_channels": 8, "out_channels": 8, "sample_size": 8},
+                          "data": {"pack": str(self.folder / "large.safetensors"), "image_size": 16, "low_res_noise": 0.1}})
+        self.refused(upsampler, "--out", self.folder / "x", "--set", f"vae={autoencoder}",
+                     says="which differs from the base model's")
+        self.trains(upsampler)
+        model = self.exports("upsampler")
+        result = subprocess.run(
+            [TXT2IMG, "-m", model, "a", "--steps", "3", "--upsample-steps", "2", "-s", "1", "-o", self.folder / "a.png",
+             "--base-output", self.folder / "b.png", "--device", "cpu"],
+            capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((size(self.folder / "a.png"), size(self.folder / "b.png")), ((16, 16), (8, 8)))
 
     def test_several_packs(self):
         packs = self.folder / "packs"

@@ -53,6 +53,11 @@ LatentSource latent_source(Pack& pack, torch::Device device);
 LatentCache cache_latents(const RunFolder& run, const std::string& vae, const LatentSource& source,
                           const OnEncoded& on_encoded);
 
+/// As cache_latents, with the autoencoder and the scale of its latents as the folder has them, for a model that shares
+/// the first stage of another. Latents are kept in the run's folder as NAME.safetensors, and no autoencoder.
+LatentCache cache_latents_as_given(const RunFolder& run, const std::string& name, const std::string& vae,
+                                   const LatentSource& source, const OnEncoded& on_encoded);
+
 /// Writes the autoencoder of a run's latents as a diffusers folder, in the dtype of `options`.
 void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options);
 

@@ -60,9 +60,10 @@ TrainingKind glide_kind() {
 }
 
 TrainingKind glide_upsampler_kind() {
-  return {.name = "glide_upsampler",
-          .keys = {"data", "unet", "text_encoder", "scheduler", "loss", "sample", "inpaint", "low_res_size", "base"},
-          .parse = parse_glide_job};
+  return {
+      .name = "glide_upsampler",
+      .keys = {"data", "vae", "unet", "text_encoder", "scheduler", "loss", "sample", "inpaint", "low_res_size", "base"},
+      .parse = parse_glide_job};
 }
 
 }  // namespace sfumato
