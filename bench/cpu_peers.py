@@ -17,8 +17,9 @@ to OpenVINO's format with float32 weights (4 GB, next to the folder), with torch
 have the same minor version (3.11 and 3.11). OpenVINO compiles while it loads, not in the first run, and its peak memory
 includes the file of weights, which it maps.
 
-stable-diffusion.cpp takes part if --sdcpp-python names a Python with stable-diffusion-cpp-python, and --checkpoint the
-folder as a single file:
+stable-diffusion.cpp takes part if --sdcpp-python names a Python with cyllama, and --checkpoint the folder as a single
+file. The wheel of cyllama 0.2.18 contains the library compiled for AVX2, not AVX-512 (inferna's needs Python 3.12). If
+cyllama is missing, stable-diffusion-cpp-python is used, which pip compiles.
 
     ./sfumato convert build/tests/random_stable_diffusion random.safetensors
 
@@ -206,7 +207,7 @@ def circumstances(options):
     """Everything besides the figures that a reader of them needs."""
     flags = processor_entry("flags").split()
     pythons = {"diffusers": (options.python, "torch", "diffusers"), "openvino": (options.openvino_python, "openvino"),
-               "stable-diffusion.cpp": (options.sdcpp_python, "stable-diffusion-cpp-python")}
+               "stable-diffusion.cpp": (options.sdcpp_python, "cyllama", "stable-diffusion-cpp-python")}
     versions = {name: json.loads(output_of(python, "-c", VERSIONS, *packages))
                 for name, (python, *packages) in pythons.items() if python}
     versions["sfumato"] = subprocess.run(["git", "-C", options.binary.parent, "describe", "--always", "--dirty"],
@@ -223,7 +224,7 @@ def main():
     parser.add_argument("--model", type=Path, help="the folder with random weights")
     parser.add_argument("--python", default=sys.executable, help="a Python with diffusers and accelerate")
     parser.add_argument("--openvino-python", help="a Python with openvino")
-    parser.add_argument("--sdcpp-python", help="a Python with stable-diffusion-cpp-python")
+    parser.add_argument("--sdcpp-python", help="a Python with cyllama or stable-diffusion-cpp-python")
     parser.add_argument("--checkpoint", type=Path, help="the folder as a single file, for stable-diffusion.cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")

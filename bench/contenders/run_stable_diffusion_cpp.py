@@ -1,9 +1,10 @@
 """run_stable_diffusion_cpp.py CHECKPOINT THREADS: times the parts of an image that stable-diffusion.cpp makes.
 
-The library logs how long a part took.
+Uses the package cyllama, or stable-diffusion-cpp-python if there is no cyllama. The library logs how long a part took.
 """
 
 import ctypes
+import importlib.util
 import os
 import re
 import sys
@@ -15,11 +16,23 @@ PARTS = {"unet": "sampling completed", "vae": "decode_first_stage completed"}
 log = []
 
 
-def record(level, text, data):
-    log.append((text.decode(errors="replace"), time.perf_counter(), time.process_time()))
+def record(level, text, data=None):
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    log.append((text, time.perf_counter(), time.process_time()))
 
 
-def load(checkpoint, threads):
+def load_with_cyllama(checkpoint, threads):
+    from cyllama import sd
+
+    sd.set_log_callback(record)
+    parameters = sd.SDContextParams()
+    parameters.model_path, parameters.n_threads = checkpoint, threads
+    parameters.free_params_immediately = False  # the weights are needed again for the next image
+    context = sd.SDContext(parameters)
+    return lambda **request: context.generate(**request, sample_method=sd.SampleMethod.EULER)
+
+
+def load_with_stable_diffusion_cpp_python(checkpoint, threads):
     from stable_diffusion_cpp import StableDiffusion, stable_diffusion_cpp as library
 
     callback = library.sd_log_callback(record)
@@ -41,6 +54,7 @@ def seconds_of(part):
 
 sys.stdout = os.fdopen(os.dup(1), "w")  # for the answers: the library prints its progress to descriptor 1
 os.dup2(2, 1)
+load = load_with_cyllama if importlib.util.find_spec("cyllama") else load_with_stable_diffusion_cpp_python
 for line in sys.stdin:
     word = line.strip()
     if word == "memory":
