@@ -5,8 +5,8 @@
 
 namespace sfumato {
 
-/// Returns an error's message on one line, without the stack frames of LibTorch's errors. Lack of memory is "out of
-/// memory" with the device and the size asked for, where LibTorch names them.
+/// Returns an error's message on one line, without the stack frames of LibTorch's errors. If memory was too short, the
+/// message is "out of memory", with the requested size if LibTorch names it.
 std::string error_text(const std::exception& error);
 
 /// True if there was too little memory, of the host or of a device.
