@@ -107,7 +107,7 @@ torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, const torch:
   BlockConditions conditions;
   conditions.temb = time_embedding_(waves(timesteps, x.scalar_type()));  // [N, time_embed_dim]
   if (embed_class_) conditions.temb = conditions.temb + class_embedding(class_labels, x.scalar_type());
-  return conv_out(torch::silu(conv_norm_out_(blocks_.forward(conv_in(x), conditions))));
+  return conv_out(conv_norm_out_->forward_fused(blocks_.forward(conv_in(x), conditions), {.silu = true}));
 }
 
 torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, double timestep) {
