@@ -1,25 +1,36 @@
 #!/usr/bin/env python3
-"""Stable Diffusion 1's networks on the CPU in float32, beside diffusers, eager and compiled, and stable-diffusion.cpp.
+"""Stable Diffusion 1's networks on the CPU, compared with diffusers, OpenVINO and stable-diffusion.cpp.
 
-A guided UNet step of a 512x512 picture (batch 2) and a VAE decode to it, with random weights in a float16 folder.
-Every contender is a process that stays; they take turns, so that what else the machine does meets all of them alike.
-Wall and processor seconds are medians over the rounds. Processor seconds on one thread tell most on a busy machine.
+A guided UNet step of a 512x512 image (batch 2) and a VAE decode to it, with random weights in a float16 folder. Every
+contender is a process that stays. They take turns, so that other load on the machine affects all of them alike. Wall
+and processor seconds are medians over the rounds; on a busy machine, processor seconds on one thread vary least.
 
     cmake --build build --target bench_networks
     python bench/cpu_peers.py --binary build/tests/bench_networks --threads 1 --json bench/results/cpu.json
 
-The folder is made on the first run (2 GB, beside the binary unless --model names it). stable-diffusion.cpp takes part
-where --sdcpp-python names a Python with stable-diffusion-cpp-python, and --checkpoint the folder as a single file:
+The folder is made on the first run (2 GB, next to the binary unless --model names it). All contenders compute in
+--dtype, float32 or bfloat16. Outputs of diffusers and OpenVINO are compared with those of eager diffusers in float32:
+the printed error is relative, in the Euclidean norm. A wrong conversion shows as an error near 1.
+
+OpenVINO takes part if --openvino-python names a Python with the package openvino. The first run converts the networks
+to OpenVINO's format with float32 weights (4 GB, next to the folder), with torch and diffusers of --python, which must
+have the same minor version (3.11 and 3.11). OpenVINO compiles while it loads, not in the first run, and its peak memory
+includes the file of weights, which it maps.
+
+stable-diffusion.cpp takes part if --sdcpp-python names a Python with cyllama, and --checkpoint the folder as a single
+file. The wheel of cyllama 0.2.18 contains the library compiled for AVX2, not AVX-512 (inferna's needs Python 3.12). If
+cyllama is missing, stable-diffusion-cpp-python is used, which pip compiles.
 
     ./sfumato convert build/tests/random_stable_diffusion random.safetensors
 
-It keeps the weights in float16, as the file has them, and is given a whole picture of one step each time (minutes), of
-which its own log tells the parts. Processor seconds are those of the process meanwhile.
+It keeps the weights in float16, as the file has them, whatever --dtype says. Each of its runs makes a whole image in
+one step (minutes); the times of the parts come from its log. Processor seconds are those of the process meanwhile.
 """
 
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -27,6 +38,7 @@ import tempfile
 from pathlib import Path
 
 NETWORKS = ("unet", "vae")
+COMPARED = ("diffusers", "diffusers compiled", "openvino")
 
 MAKE = """
 import json, sys, torch
@@ -58,74 +70,20 @@ with open(sys.argv[1] + "/model_index.json", "w") as index:
     json.dump({"_class_name": "StableDiffusionPipeline", **parts}, index)
 """
 
-# The words that bench_networks answers, by diffusers.
-DIFFUSERS = """
-import resource, sys, time, torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-folder, threads, compiled = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "compiled"
-torch.set_num_threads(threads)
-torch.set_grad_enabled(False)
-if compiled:
-    import torch._inductor.config as inductor
-    inductor.freezing = True
-networks = {}
-def load(name):
-    kind = UNet2DConditionModel if name == "unet" else AutoencoderKL
-    networks[name] = kind.from_pretrained(folder + "/" + name, torch_dtype=torch.float32).eval()
-    if name == "vae":
-        networks[name] = networks[name].decode if not compiled else torch.compile(networks[name].decode)
-    elif compiled:
-        networks[name] = torch.compile(networks[name])
-def run(name):
-    if name == "unet":
-        return networks[name](torch.randn(2, 4, 64, 64), 500, torch.randn(2, 77, 768))
-    return networks[name](torch.randn(1, 4, 64, 64))
-for line in sys.stdin:
-    word = line.strip()
-    if word == "memory":
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
-        continue
-    wall, processor = time.perf_counter(), time.process_time()
-    load(word.removeprefix("load_")) if word.startswith("load_") else run(word)
-    print(time.perf_counter() - wall, time.process_time() - processor, flush=True)
-"""
-
-# Likewise by stable-diffusion.cpp.
-STABLE_DIFFUSION_CPP = """
-import ctypes, os, re, resource, sys, time
-sys.stdout = os.fdopen(os.dup(1), "w")  # for the answers: the library prints its progress
-os.dup2(2, 1)
-import stable_diffusion_cpp
-from stable_diffusion_cpp import stable_diffusion_cpp as library
-PARTS = {"unet": "sampling completed", "vae": "decode_first_stage completed"}
-log = []
-@library.sd_log_callback
-def keep(level, text, data):
-    log.append((text.decode(errors="replace"), time.perf_counter(), time.process_time()))
-library.sd_set_log_callback(keep, ctypes.c_void_p(0))
-def make(part):
-    log.clear()
-    model.generate_image(prompt="a cat", width=512, height=512, sample_steps=1, cfg_scale=7.0, sample_method="euler")
-    at = next(i for i, entry in enumerate(log) if PARTS[part] in entry[0])
-    wall = float(re.search("taking ([0-9.]+)s", log[at][0]).group(1))
-    start = [entry for entry in log[:at] if entry[1] <= log[at][1] - wall + 0.05][-1]
-    return wall, log[at][2] - start[2]
-model = None
-for line in sys.stdin:
-    word = line.strip()
-    if word == "memory":
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
-    elif word.startswith("load_"):
-        wall, processor = time.perf_counter(), time.process_time()
-        model = stable_diffusion_cpp.StableDiffusion(model_path=sys.argv[1], n_threads=int(sys.argv[2]), verbose=False)
-        print(time.perf_counter() - wall, time.process_time() - processor, flush=True)
-    else:
-        print(*make(word), flush=True)
+VERSIONS = """
+import importlib.metadata, json, platform, sys
+versions = {"python": platform.python_version()}
+for name in sys.argv[1:]:
+    try:
+        versions[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(versions))
 """
 
 
 class Contender:
-    """A process that answers words with numbers."""
+    """A process that answers words with numbers, as bench_networks and the scripts in contenders/ do."""
 
     def __init__(self, command, threads):
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -148,29 +106,73 @@ class Contender:
         self.process.wait()
 
 
+def script(name):
+    return str(Path(__file__).resolve().parent / "contenders" / f"{name}.py")
+
+
+def diffusers_command(options, dtype, mode):
+    return [options.python, script("run_diffusers"), str(options.model), str(options.threads), dtype, mode]
+
+
 def commands(options):
-    theirs = [options.python, "-c", DIFFUSERS, str(options.model), str(options.threads)]
-    all_of_them = {"sfumato": [str(options.binary), str(options.model), str(options.threads)],
-                   "diffusers": [*theirs, "eager"], "diffusers compiled": [*theirs, "compiled"]}
+    everyone = {"sfumato": [str(options.binary), str(options.model), str(options.threads), "cpu", options.dtype],
+                "diffusers": diffusers_command(options, options.dtype, "eager"),
+                "diffusers compiled": diffusers_command(options, options.dtype, "compiled")}
+    if options.openvino_python:
+        everyone["openvino"] = [options.openvino_python, script("run_openvino"), str(openvino_folder(options)),
+                                str(options.threads), options.dtype]
     if options.sdcpp_python:
-        all_of_them["stable-diffusion.cpp"] = [options.sdcpp_python, "-c", STABLE_DIFFUSION_CPP,
-                                               str(options.checkpoint), str(options.threads)]
-    return {name: command for name, command in all_of_them.items() if name not in options.without}
+        everyone["stable-diffusion.cpp"] = [options.sdcpp_python, script("run_stable_diffusion_cpp"),
+                                            str(options.checkpoint), str(options.threads)]
+    return {name: command for name, command in everyone.items() if name not in options.without}
+
+
+def openvino_folder(options):
+    return options.model.with_name(options.model.name + "_openvino")
+
+
+def convert_for_openvino(options):
+    """Writes the networks that are not there yet."""
+    folder = openvino_folder(options)
+    folder.mkdir(exist_ok=True)
+    packages = output_of(options.python, "-c", "import os, sys; print(os.pathsep.join(sys.path[1:]))")
+    for network in options.networks:
+        if not (folder / f"{network}.xml").exists():
+            output_of(options.openvino_python, "-W", "ignore", script("convert_for_openvino"), options.model, network,
+                      folder, packages)
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def save_expected_output(options, network, path):
+    """Writes what eager diffusers computes in float32."""
+    reference = Contender(diffusers_command(options, "float32", "eager"), options.threads)
+    for word in ("load_" + network, network, f"save {path}"):
+        reference.ask(word)
+    reference.close()
 
 
 def measure(options, network):
-    """Of each contender: loading, first run (compilation) and medians in seconds, and its peak memory in MiB."""
-    contenders = {name: Contender(command, options.threads) for name, command in commands(options).items()}
+    """Times of loading, of the first run and medians in seconds; peak memory in MiB; relative error."""
     results = {}
-    for name, contender in contenders.items():
-        load, first = contender.ask("load_" + network), contender.ask(network)
-        results[name] = {"load_wall": load[0], "first_wall": first[0], "runs": []}
-        print(f"{network} {name:20} loaded in {load[0]:.1f} s, first run {first[0]:.1f} s", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        expected = f"{folder}/expected.npy"
+        save_expected_output(options, network, expected)
+        contenders = {name: Contender(command, options.threads) for name, command in commands(options).items()}
+        for name, contender in contenders.items():
+            load, first = contender.ask("load_" + network), contender.ask(network)
+            results[name] = {"load_wall": load[0], "first_wall": first[0], "runs": []}
+            print(f"{network} {name:20} loaded in {load[0]:.1f} s, first run {first[0]:.1f} s", flush=True)
+            if name in COMPARED:
+                results[name]["relative_error"] = contender.ask(f"error {expected}")[0]
     for round_number in range(options.rounds):
         for name, contender in contenders.items():
             wall, processor = contender.ask(network)
             results[name]["runs"].append([wall, processor])
-            print(f"{network} {name:20} round {round_number + 1}: {wall:.2f} s, processor {processor:.2f} s", flush=True)
+            print(f"{network} {name:20} round {round_number + 1}: {wall:.2f} s, processor {processor:.2f} s",
+                  flush=True)
     for name, contender in contenders.items():
         wall, processor = zip(*results[name]["runs"])
         results[name].update(median_wall=statistics.median(wall), median_processor=statistics.median(processor),
@@ -183,11 +185,37 @@ def measure(options, network):
     return results
 
 
-def processor_name():
+def report(network, name, result):
+    error = f", relative error {result['relative_error']:.1e}" if "relative_error" in result else ""
+    print(f"{network} {name:20} median {result['median_wall']:.2f} s ({result['wall_of_ours']:.2f} of ours), "
+          f"processor {result['median_processor']:.2f} s ({result['processor_of_ours']:.2f}), "
+          f"peak {result['peak_mib']:.0f} MiB{error}", flush=True)
+
+
+def processor_entry(key):
     for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
+        if line.startswith(key):
             return line.split(":", 1)[1].strip()
     return "unknown"
+
+
+def processor_name():
+    return processor_entry("model name")
+
+
+def circumstances(options):
+    """Everything besides the figures that a reader of them needs."""
+    flags = processor_entry("flags").split()
+    pythons = {"diffusers": (options.python, "torch", "diffusers"), "openvino": (options.openvino_python, "openvino"),
+               "stable-diffusion.cpp": (options.sdcpp_python, "cyllama", "stable-diffusion-cpp-python")}
+    versions = {name: json.loads(output_of(python, "-c", VERSIONS, *packages))
+                for name, (python, *packages) in pythons.items() if python}
+    versions["sfumato"] = subprocess.run(["git", "-C", options.binary.parent, "describe", "--always", "--dirty"],
+                                         capture_output=True, text=True).stdout.strip()
+    return {"command": shlex.join(sys.argv), "processor": processor_name(),
+            "avx512_bf16": "avx512_bf16" in flags, "amx_bf16": "amx_bf16" in flags,
+            "threads": options.threads, "dtype": options.dtype, "versions": versions,
+            "commands": {name: shlex.join(command) for name, command in commands(options).items()}}
 
 
 def main():
@@ -195,9 +223,11 @@ def main():
     parser.add_argument("--binary", type=Path, required=True, help="the built bench_networks")
     parser.add_argument("--model", type=Path, help="the folder with random weights")
     parser.add_argument("--python", default=sys.executable, help="a Python with diffusers and accelerate")
-    parser.add_argument("--sdcpp-python", help="a Python with stable-diffusion-cpp-python, for that contender")
+    parser.add_argument("--openvino-python", help="a Python with openvino")
+    parser.add_argument("--sdcpp-python", help="a Python with cyllama or stable-diffusion-cpp-python")
     parser.add_argument("--checkpoint", type=Path, help="the folder as a single file, for stable-diffusion.cpp")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--without", nargs="*", default=[], help="contenders to leave out")
@@ -206,16 +236,16 @@ def main():
     options.model = options.model or options.binary.parent / "random_stable_diffusion"
     if not (options.model / "vae" / "config.json").exists():
         subprocess.run([options.python, "-c", MAKE, str(options.model)], check=True)
-    results = {network: measure(options, network) for network in options.networks}
+    if "openvino" in commands(options):
+        convert_for_openvino(options)
+    kept = circumstances(options)
+    kept["results"] = results = {network: measure(options, network) for network in options.networks}
     for network, contenders in results.items():
         for name, result in contenders.items():
-            print(f"{network} {name:20} median {result['median_wall']:.2f} s ({result['wall_of_ours']:.2f} of ours), "
-                  f"processor {result['median_processor']:.2f} s ({result['processor_of_ours']:.2f}), "
-                  f"peak {result['peak_mib']:.0f} MiB", flush=True)
+            report(network, name, result)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"command": " ".join(sys.argv), "processor": processor_name(),
-                                            "threads": options.threads, "results": results}, indent=2) + "\n")
+        options.json.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 if __name__ == "__main__":
