@@ -23,6 +23,7 @@
 #include "core/progress.h"
 #include "core/writable.h"
 #include "train/arguments.h"
+#include "train/folder.h"
 #include "train/run_checks.h"
 #include "training/autocast.h"
 #include "training/grid.h"
@@ -88,6 +89,7 @@ std::function<void(std::int64_t, std::int64_t)> labelled_bar(const std::string& 
 TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
   TaskContext context{.run = run, .device = device, .on_encoded = encoding_bar(quiet)};
   context.on_read = labelled_bar("read", quiet);
+  context.pack_folder = folder_packer(labelled_bar("read", quiet));
 #ifdef SFUMATO_HAVE_IMAGES
   context.read_image = read_image;
 #endif

@@ -1,170 +1,199 @@
 #include "data/pack.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
-#include "checkpoints/safetensors.h"
-#include "core/json.h"
+#include "data/pack_file.h"
 
 namespace sfumato {
 namespace {
 
-using Shape = std::vector<std::int64_t>;
+namespace fs = std::filesystem;
 
-std::string text_of(const Shape& shape) {
-  std::string text = "[";
-  for (const auto extent : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".safetensors" && entry.path().filename().string().front() != '.')
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    throw std::runtime_error("'" + folder.string() +
+                             "' holds no packs: expected files *.safetensors of compose --pack");
+  return files;
 }
 
-/// Texts stored as one run of bytes and their offsets.
-struct Texts {
-  torch::Tensor bytes;    // uint8 [B]
-  torch::Tensor offsets;  // int64 [M + 1]
-
-  std::int64_t size() const { return offsets.size(0) - 1; }
-  std::string at(std::int64_t index) const {
-    const auto* start = offsets.const_data_ptr<std::int64_t>() + index;
-    return std::string(reinterpret_cast<const char*>(bytes.const_data_ptr<std::uint8_t>()) + start[0],
-                       start[1] - start[0]);
-  }
-};
-
-/// Reads tensors of one file, whose path is in every error.
-struct Reader {
-  std::filesystem::path path;
-  SafetensorsFile file;
-
-  [[noreturn]] void fail(const std::string& fault) const { throw std::runtime_error(path.string() + ": " + fault); }
-
-  /// -1 in `expected` stands for any extent.
-  torch::Tensor tensor(const std::string& name, torch::Dtype dtype, const Shape& expected) const {
-    if (!file.contains(name)) fail("not a whole pack: no tensor '" + name + "'");
-    const auto shape = file.shape(name);
-    bool fits = shape.size() == expected.size() && file.dtype(name) == dtype;
-    for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = expected[i] < 0 || shape[i] == expected[i];
-    if (!fits) {
-      fail("'" + name + "' is " + std::string(c10::toString(file.dtype(name))) + " " + text_of(shape) + ", expected " +
-           c10::toString(dtype) + " " + text_of(expected));
-    }
-    return file.tensor(name);
-  }
-
-  Texts texts(const std::string& prefix, std::int64_t count) const {
-    Texts texts{tensor(prefix + ".bytes", torch::kUInt8, {-1}),
-                tensor(prefix + ".offsets", torch::kInt64, {count + 1})};
-    const auto offsets = texts.offsets.accessor<std::int64_t, 1>();
-    bool rising = offsets[0] == 0 && offsets[count] == texts.bytes.size(0);
-    for (std::int64_t i = 0; rising && i < count; ++i) rising = offsets[i] <= offsets[i + 1];
-    if (!rising) fail("'" + prefix + ".offsets' do not rise from 0 to the length of '" + prefix + ".bytes'");
-    return texts;
-  }
-};
-
-Reader open_pack(const std::filesystem::path& path) {
-  Reader reader{path, SafetensorsFile(path)};
-  const auto& metadata = reader.file.metadata();
-  const auto format = metadata.find("format");
-  if (format == metadata.end() || format->second != "sfumato-pack") {
-    reader.fail("not a pack (its metadata lacks \"format\": \"sfumato-pack\"); compose --pack makes one");
-  }
-  const auto version = metadata.find("version");
-  if (version == metadata.end() || version->second != "1") reader.fail("a pack of another version, expected 1");
-  return reader;
+[[noreturn]] void refuse_pair(const PackFile& first, const PackFile& other, const std::string& why) {
+  throw std::runtime_error("the packs '" + first.path.string() + "' and '" + other.path.string() +
+                           "' do not fit together: " + why);
 }
 
-void check_scenes(const Reader& reader, const SceneBatch& scenes, std::int64_t cutouts) {
-  const auto index = scenes.items.select(2, 0);
-  const auto side = scenes.items.select(2, 3);
-  const auto there = index >= 0;
-  if (!scenes.items.isfinite().all().item<bool>() || !scenes.background.isfinite().all().item<bool>()) {
-    reader.fail("a scene holds a number that is not finite");
-  }
-  if ((index >= cutouts).any().item<bool>()) {
-    reader.fail("a scene names a cut-out that is not there, the file has " + std::to_string(cutouts));
-  }
-  if ((there & (side <= 0)).any().item<bool>()) reader.fail("a scene's item has a side that is not positive");
+std::string pixels_text(const std::vector<std::int64_t>& size) {
+  return std::to_string(size[1]) + "x" + std::to_string(size[0]);
+}
+
+std::vector<std::int64_t> image_size_of(const PackFile& file, std::int64_t side) {
+  if (file.pixels.defined()) return {file.pixels.size(2), file.pixels.size(3)};
+  return {side, side};
+}
+
+/// Refuses two packs with other token ids for the same text.
+void check_same_ids(const PackFile& first, const PackFile& other) {
+  bool same = torch::equal(first.empty, other.empty);
+  for (std::int64_t i = 0; same && i < first.probes.size(); ++i)
+    for (std::int64_t k = 0; same && k < other.probes.size(); ++k)
+      same = first.probes.at(i) != other.probes.at(k) || torch::equal(first.probe_ids[i], other.probe_ids[k]);
+  if (!same) refuse_pair(first, other, "they have different token ids for the same text, expected one tokenizer");
+}
+
+void check_fit(const PackFile& first, const PackFile& other, std::int64_t side) {
+  if (fs::equivalent(first.path, other.path)) refuse_pair(first, other, "they are the same file, expected it once");
+  const auto length = first.empty.size(0), other_length = other.empty.size(0);
+  if (length != other_length)
+    refuse_pair(first, other,
+                "their captions have " + std::to_string(length) + " and " + std::to_string(other_length) +
+                    " token ids, expected one tokenizer");
+  check_same_ids(first, other);
+  const auto size = image_size_of(first, side), other_size = image_size_of(other, side);
+  if (size != other_size)
+    refuse_pair(
+        first, other,
+        "their images are " + pixels_text(size) + " and " + pixels_text(other_size) + " pixels, expected one size");
 }
 
 }  // namespace
 
-struct Pack::Impl {
-  std::int64_t size = 0;    // of a composed image, in pixels
-  torch::Tensor images;     // uint8 [K, 3, H, W], or undefined
-  torch::Tensor indices;    // int64 [M], the image of each caption; undefined where M = K, in order
-  torch::Tensor cutouts;    // uint8 [K, 4, S, S], or undefined
-  torch::Tensor thing_of;   // int32 [K], the number of each cut-out's thing, or undefined
-  SceneBatch scenes;        // of cutouts
-  torch::Tensor ids;        // int32 [M, L]
-  torch::Tensor empty;      // int32 [L]
-  torch::Tensor probe_ids;  // int32 [P, L]
-  Texts captions, probes;
-  std::int64_t held_out = 0;
-  std::map<std::string, std::vector<std::string>> things;
-  std::optional<CutoutPyramid> pyramid;  // on the device of the latest images()
-
-  void read_images(const Reader& reader);
-  void read_captions(const Reader& reader);
-  std::int64_t count() const {
-    if (indices.defined()) return indices.size(0);
-    return images.defined() ? images.size(0) : scenes.items.size(0);
+std::vector<fs::path> pack_files(const std::vector<fs::path>& places) {
+  std::vector<fs::path> files;
+  for (const auto& place : places) {
+    if (!fs::is_directory(place)) {
+      files.push_back(place);
+      continue;
+    }
+    const auto inside = files_in(place);
+    files.insert(files.end(), inside.begin(), inside.end());
   }
+  return files;
+}
+
+struct Pack::Impl {
+  /// Rows of one file that follow one another in the pack.
+  struct Run {
+    std::size_t file;
+    std::int64_t first_row;
+  };
+
+  std::int64_t side = 0;  // of a composed image, in pixels
+  std::vector<PackFile> files;
+  std::vector<Run> runs;  // the training scenes of each file, then the held-out scenes of each
+  torch::Tensor ends;     // int64 [R], one past the last index of each run
+  std::int64_t size = 0, held_out = 0;
+  std::vector<std::pair<std::size_t, std::int64_t>> probes;  // file and row; none twice in different files
+  std::map<std::string, std::vector<std::string>> things;
+
+  void add(PackFile file);
+  void number_scenes();
+  void add_run(std::size_t file, std::int64_t first_row, std::int64_t count, std::vector<std::int64_t>& run_ends);
+  void add_probes(const PackFile& file);
+  /// Marks the things of a file's scenes by their number in the united `things`.
+  torch::Tensor labels_of(const PackFile& file, const torch::Tensor& rows) const;
+
+  /// Returns the rows of f(file, rows), a tensor [n, ...] for the n of `indices` that lie in the file, in the order of
+  /// `indices`.
+  template <class F>
+  torch::Tensor gather(const torch::Tensor& indices, const F& f);
 };
 
-void Pack::Impl::read_images(const Reader& reader) {
-  if (reader.file.contains("images")) {
-    images = reader.tensor("images", torch::kUInt8, {-1, 3, -1, -1});
-    if (!reader.file.contains("images.index")) return;
-    indices = reader.tensor("images.index", torch::kInt64, {-1});
-    if (((indices < 0) | (indices >= images.size(0))).any().item<bool>())
-      reader.fail("'images.index' names a picture that is not there, the file has " + std::to_string(images.size(0)));
-    return;
+void Pack::Impl::add(PackFile file) {
+  if (!files.empty()) check_fit(files.front(), file, side);
+  for (const auto& earlier : files) {
+    if (fs::equivalent(earlier.path, file.path)) check_fit(earlier, file, side);
+    if (file.cutouts && earlier.cutouts && torch::equal(earlier.cutouts->rgba, file.cutouts->rgba))
+      file.cutouts = earlier.cutouts;
   }
-  cutouts = reader.tensor("cutouts", torch::kUInt8, {-1, 4, -1, -1});
-  scenes.items = reader.tensor("scenes.items", torch::kFloat32, {-1, -1, 6});
-  scenes.background = reader.tensor("scenes.background", torch::kFloat32, {scenes.items.size(0), 8});
-  check_scenes(reader, scenes, cutouts.size(0));
-  if (reader.file.contains("cutouts.things"))
-    thing_of = reader.tensor("cutouts.things", torch::kInt32, {cutouts.size(0)});
+  for (const auto& [name, words] : file.things) {
+    auto& all = things[name];
+    for (const auto& word : words)
+      if (std::find(all.begin(), all.end(), word) == all.end()) all.push_back(word);
+  }
+  add_probes(file);
+  files.push_back(std::move(file));
 }
 
-void Pack::Impl::read_captions(const Reader& reader) {
-  const auto count = this->count();
-  ids = reader.tensor("captions.ids", torch::kInt32, {count, -1});
-  captions = reader.texts("captions", count);
-  empty = reader.tensor("empty.ids", torch::kInt32, {ids.size(1)});
-  probe_ids = reader.tensor("probes.ids", torch::kInt32, {-1, ids.size(1)});
-  probes = reader.texts("probes", probe_ids.size(0));
-  held_out = reader.tensor("split.held_out", torch::kInt64, {1}).item<std::int64_t>();
-  if (count == 0) reader.fail("holds no scenes");
-  if (held_out < 0 || held_out >= count) {
-    reader.fail("'split.held_out' is " + std::to_string(held_out) + " of " + std::to_string(count) + " scenes");
+void Pack::Impl::add_probes(const PackFile& file) {
+  const auto earlier = probes;
+  for (std::int64_t row = 0; row < file.probes.size(); ++row) {
+    const auto is_same = [&](const auto& probe) {
+      return files[probe.first].probes.at(probe.second) == file.probes.at(row);
+    };
+    if (std::none_of(earlier.begin(), earlier.end(), is_same)) probes.emplace_back(files.size(), row);
   }
 }
 
-Pack::Pack(const std::filesystem::path& path, std::int64_t size) : impl_(std::make_unique<Impl>()) {
-  if (size < 1) throw std::invalid_argument("image size " + std::to_string(size) + ", expected at least 1");
-  const auto reader = open_pack(path);
-  impl_->size = size;
-  impl_->read_images(reader);
-  impl_->read_captions(reader);
-  if (const auto found = reader.file.metadata().find("things"); found != reader.file.metadata().end()) {
-    try {
-      Json::parse(found->second).get_to(impl_->things);
-    } catch (const Json::exception&) {
-      reader.fail("its metadata's \"things\" is no JSON object of lists of words");
+torch::Tensor Pack::Impl::labels_of(const PackFile& file, const torch::Tensor& rows) const {
+  std::vector<std::int64_t> columns;
+  for (const auto& [name, words] : file.things) columns.push_back(std::distance(things.begin(), things.find(name)));
+  auto labels = torch::zeros({rows.size(0), static_cast<std::int64_t>(things.size())});
+  return labels.index_copy_(1, torch::tensor(columns, torch::kInt64), file.thing_labels(rows));
+}
+
+void Pack::Impl::add_run(std::size_t file, std::int64_t first_row, std::int64_t count,
+                         std::vector<std::int64_t>& run_ends) {
+  if (count == 0) return;
+  runs.push_back({file, first_row});
+  size += count;
+  run_ends.push_back(size);
+}
+
+void Pack::Impl::number_scenes() {
+  std::vector<std::int64_t> run_ends;
+  for (std::size_t f = 0; f < files.size(); ++f) add_run(f, 0, files[f].training(), run_ends);
+  for (std::size_t f = 0; f < files.size(); ++f) add_run(f, files[f].training(), files[f].held_out, run_ends);
+  for (const auto& file : files) held_out += file.held_out;
+  ends = torch::tensor(run_ends, torch::kInt64);
+}
+
+template <class F>
+torch::Tensor Pack::Impl::gather(const torch::Tensor& indices, const F& f) {
+  if (files.size() == 1) return f(files.front(), indices);
+  const auto run_of = torch::searchsorted(ends, indices, /*out_int32=*/false, /*right=*/true);  // int64 [N]
+  std::vector<std::int64_t> starts, file_of;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    starts.push_back((r == 0 ? 0 : ends[static_cast<std::int64_t>(r) - 1].item<std::int64_t>()) - runs[r].first_row);
+    file_of.push_back(static_cast<std::int64_t>(runs[r].file));
+  }
+  const auto rows = indices - torch::tensor(starts, torch::kInt64).index_select(0, run_of);
+  const auto owners = torch::tensor(file_of, torch::kInt64).index_select(0, run_of);
+  torch::Tensor result;
+  for (std::size_t k = 0; k < files.size(); ++k) {
+    const auto places = (owners == static_cast<std::int64_t>(k)).nonzero().flatten();
+    if (places.size(0) == 0) continue;
+    const auto part = f(files[k], rows.index_select(0, places));
+    if (places.size(0) == indices.size(0)) return part;
+    if (!result.defined()) {
+      auto shape = part.sizes().vec();
+      shape[0] = indices.size(0);
+      result = torch::empty(shape, part.options());
     }
+    result.index_copy_(0, places.to(part.device()), part);
   }
-  const auto& thing_of = impl_->thing_of;
-  const auto count = static_cast<std::int64_t>(impl_->things.size());
-  if (thing_of.defined() && ((thing_of < 0) | (thing_of >= count)).any().item<bool>())
-    reader.fail("'cutouts.things' goes beyond the " + std::to_string(count) + " things of its metadata");
+  return result;
+}
+
+Pack::Pack(const fs::path& place, std::int64_t size) : Pack(std::vector{place}, size) {}
+
+Pack::Pack(const std::vector<fs::path>& places, std::int64_t size) : impl_(std::make_unique<Impl>()) {
+  if (size < 1) throw std::invalid_argument("image size " + std::to_string(size) + ", expected at least 1");
+  impl_->side = size;
+  for (const auto& path : pack_files(places)) impl_->add(read_pack_file(path));
+  impl_->number_scenes();
 }
 
 Pack::~Pack() = default;
 Pack::Pack(Pack&&) noexcept = default;
 
 std::int64_t Pack::size() const {
-  return impl_->count();
+  return impl_->size;
 }
 
 std::int64_t Pack::held_out() const {
@@ -172,41 +201,51 @@ std::int64_t Pack::held_out() const {
 }
 
 std::vector<std::int64_t> Pack::image_size() const {
-  if (impl_->images.defined()) return {impl_->images.size(2), impl_->images.size(3)};
-  return {impl_->size, impl_->size};
+  return image_size_of(impl_->files.front(), impl_->side);
+}
+
+std::string Pack::origin() const {
+  const auto& files = impl_->files;
+  if (files.size() == 1) return files.front().path.string();
+  std::string text;
+  for (const auto& file : files)
+    text += (text.empty() ? "" : ", ") + file.path.string() + " (" + std::to_string(file.training()) + " + " +
+            std::to_string(file.held_out) + ")";
+  return text;
 }
 
 torch::Tensor Pack::images(const torch::Tensor& indices, torch::Device device) {
-  if (impl_->images.defined()) {
-    const auto rows = impl_->indices.defined() ? impl_->indices.index_select(0, indices) : indices;
-    return impl_->images.index_select(0, rows).to(device).to(torch::kFloat32) / 127.5 - 1;
-  }
-  if (!impl_->pyramid || impl_->pyramid->device() != device) impl_->pyramid.emplace(impl_->cutouts, device);
-  const SceneBatch scenes{impl_->scenes.items.index_select(0, indices),
-                          impl_->scenes.background.index_select(0, indices)};
-  return compose_scenes(*impl_->pyramid, scenes, impl_->size).clamp(0, 1) * 2 - 1;
+  return impl_->gather(
+      indices, [&](PackFile& file, const torch::Tensor& rows) { return file.images(rows, impl_->side, device); });
 }
 
 torch::Tensor Pack::ids(const torch::Tensor& indices) const {
-  return impl_->ids.index_select(0, indices).to(torch::kInt64);
+  return impl_->gather(indices, [](const PackFile& file, const torch::Tensor& rows) {
+    return file.token_ids.index_select(0, rows).to(torch::kInt64);
+  });
 }
 
 torch::Tensor Pack::empty_ids() const {
-  return impl_->empty.to(torch::kInt64);
+  return impl_->files.front().empty.to(torch::kInt64);
 }
 
 std::string Pack::caption(std::int64_t index) const {
   TORCH_CHECK(index >= 0 && index < size(), "caption ", index, " of ", size());
-  return impl_->captions.at(index);
+  const auto* ends = impl_->ends.const_data_ptr<std::int64_t>();
+  const auto run = std::upper_bound(ends, ends + impl_->ends.size(0), index) - ends;
+  const auto [file, first_row] = impl_->runs[static_cast<std::size_t>(run)];
+  return impl_->files[file].captions.at(first_row + index - (run == 0 ? 0 : ends[run - 1]));
 }
 
 torch::Tensor Pack::probe_ids() const {
-  return impl_->probe_ids.to(torch::kInt64);
+  std::vector<torch::Tensor> ids;
+  for (const auto& [file, row] : impl_->probes) ids.push_back(impl_->files[file].probe_ids[row]);
+  return ids.empty() ? impl_->files.front().probe_ids.to(torch::kInt64) : torch::stack(ids).to(torch::kInt64);
 }
 
 std::vector<std::string> Pack::probes() const {
   std::vector<std::string> texts;
-  for (std::int64_t i = 0; i < impl_->probes.size(); ++i) texts.push_back(impl_->probes.at(i));
+  for (const auto& [file, row] : impl_->probes) texts.push_back(impl_->files[file].probes.at(row));
   return texts;
 }
 
@@ -221,16 +260,14 @@ std::vector<std::string> Pack::thing_names() const {
 }
 
 torch::Tensor Pack::thing_labels(const torch::Tensor& indices) const {
-  if (!impl_->thing_of.defined())
-    throw std::runtime_error(
-        "the pack does not name the things of its cut-outs (no tensor 'cutouts.things'): expected "
-        "one of composed scenes, written by compose --pack");
-  const auto items = impl_->scenes.items.index_select(0, indices).select(2, 0).to(torch::kInt64);  // [N, 3]
-  const auto things = impl_->thing_of.to(torch::kInt64).index_select(0, items.clamp_min(0).flatten()).view_as(items);
-  const auto count = static_cast<std::int64_t>(impl_->things.size());
-  auto labels = torch::zeros({items.size(0), count + 1});  // the last column takes absent items
-  labels.scatter_(1, torch::where(items >= 0, things, torch::full_like(things, count)), 1);
-  return labels.narrow(1, 0, count).contiguous();
+  for (const auto& file : impl_->files)
+    if (!file.thing_of.defined())
+      throw std::runtime_error(
+          "the pack '" + file.path.string() +
+          "' does not name the things of its cut-outs (no tensor 'cutouts.things'): expected one " +
+          "of composed scenes, written by compose --pack");
+  return impl_->gather(indices,
+                       [&](const PackFile& file, const torch::Tensor& rows) { return impl_->labels_of(file, rows); });
 }
 
 }  // namespace sfumato

@@ -2,7 +2,9 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +19,16 @@
 
 namespace sfumato {
 
+/// A folder of captioned images to pack, and the file to write.
+struct FolderPacking {
+  std::filesystem::path folder, tokenizer, pack;
+  /// Side of the packed images in pixels.
+  std::int64_t image_size = 0;
+};
+
+/// Writes the pack. Throws std::runtime_error naming an image without caption or one that cannot be read.
+using PackFolder = std::function<void(const FolderPacking& packing)>;
+
 /// Context of a task besides its recipe.
 struct TaskContext {
   RunFolder run;
@@ -27,6 +39,8 @@ struct TaskContext {
   ReadImage read_image = {};
   /// May be empty; receives the progress of reading image files.
   OnRead on_read = {};
+  /// Packs a folder of captioned images; empty in a build without image libraries.
+  PackFolder pack_folder = {};
 };
 
 /// Parts of a recipe that define a run.

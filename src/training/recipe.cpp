@@ -41,6 +41,21 @@ void parse_intervals(const Json& json, const std::string& where, Recipe& recipe)
   expect_within(static_cast<double>(recipe.checkpoint_every), 1, kNoLimit, where, "checkpoint_every");
 }
 
+/// Reads "pack": the path of a file or folder, or a list of them.
+std::vector<std::filesystem::path> read_packs(const Json& json, const std::string& where) {
+  const auto value = json.value("pack", Json());
+  if (value.is_null()) return {};
+  const auto list = value.is_array() ? value : Json::array({value});
+  std::vector<std::filesystem::path> packs;
+  for (const auto& pack : list) {
+    expect(pack.is_string() && !pack.get<std::string>().empty(), where,
+           "'pack' must be the path of a file or folder, or a list of them", json);
+    packs.emplace_back(pack.get<std::string>());
+  }
+  expect(!packs.empty(), where, "'pack' must name packed training files", json);
+  return packs;
+}
+
 void read_sizes(const Json& json, const std::string& where, Recipe& recipe) {
   recipe.seed = value_or(json, "seed", recipe.seed);
   recipe.steps = value_or(json, "steps", recipe.steps);
@@ -77,10 +92,22 @@ void read_common_recipe(const Json& json, const std::string& where, Recipe& reci
   parse_intervals(json, where, recipe);
 }
 
+Json pack_places(const PackRecipe& data) {
+  Json places = Json::array();
+  for (const auto& pack : data.packs) places.push_back(pack.string());
+  return {{"pack", places.size() == 1 ? places[0] : places}};
+}
+
+Json fixed_data(const PackRecipe& data) {
+  return {{"image_size", data.image_size}, {"folder", data.folder.empty() ? Json() : Json(data.folder)}};
+}
+
 void read_pack_recipe(const Json& json, const std::string& where, PackRecipe& data) {
-  data.pack = value_or(json, "pack", data.pack);
+  data.packs = read_packs(json, where);
+  data.folder = value_or(json, "folder", data.folder);
   data.image_size = value_or(json, "image_size", data.image_size);
-  expect(!data.pack.empty(), where, "'pack' must name a packed training file", json);
+  expect(data.folder.empty() || data.packs.empty(), where, "'pack' and 'folder': expected one of them", json);
+  expect(!data.folder.empty() || !data.packs.empty(), where, "'pack' must name packed training files", json);
   expect(data.image_size > 0, where, "'image_size' must be positive", json);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -34,15 +35,22 @@ const std::vector<std::string>& common_recipe_keys();
 /// Reads the common part. Throws std::invalid_argument naming a value out of range; `where` names the file.
 void read_common_recipe(const Json& json, const std::string& where, Recipe& recipe);
 
-/// A recipe's "data" for kinds that train on a packed training file (data/pack.h).
+/// A recipe's "data" for kinds that train on packed training files (data/pack.h).
 struct PackRecipe {
-  std::string pack;
+  /// Packed files, and folders of them, which are read as one pack. Empty if `folder` is set.
+  std::vector<std::filesystem::path> packs;
+  /// Folder of captioned images that is packed at the start of the run; "" for none. Kinds with captions only.
+  std::string folder;
   /// Side of composed images in pixels.
   std::int64_t image_size = 128;
 };
 
-/// Reads the keys "pack" and "image_size".
+/// Reads the keys "pack" or "folder", and "image_size". A kind without captions refuses "folder" as unknown before.
 void read_pack_recipe(const Json& json, const std::string& where, PackRecipe& data);
+
+/// The parts of RunIdentity::places and RunIdentity::fixed that a recipe's "data" defines.
+Json pack_places(const PackRecipe& data);
+Json fixed_data(const PackRecipe& data);
 
 /// Reads a recipe's "sample" for kinds in which "count" is its only key.
 std::int64_t read_sample_count(const Json& json, const std::string& where);

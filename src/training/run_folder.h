@@ -26,7 +26,7 @@ struct Checkpoint {
 
 /// Folder of one training run:
 ///   recipe.json  things.json  log.jsonl  samples/  checkpoints/step-00000500/{state.safetensors, state.json}
-///   vae/  latents.safetensors (kind text_to_image)
+///   vae/  latents.safetensors  low_res_latents.safetensors (of kinds in latents)  pack.safetensors  pack.json
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

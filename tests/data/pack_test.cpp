@@ -141,5 +141,116 @@ TEST_F(PackFile, RefusesOffsetsBeyondTheText) {
   EXPECT_NE(refusal(tensors).find("'captions.offsets'"), std::string::npos);
 }
 
+/// Packs in a folder, which are read as one.
+class SeveralPacks : public testing::Test {
+ protected:
+  std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) /
+      (std::string("packs-") + testing::UnitTest::GetInstance()->current_test_info()->name());
+
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path write(const std::string& name, const Tensors& tensors, const std::string& things = "{}") const {
+    const auto path = folder_ / (name + ".safetensors");
+    write_safetensors(path, tensors, {{"format", "sfumato-pack"}, {"version", "1"}, {"things", things}});
+    return path;
+  }
+
+  std::string refusal(const std::vector<std::filesystem::path>& places) const {
+    try {
+      Pack(places, 16);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+};
+
+/// Three 16x16 images of the values 10, 20 and 30; the last is held out.
+Tensors images_pack() {
+  Tensors pack;
+  pack["images"] = torch::tensor({10, 20, 30}, torch::kUInt8).view({3, 1, 1, 1}).expand({3, 3, 16, 16}).contiguous();
+  pack["captions.ids"] = torch::tensor({2, 1, 0, 3, 1, 0, 4, 1, 0}, torch::kInt32).view({3, 3});
+  pack["captions.bytes"] = bytes_of("abc");
+  pack["captions.offsets"] = torch::tensor({0, 1, 2, 3}, torch::kInt64);
+  pack["empty.ids"] = torch::tensor({1, 0, 0}, torch::kInt32);
+  pack["probes.ids"] = torch::tensor({7, 1, 0, 2, 1, 0}, torch::kInt32).view({2, 3});
+  pack["probes.bytes"] = bytes_of("probea");
+  pack["probes.offsets"] = torch::tensor({0, 5, 6}, torch::kInt64);
+  pack["split.held_out"] = torch::tensor({1}, torch::kInt64);
+  return pack;
+}
+
+TEST_F(SeveralPacks, AreOnePackWithTheHeldOutScenesOfAllAtTheEnd) {
+  write("b", small_pack());
+  write("a", images_pack());
+  Pack pack(folder_, 16);  // in order of the names
+  EXPECT_EQ(pack.size(), 5);
+  EXPECT_EQ(pack.held_out(), 2);
+  std::string captions;
+  for (std::int64_t i = 0; i < 5; ++i) captions += pack.caption(i) + " ";
+  EXPECT_EQ(captions, "a b left c right ");
+  EXPECT_TRUE(torch::equal(pack.ids(torch::arange(5)).select(1, 0), torch::tensor({2, 3, 5, 4, 6})));
+  EXPECT_EQ(pack.probes(), (std::vector<std::string>{"probe", "a"}));
+  EXPECT_EQ(pack.probe_ids().size(0), 2);
+}
+
+TEST_F(SeveralPacks, GiveTheImagesOfEachInTheOrderOfTheIndices) {
+  const auto images = write("a", images_pack()), scenes = write("b", small_pack());
+  Pack both({images, scenes}, 16), one(images, 16), other(scenes, 16);
+  const auto mixed = both.images(torch::tensor({4, 0, 3, 2, 1, 0}));
+  const auto expected = torch::stack({other.images(torch::tensor({1}))[0], one.images(torch::tensor({0}))[0],
+                                      one.images(torch::tensor({2}))[0], other.images(torch::tensor({0}))[0],
+                                      one.images(torch::tensor({1}))[0], one.images(torch::tensor({0}))[0]});
+  EXPECT_TRUE(torch::equal(mixed, expected));
+}
+
+TEST_F(SeveralPacks, UniteTheirThings) {
+  auto first = small_pack(), second = small_pack();
+  first["cutouts.things"] = torch::tensor({1}, torch::kInt32);   // sofa
+  second["cutouts.things"] = torch::tensor({0}, torch::kInt32);  // ball
+  const auto a = write("a", first, R"({"cat":["cats"],"sofa":[]})"),
+             b = write("b", second, R"({"ball":[],"cat":["cats","kitty"]})");
+  const Pack pack(std::vector{a, b}, 16);
+  EXPECT_EQ(pack.thing_names(), (std::vector<std::string>{"ball", "cat", "sofa"}));
+  EXPECT_EQ(pack.things().at("cat"), (std::vector<std::string>{"cats", "kitty"}));
+  EXPECT_TRUE(
+      torch::equal(pack.thing_labels(torch::tensor({0, 1})), torch::tensor({{0.F, 0.F, 1.F}, {1.F, 0.F, 0.F}})));
+}
+
+TEST_F(SeveralPacks, NamesAllFilesAsTheirOrigin) {
+  const auto a = write("a", images_pack()), b = write("b", small_pack());
+  EXPECT_EQ(Pack(a, 16).origin(), a.string());
+  EXPECT_EQ(Pack(folder_, 16).origin(), a.string() + " (2 + 1), " + b.string() + " (1 + 1)");
+}
+
+TEST_F(SeveralPacks, RefusesTwoThatDoNotFitAndNamesBoth) {
+  auto longer = images_pack(), other = images_pack(), probes = images_pack(), small = images_pack();
+  longer["captions.ids"] = torch::zeros({3, 4}, torch::kInt32);
+  longer["empty.ids"] = torch::zeros({4}, torch::kInt32);
+  longer["probes.ids"] = torch::zeros({2, 4}, torch::kInt32);
+  other["empty.ids"] = torch::tensor({2, 0, 0}, torch::kInt32);
+  probes["probes.ids"] = torch::tensor({8, 1, 0, 2, 1, 0}, torch::kInt32).view({2, 3});
+  small["images"] = torch::zeros({3, 3, 8, 8}, torch::kUInt8);
+  const auto first = write("first", images_pack());
+  const std::pair<Tensors, std::string> cases[] = {
+      {longer, "their captions have 3 and 4 token ids, expected one tokenizer"},
+      {other, "they have different token ids for the same text, expected one tokenizer"},
+      {probes, "they have different token ids for the same text, expected one tokenizer"},
+      {small, "their images are 16x16 and 8x8 pixels, expected one size"}};
+  for (const auto& [tensors, why] : cases) {
+    const auto second = write("second", tensors);
+    EXPECT_EQ(refusal({first, second}),
+              "the packs '" + first.string() + "' and '" + second.string() + "' do not fit together: " + why);
+  }
+  EXPECT_NE(refusal({first, first}).find("they are the same file, expected it once"), std::string::npos);
+}
+
+TEST_F(SeveralPacks, RefusesAFolderWithoutAny) {
+  EXPECT_EQ(refusal({folder_}),
+            "'" + folder_.string() + "' holds no packs: expected files *.safetensors of compose --pack");
+}
+
 }  // namespace
 }  // namespace sfumato

@@ -57,6 +57,17 @@ class Refuses(Programs):
             with self.subTest(arguments):
                 self.refuses(TXT2IMG, "a cat", *arguments, says=words)
 
+    def test_guidance_by_clip_is_refused_before_the_model_loads(self):
+        subprocess.run([BUILD / "tests" / "random_model", self.folder / "noised", "noised_clip"], check=True)
+        model = self.folder / "no-weights"
+        shutil.copytree(self.model, model)
+        (model / "unet" / "diffusion_pytorch_model.safetensors").write_text("none")
+        for arguments, words in [(["--clip-guidance", "-3"], ["clip guidance -3: expected 0, or a number above"]),
+                                 (["--clip-guidance", "nan"], ["clip guidance nan"]),
+                                 (["--clip-guidance", "3", "--hires-scale", "2"], ["is noised", "second pass"])]:
+            with self.subTest(arguments):
+                self.refuses(TXT2IMG, "a cat", "--clip-model", "noised", *arguments, model=model, says=words)
+
     def test_schedulers_that_do_not_fit(self):
         model = self.damaged_model()
         scheduler = model / "scheduler" / "scheduler_config.json"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from generate_programs import BUILD, IMG2IMG, INPAINT, TXT2IMG, Programs, chunks, pixels, png, png_of
+from generate_programs import BUILD, ENVIRONMENT, IMG2IMG, INPAINT, TXT2IMG, Programs, chunks, pixels, png, png_of
 
 
 def write_glide(folder, kind="glide"):
@@ -156,6 +156,7 @@ class Glide(Programs):
         self.refuses(TXT2IMG, ["a cat", "--clip-model", "x"], "--clip-model without --clip-guidance: expected both")
         guided = ["a cat", "--clip-guidance", 5, "--clip-model"]
         self.refuses(TXT2IMG, ["a cat", "--clip-guidance", -1, "--clip-model", "x"], "--clip-guidance -1", "more than 0")
+        self.refuses(TXT2IMG, ["a cat", "--clip-guidance", "nan", "--clip-model", "x"], "--clip-guidance nan")
         self.refuses(TXT2IMG, guided + ["nowhere"], "nowhere")
         self.refuses(TXT2IMG, guided + [self.model / "text_unet"], "clip model", "'text_config' is missing")
         self.write_clip("noised_clip")
@@ -172,6 +173,13 @@ class Glide(Programs):
                   "-o", "a.png", model=self.inpainting)
         self.assertEqual(size(self.folder / "a.png"), (16, 16))
         self.assertEqual(record(self.folder / "a.png")[0]["glide"]["mask"], "mask.png")
+        for name, options in (("a", ()), ("c", ("--invert-mask",))):
+            if options:
+                self.runs(INPAINT, "--from-image", "a.png", *options, "-o", f"{name}.png", model=self.inpainting)
+            result = self.again(INPAINT, "--from-image", f"{name}.png", "-o", f"{name}-again.png")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual((self.folder / f"{name}.png").read_bytes(), (self.folder / f"{name}-again.png").read_bytes())
+        self.assertNotEqual(pixels(self.folder / "a.png"), pixels(self.folder / "c.png"))
 
     def test_refuses_to_inpaint_what_does_not_fit(self):
         (self.folder / "photo.png").write_bytes(png(16, 16))
@@ -186,6 +194,51 @@ class Glide(Programs):
         (self.folder / "photo.png").write_bytes(png(16, 16))
         self.refuses(IMG2IMG, ["a cat", "-i", "photo.png"], "GLIDE", "txt2img")
         self.refuses(BUILD / "tools" / "sample", [], "GLIDE", "txt2img")
+
+    def again(self, program, *arguments):
+        """Runs a program without -m."""
+        return subprocess.run([program, "--device", "cpu", *map(str, arguments)], cwd=self.folder, capture_output=True,
+                              timeout=120, env=ENVIRONMENT)
+
+    def test_an_image_makes_itself_again(self):
+        self.runs(TXT2IMG, "a cat", "--respacing", "2,1", "--upsample-steps", 2, "--upsample-temp", 0.9, "-s", 7, "-b", 2,
+                  "--negative-prompt", "dog", "--cfg-scale", 2.5, "-o", "{index}.png", "--base-output", "b{index}.png")
+        for made in ("2", "b2"):
+            result = self.again(TXT2IMG, "--from-image", f"{made}.png", "-o", f"{made}-again.png")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual((self.folder / f"{made}.png").read_bytes(), (self.folder / f"{made}-again.png").read_bytes())
+        self.runs(TXT2IMG, "a dog", "--steps", 2, "--upsample-steps", 2, "--upsample-temp", 0.9, "-s", 3,
+                  "--negative-prompt", "dog", "--cfg-scale", 2.5, "-o", "dog.png")
+        result = self.again(TXT2IMG, "a dog", "--from-image", "1.png", "--steps", 2, "-s", 3, "-o", "dog-again.png")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((self.folder / "dog.png").read_bytes(), (self.folder / "dog-again.png").read_bytes())
+        self.runs(TXT2IMG, "--from-image", "b1.png", "--sampler", "ddim", "--steps", 3, "-o", "ddim.png")
+        self.runs(TXT2IMG, "--from-image", "ddim.png", "--sampler", "dpm++2m", "-o", "other.png")
+        self.runs(TXT2IMG, "--from-image", "b1.png", "--upsample-steps", 2, "-o", "larger.png")
+        self.assertEqual(size(self.folder / "larger.png"), (16, 16))
+
+    def test_a_recorded_guidance_by_clip_is_read_back(self):
+        self.write_clip("clip")
+        self.runs(TXT2IMG, "a cat", "--steps", 3, "--no-upsample", "-s", 7, "--clip-guidance", 5, "--clip-model", "clip",
+                  "-o", "a.png")
+        self.runs(TXT2IMG, "a cat", "--steps", 3, "--no-upsample", "-s", 7, "-o", "plain.png")
+        self.runs(TXT2IMG, "--from-image", "a.png", "-o", "b.png")
+        self.runs(TXT2IMG, "--from-image", "a.png", "--clip-guidance", 0, "-o", "c.png")
+        self.assertEqual((self.folder / "a.png").read_bytes(), (self.folder / "b.png").read_bytes())
+        self.assertEqual(pixels(self.folder / "plain.png"), pixels(self.folder / "c.png"))
+
+    def test_refuses_images_that_it_cannot_make_again(self):
+        (self.folder / "plain.png").write_bytes(png(16, 16))
+        self.refuses(TXT2IMG, ["--from-image", "plain.png"], "'plain.png' holds no request")
+        self.refuses(TXT2IMG, ["--from-image", "none.png"], "none.png")
+        result = self.run_program(TXT2IMG, "a cat", "--steps", "1", "-o", "sd.png", "-W", "16", "-H", "16",
+                                  model=self.text_model)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.refuses(TXT2IMG, ["--from-image", "sd.png"], "'sd.png' was made by a model of Stable Diffusion")
+        self.runs(TXT2IMG, "a cat", "--steps", 2, "--no-upsample", "-o", "a.png")
+        result = self.again(INPAINT, "--from-image", "a.png")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"'a.png' was made by txt2img: make it again with that program", result.stderr)
 
     def test_an_image_of_glide_is_no_request_of_stable_diffusion(self):
         self.runs(TXT2IMG, "a cat", "--steps", 2, "--no-upsample", "-o", "a.png")

@@ -127,21 +127,22 @@ def write_image_folder(folder):
         write_png(folder / ("even", "odd")[i % 2] / f"{i}.png", (16, 20, 24)[i % 3], (16, 30)[i % 2], (20 * i, 90, 200))
 
 
-def write_pack(path):
-    """Twenty-four 16 x 16 pictures of one colour and a brighter square, with random token ids."""
+def write_pack(path, side=16):
+    """Twenty-four pictures of one colour and a brighter square, with random token ids."""
     rng = random.Random(0)
     count = 24
     pixels = bytearray()
     for _ in range(count):
-        left, top = rng.randrange(10), rng.randrange(10)
+        left, top = (rng.randrange(10) * side // 16 for _ in range(2))
         for _channel in range(3):
             ground, thing = rng.randrange(100), rng.randrange(150, 256)
-            for y in range(16):
-                for x in range(16):
-                    pixels.append(thing if top <= y < top + 6 and left <= x < left + 6 else ground)
+            for y in range(side):
+                for x in range(side):
+                    inside = top <= y < top + 6 * side // 16 and left <= x < left + 6 * side // 16
+                    pixels.append(thing if inside else ground)
     ids = [1 if i % LENGTH == LENGTH - 1 else rng.randrange(32) for i in range(count * LENGTH)]  # 1 ends each
     tensors = {
-        "images": ("U8", [count, 3, 16, 16], bytes(pixels)),
+        "images": ("U8", [count, 3, side, side], bytes(pixels)),
         "captions.ids": ("I32", [count, LENGTH], struct.pack(f"<{len(ids)}i", *ids)),
         "captions.bytes": ("U8", [count], b"x" * count),
         "captions.offsets": ("I64", [count + 1], struct.pack(f"<{count + 1}q", *range(count + 1))),

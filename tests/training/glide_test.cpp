@@ -3,6 +3,10 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "checkpoints/load.h"
+#include "checkpoints/save.h"
+#include "core/random.h"
+#include "nn/init.h"
 #include "training/captioned_runs.h"
 #include "training/kinds/glide/glide_task.h"
 #include "training/kinds/glide/low_resolution.h"
@@ -131,6 +135,141 @@ TEST(LowResolution, AugmentationHasTheRecipesBlurAndNoise) {
   EXPECT_TRUE(torch::equal(augmented(plain, {}, generator), plain));
 }
 
+/// Writes a small random AutoencoderKL of 4 channels and half the side.
+void write_vae(const fs::path& folder, std::uint64_t seed) {
+  AutoencoderKLConfig config;
+  config.block_out_channels = {8, 8};
+  config.norm_num_groups = 4;
+  config.latent_channels = 4;
+  config.scaling_factor = 2;
+  AutoencoderKL vae(config);
+  initialize(*vae, seeded_generator(seed));
+  std::map<std::string, torch::Tensor> weights;
+  for (const auto& item : vae->named_parameters()) weights[item.key()] = item.value().detach();
+  save_weights(weights, folder);
+  write_json(folder / "config.json", config.to_json());
+}
+
+const std::vector<std::string> kLatents = {"unet.sample_size=4", "unet.in_channels=4", "unet.out_channels=8",
+                                           "scheduler.clip_sample=false"};
+
+TEST_F(GLIDETraining, AnUpsamplerInLatentsReceivesTheLatentsOfTheSmallImages) {
+  write_vae(folder_ / "vae", 1);
+  auto recipe = changed(upsampler_recipe(), kLatents);
+  recipe["unet"]["in_channels"] = 8;
+  recipe["vae"] = (folder_ / "vae").string();
+  const auto batch = task(recipe)->loader().batch(0);
+  const auto &x0 = batch.at("x0"), &concat = batch.at("concat");
+  ASSERT_EQ(x0.sizes(), (std::vector<std::int64_t>{4, 4, 4, 4}));
+  ASSERT_EQ(concat.sizes(), x0.sizes());
+  // Of an image of one value, the small image is the same value: what the batch holds follows from x0's image alone.
+  const torch::NoGradGuard no_grad;
+  AutoencoderKL vae(from_pretrained<AutoencoderKLImpl>(folder_ / "vae", {torch::kCPU, torch::kFloat32}));
+  const auto latents_of = [&](double value, std::int64_t side) {
+    const auto image = torch::full({1, 3, side, side}, value / 127.5 - 1, torch::kFloat32);
+    return vae->scale(vae->encode(image).mode()).to(torch::kFloat16).to(torch::kFloat32);
+  };
+  for (std::int64_t n = 0; n < 4; ++n) {
+    const double dark = (x0[n] - latents_of(96, 8)[0]).abs().max().item<double>();
+    const double value = dark < 1e-2 ? 96 : 160;
+    EXPECT_LE((x0[n] - latents_of(value, 8)[0]).abs().max().item<double>(), 1e-2);  // float16
+    const auto enlarged = torch::upsample_bilinear2d(latents_of(value, 4), {4, 4}, false);
+    EXPECT_LE((concat[n] - enlarged[0]).abs().max().item<double>(), 1e-2);
+  }
+}
+
+TEST_F(GLIDETraining, AnUpsamplerSharesTheAutoencoderOfItsBaseModel) {
+  write_vae(folder_ / "vae", 1);
+  write_vae(folder_ / "other", 2);
+  auto base = changed(glide_recipe(), kLatents), upsampler = changed(upsampler_recipe(), kLatents);
+  base["vae"] = (folder_ / "vae").string();
+  upsampler["unet"]["in_channels"] = 8;
+  upsampler["base"] = (folder_ / "base").string();
+  train_run("run", base);
+  export_run(RunFolder(folder_ / "run"), folder_ / "base", {});
+  const auto refusal = [&](const Json& recipe) -> std::string {
+    try {
+      task(recipe);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  auto in_pixels = upsampler_recipe();
+  in_pixels["base"] = upsampler["base"];
+  EXPECT_NE(refusal(in_pixels).find("is one of latents: expected '"), std::string::npos) << refusal(in_pixels);
+  for (const char* other : {"other", "vae"}) {  // the base model's run standardised its own copy
+    upsampler["vae"] = (folder_ / other).string();
+    EXPECT_NE(refusal(upsampler).find("which differs from the base model's"), std::string::npos) << refusal(upsampler);
+  }
+  upsampler["vae"] = (folder_ / "base" / "vae").string();
+  train_run("upsampler", upsampler);
+  export_run(RunFolder(folder_ / "upsampler"), folder_ / "both", {});
+  EXPECT_TRUE(fs::exists(folder_ / "both" / "vae" / "config.json"));
+  EXPECT_EQ(read_json(folder_ / "both" / "model_index.json").at("upscale_low_res_size"), 4);
+  const auto inpaint = changed(upsampler, {"inpaint=true", "unet.in_channels=13"});
+  EXPECT_EQ(task(inpaint)->loader().batch(0).at("concat").size(1), 9);
+}
+
+/// Counts how often a folder is packed; the pack is another file.
+class FolderRuns : public GLIDETraining {
+ protected:
+  std::unique_ptr<Task> folder_task(const Json& recipe, bool can_pack = true) {
+    TaskContext context{.run = RunFolder(folder_ / "run")};
+    if (can_pack)
+      context.pack_folder = [this](const FolderPacking& packing) {
+        ++packed_;
+        fs::copy_file(folder_ / "colours.pack", packing.pack, fs::copy_options::overwrite_existing);
+      };
+    return make_task(*parse_job(recipe, "r.json"), context);
+  }
+
+  Json recipe_of(const std::string& folder) {
+    fs::create_directories(folder_ / folder);
+    fs::create_directories(folder_ / "run");
+    auto recipe = glide_recipe();
+    recipe["data"].erase("pack");
+    recipe["data"]["folder"] = (folder_ / folder).string();
+    return recipe;
+  }
+
+  int packed_ = 0;
+};
+
+TEST_F(FolderRuns, PackTheirFolderOnce) {
+  const auto recipe = recipe_of("photos");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(folder_task(recipe)->loader().batch(0).at("x0").size(0), 4);
+  EXPECT_EQ(packed_, 1);
+  write_json(folder_ / "photos" / "new.json", Json());  // another file of the folder
+  folder_task(recipe);
+  EXPECT_EQ(packed_, 2);
+  folder_task(recipe_of("others"));
+  EXPECT_EQ(packed_, 3);
+}
+
+TEST_F(FolderRuns, RefuseWhatTheyCannotPack) {
+  try {
+    folder_task(recipe_of("photos"), /*can_pack=*/false);
+    FAIL() << "accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("compose --folder"), std::string::npos) << error.what();
+  }
+  auto recipe = recipe_of("photos");
+  recipe["tokenizer"] = "";
+  EXPECT_THROW(folder_task(recipe), std::invalid_argument);
+  recipe = recipe_of("photos");
+  recipe["data"]["folder"] = "nowhere";
+  EXPECT_THROW(folder_task(recipe), std::runtime_error);
+}
+
+TEST_F(FolderRuns, ResumeWithTheSameFolderAlone) {
+  const auto begun = parse_job(recipe_of("photos"), "r.json"), other = parse_job(recipe_of("others"), "r.json"),
+             pack = parse_job(glide_recipe(), "r.json");
+  EXPECT_TRUE(check_continues(*begun, *begun, "r.json").empty());
+  EXPECT_THROW(check_continues(*other, *begun, "r.json"), std::invalid_argument);
+  EXPECT_THROW(check_continues(*pack, *begun, "r.json"), std::invalid_argument);
+}
+
 TEST_F(GLIDETraining, AnUpsamplersExportContainsItsBaseModel) {
   train_run("base", glide_recipe());
   write_json(folder_ / "base" / "things.json", Json::object());
@@ -230,7 +369,12 @@ TEST(GLIDERecipe, RefusesWhatDoesNotFit) {
   expect_refused(upsampler_recipe(), "data.low_res_blur.probability=2", "probability");
   expect_refused(upsampler_recipe(), "data.low_res_blur.size=3", "size");
   expect_refused(upsampler_recipe(), "low_res_size=8", "low_res_size is 8");
-  expect_refused(upsampler_recipe(), "vae=folder", "vae");
+  expect_refused(upsampler_recipe(), "vae=folder", "'clip_sample' is true");
+  expect_refused(changed(upsampler_recipe(), {"vae=folder", "scheduler.clip_sample=false"}),
+                 "data.low_res_blur={\"probability\": 0.5}", "'low_res_blur' in latents");
+  expect_refused(base, "data.folder=photos", "'pack' and 'folder': expected one of them");
+  expect_refused(base, "data.pack=[]", "'pack' must name packed training files");
+  expect_refused(base, "data.pack=[3]", "a file or folder, or a list of them");
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ class CachedLatents : public testing::Test {
 
   torch::Tensor latents_of(const std::string& run, const OnEncoded& on_encoded = {}) {
     Pack pack(pack_, 8);
-    return cache_latents(RunFolder(folder_ / run), (folder_ / "vae").string(), latent_source(pack, pack_, torch::kCPU),
+    return cache_latents(RunFolder(folder_ / run), (folder_ / "vae").string(), latent_source(pack, torch::kCPU),
                          on_encoded)
         .latents;
   }

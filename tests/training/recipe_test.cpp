@@ -70,7 +70,8 @@ TEST(Recipe, SettingsReachDottedPathsAndTakeJsonOrText) {
   apply_setting(json, "data.pack=folder/x.safetensors");
   const auto recipe = parse_vae_recipe(json, "r.json");
   EXPECT_EQ(recipe.optimizer.lr, 0.5);
-  EXPECT_EQ(recipe.data.pack, "folder/x.safetensors");
+  EXPECT_EQ(pack_places(recipe.data), (Json{{"pack", "folder/x.safetensors"}}));
+  EXPECT_EQ(recipe.data.packs, std::vector<std::filesystem::path>{"folder/x.safetensors"});
 }
 
 TEST(Recipe, ASettingWithoutAValueOrInsideANumberIsRefused) {

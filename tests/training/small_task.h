@@ -62,7 +62,7 @@ class SmallTask : public testing::Test {
     TextToImageRecipe recipe;
     recipe.seed = 7;
     recipe.batch_size = 4;
-    recipe.data.pack = (folder_ / "pack").string();
+    recipe.data.packs = {folder_ / "pack"};
     recipe.vae = (folder_ / "vae").string();
     recipe.unet = Json(unet.to_json());
     recipe.text_encoder =
@@ -77,7 +77,7 @@ class SmallTask : public testing::Test {
   std::unique_ptr<TextToImageTask> task(double dropout) const {
     const torch::NoGradGuard no_grad;
     const auto recipe = this->recipe(dropout);
-    auto task = std::make_unique<TextToImageTask>(recipe, RunFolder(folder_ / "run"), torch::kCPU, OnEncoded());
+    auto task = std::make_unique<TextToImageTask>(recipe, TaskContext{.run = RunFolder(folder_ / "run")});
     for (auto& [name, parameter] : task->objective().tensors().optimized)
       if (name == "unet.conv_out.weight") parameter.normal_(0, 0.1, seeded_generator(5));
     return task;

@@ -1,6 +1,5 @@
 #include "compose/packs.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -9,6 +8,7 @@
 
 #include "compose/studio.h"
 #include "scenes/captioned_folder.h"
+#include "scenes/folder_pack.h"
 #include "scenes/grammar.h"
 #include "scenes/pack_writer.h"
 
@@ -97,14 +97,9 @@ void pack_folder(const ComposeOptions& options) {
   const auto [files, notes] = list_captioned_images(options.folder);
   for (const auto& note : notes) std::fprintf(stderr, "compose: %s\n", note.c_str());
   const auto count = static_cast<std::int64_t>(files.size());
-  const auto held_out = options.held_out.value_or(std::min(kHeldOut, count / 10));
+  const auto held_out = options.held_out.value_or(default_held_out(count));
   expect_fewer_held_out(held_out, count, std::to_string(count) + " images");
-  const auto rows = caption_rows(files);
-  PackContents contents{.images = read_squares(files, options.size, bar("read")), .captions = rows.captions};
-  if (rows.captions.size() != files.size()) contents.image_indices = torch::tensor(rows.image, torch::kInt64);
-  contents.held_out = std::count_if(rows.image.begin(), rows.image.end(),
-                                    [&](std::int64_t image) { return image >= count - held_out; });
-  for (std::size_t i = 0; i < files.size() && i < 16; ++i) contents.probes.push_back(files[i].captions.front());
+  const auto contents = folder_contents(files, {.size = options.size, .held_out = held_out, .on_image = bar("read")});
   write_pack(options.pack, contents, *tokenizer);
   std::fprintf(stderr, "%s: %lld images, %lld held out\n", options.pack.c_str(), static_cast<long long>(count),
                static_cast<long long>(held_out));

@@ -85,11 +85,11 @@ void check_cascade(const GLIDE& model, const std::filesystem::path& folder) {
 }
 
 /// Checks the size of the images that the upsampler was trained to enlarge, if the folder contains it.
-void check_low_res(const ModelIndex& index, const GLIDEStage& base) {
-  const auto trained = index.number("upscale_low_res_size", base.side());
-  if (trained != base.side())
-    refuse_model(index.folder(), "its upsampler enlarges x of " + std::to_string(trained) +
-                                     " a side, but the base model makes " + std::to_string(base.side()));
+void check_low_res(const ModelIndex& index, const GLIDE& model) {
+  const auto side = model.pixels(model.base), trained = index.number("upscale_low_res_size", side);
+  if (trained != side)
+    refuse_model(index.folder(), "its upsampler enlarges images of " + std::to_string(trained) +
+                                     " pixels a side, but the base model makes " + std::to_string(side));
 }
 
 }  // namespace
@@ -122,7 +122,7 @@ GLIDE load_glide(const std::filesystem::path& folder, const Placement& placement
   StageCheck(folder, kUpsamplerParts)(*model.upsampler, true);
   check_text(folder, *model.upsampler, *model.tokenizer, kUpsamplerParts.text_encoder);
   check_cascade(model, folder);
-  check_low_res(index, model.base);
+  check_low_res(index, model);
   return model;
 }
 

@@ -1,8 +1,12 @@
 #include "systems/glide/record.h"
 
 #include <filesystem>
+#include <stdexcept>
+#include <utility>
 
+#include "core/error_text.h"
 #include "core/json.h"
+#include "core/json_text.h"
 #include "core/number_text.h"
 
 namespace sfumato {
@@ -52,17 +56,93 @@ nlohmann::ordered_json glide_json(const GLIDERecord& record, const GLIDEJob& job
   }
   if (!record.image.empty()) json["image"] = record.image;
   if (!record.mask.empty()) json["mask"] = record.mask;
+  if (record.invert_mask) json["invert_mask"] = true;
   return json;
+}
+
+/// Reads what stage_json wrote. A respacing of one count is read as steps, which every sampler takes.
+GLIDEStageRequest stage_from_json(const Json& json) {
+  GLIDEStageRequest stage;
+  auto& chain = stage.chain;
+  chain.sampler = value_at<std::string>(json, "sampler");
+  chain.steps = value_or<std::int64_t>(json, "steps", 0);
+  chain.respacing = value_or<std::string>(json, "respacing", "");
+  const bool is_count = chain.respacing.find_first_not_of("0123456789") == std::string::npos;
+  if (is_count && !chain.respacing.empty()) chain.steps = std::stoll(std::exchange(chain.respacing, ""));
+  if (json.contains("eta")) chain.eta = value_at<double>(json, "eta");
+  stage.guidance_scale = value_at<double>(json, "guidance_scale");
+  return stage;
+}
+
+GLIDERequest glide_request_from_json(const Json& json) {
+  GLIDERequest request;
+  request.prompt = value_at<std::string>(json, "prompt");
+  request.negative_prompt = value_or<std::string>(json, "negative_prompt", "");
+  request.seed = value_at<std::uint64_t>(json, "seed");
+  request.base = stage_from_json(value_at<Json>(json, "base"));
+  request.upsamples = json.contains("upsample");
+  if (request.upsamples) request.upsample = stage_from_json(value_at<Json>(json, "upsample"));
+  request.upsample_temp = value_or(json, "upsample_temp", request.upsample_temp);
+  if (json.contains("clip_guidance")) {
+    const auto clip = value_at<Json>(json, "clip_guidance");
+    request.clip_model = value_at<std::string>(clip, "model");
+    request.clip_scale = value_at<double>(clip, "scale");
+  }
+  return request;
+}
+
+RecordedGLIDE recorded_from_json(const Json& json) {
+  const auto glide = value_at<Json>(json, "glide");
+  const auto program = value_at<std::string>(json, "program");
+  RecordedGLIDE recorded{.record = {.program = program.substr(0, program.find(' ')),
+                                    .model = value_at<std::string>(json, "model"),
+                                    .device = value_at<std::string>(json, "device"),
+                                    .dtype = value_at<std::string>(json, "dtype"),
+                                    .tf32 = value_or(json, "tf32", false),
+                                    .image = value_or<std::string>(glide, "image", ""),
+                                    .mask = value_or<std::string>(glide, "mask", ""),
+                                    .invert_mask = value_or(glide, "invert_mask", false)},
+                         .request = glide_request_from_json(glide)};
+  recorded.record.seed = recorded.request.seed;
+  return recorded;
+}
+
+/// Returns the JSON of an image's record; null without one, and for text that is no JSON.
+Json record_json(const std::filesystem::path& path) {
+  for (const auto& [keyword, text] : read_image_texts(path))
+    if (keyword == "sfumato") return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return {};
 }
 
 }  // namespace
 
+bool has_glide_record(const std::filesystem::path& path) {
+  const auto json = record_json(path);
+  return json.is_object() && json.contains("glide");
+}
+
+RecordedGLIDE read_glide_record(const std::filesystem::path& path) {
+  const auto json = record_json(path);
+  if (!json.is_object())
+    throw std::runtime_error("'" + path.string() + "' holds no request of Sfumato: expected an image of GLIDE");
+  if (!json.contains("glide"))
+    throw std::runtime_error("'" + path.string() + "' was made by " +
+                             value_or<std::string>(json, "program", "a model of Stable Diffusion") +
+                             ", expected an image of a model of GLIDE, or -m with a model of that system");
+  try {
+    return recorded_from_json(json);
+  } catch (const std::exception& error) {
+    throw std::runtime_error("the request in '" + path.string() + "' is damaged: " + error_text(error));
+  }
+}
+
 TextChunks to_text_chunks(const GLIDERecord& record, const GLIDE& model, const GLIDEJob& job) {
-  const nlohmann::ordered_json json = {{"program", record.program + " with a model of GLIDE"},
-                                       {"glide", glide_json(record, job)},
-                                       {"model", record.model},
-                                       {"device", record.device},
-                                       {"dtype", record.dtype}};
+  nlohmann::ordered_json json = {{"program", record.program + " with a model of GLIDE"},
+                                 {"glide", glide_json(record, job)},
+                                 {"model", record.model},
+                                 {"device", record.device},
+                                 {"dtype", record.dtype}};
+  if (record.tf32) json["tf32"] = true;
   return {{"parameters", glide_parameters(record, model, job)},
           {"sfumato", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)}};
 }

@@ -1,11 +1,63 @@
 #include "training/loading/captioned_pack.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <stdexcept>
 #include <vector>
 
 #include "training/recipe_values.h"
 
 namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Returns values that differ once another folder is packed, or files of it are added, removed or written again.
+Json state_of(const PackRecipe& data, const std::string& tokenizer) {
+  if (!fs::is_directory(data.folder))
+    throw std::runtime_error("data: 'folder' is '" + data.folder + "': expected a folder of captioned images");
+  std::int64_t files = 0, newest = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(data.folder)) {
+    if (!entry.is_regular_file()) continue;
+    ++files;
+    newest = std::max<std::int64_t>(newest, entry.last_write_time().time_since_epoch().count());
+  }
+  return {{"folder", data.folder},
+          {"tokenizer", tokenizer},
+          {"image_size", data.image_size},
+          {"files", files},
+          {"newest", newest}};
+}
+
+/// Packs a recipe's folder and removes latents of an earlier pack.
+void pack_folder(const PackRecipe& data, const std::string& tokenizer, const TaskContext& context,
+                 const fs::path& pack) {
+  if (!context.pack_folder)
+    throw std::runtime_error(
+        "data: 'folder' is '" + data.folder +
+        "', which this build cannot pack, for lack of its image libraries: expected 'pack', a file " +
+        "that compose --folder wrote");
+  for (const char* name : {"latents.safetensors", "low_res_latents.safetensors"}) fs::remove(context.run.path() / name);
+  fs::remove_all(context.run.unfinished_latents());
+  context.pack_folder({.folder = data.folder, .tokenizer = tokenizer, .pack = pack, .image_size = data.image_size});
+}
+
+}  // namespace
+
+Pack open_pack(const PackRecipe& data, const std::string& tokenizer, const TaskContext& context) {
+  if (data.folder.empty()) return Pack(data.packs, data.image_size);
+  const auto pack = context.run.path() / "pack.safetensors";
+  if (context.run.has_checkpoints() && fs::exists(pack)) return Pack(pack, data.image_size);
+  if (tokenizer.empty()) throw std::invalid_argument("data: 'folder' without 'tokenizer': expected both");
+  const auto state_file = context.run.path() / "pack.json";
+  const auto state = state_of(data, tokenizer);
+  if (!fs::exists(pack) || !fs::exists(state_file) || read_json(state_file) != state) {
+    fs::remove(state_file);
+    pack_folder(data, tokenizer, context, pack);
+    write_json(state_file, state);
+  }
+  return Pack(pack, data.image_size);
+}
 
 void check_vocab_size(const Pack& pack, std::int64_t vocab_size, const std::string& where) {
   const auto largest = pack.ids(torch::arange(pack.size())).max().item<std::int64_t>();

@@ -6,10 +6,17 @@
 #include <string>
 
 #include "data/pack.h"
+#include "training/kinds.h"
+#include "training/recipe.h"
 
 // Parts that the kinds of training on a pack's captioned images share.
 
 namespace sfumato {
+
+/// Opens the packs of a recipe. A folder of captioned images is packed first, with the folder `tokenizer`, to
+/// pack.safetensors of the run's folder; a resumed run reads that file. Throws std::runtime_error in a build that
+/// cannot pack.
+Pack open_pack(const PackRecipe& data, const std::string& tokenizer, const TaskContext& context);
 
 /// Throws std::invalid_argument if `vocab_size`, at `where` in the recipe, does not exceed the pack's token ids.
 void check_vocab_size(const Pack& pack, std::int64_t vocab_size, const std::string& where);

@@ -113,8 +113,8 @@ bool standardise_latents(AutoencoderKLImpl& vae, const torch::Tensor& mean, cons
   return true;
 }
 
-LatentSource latent_source(Pack& pack, const std::string& name, torch::Device device) {
-  return {.origin = {{"pack", name}, {"pictures", std::to_string(pack.size())}},
+LatentSource latent_source(Pack& pack, torch::Device device) {
+  return {.origin = {{"pack", pack.origin()}, {"pictures", std::to_string(pack.size())}},
           .size = pack.size(),
           .images = [&pack, device](const torch::Tensor& indices) { return pack.images(indices, device); },
           .device = device};
@@ -142,6 +142,24 @@ LatentCache cache_latents(const RunFolder& run, const std::string& vae_folder, c
   }
   std::filesystem::remove_all(aside);
   return {*latents, AutoencoderKL(from_pretrained<AutoencoderKLImpl>(own_vae, placement))};
+}
+
+LatentCache cache_latents_as_given(const RunFolder& run, const std::string& name, const std::string& vae_folder,
+                                   const LatentSource& source, const OnEncoded& on_encoded) {
+  const torch::NoGradGuard no_grad;
+  const auto kept = run.path() / (name + ".safetensors"), aside = run.unfinished_latents() / name;
+  auto origin = source.origin;
+  origin["vae"] = vae_folder;
+  origin["latents"] = "as given";
+  AutoencoderKL vae(from_pretrained<AutoencoderKLImpl>(vae_folder, {source.device, torch::kFloat32}));
+  auto latents = kept_latents(kept, origin);
+  if (!latents) {
+    const auto encoded = PartwiseEncoder(source, aside, origin).encode(*vae, on_encoded);
+    latents = vae->scale(encoded.to(torch::kFloat32)).to(torch::kFloat16);
+    write_safetensors(kept, {{"latents", *latents}}, origin);
+  }
+  std::filesystem::remove_all(aside);
+  return {*latents, vae};
 }
 
 void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options) {

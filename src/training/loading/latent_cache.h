@@ -43,8 +43,8 @@ struct LatentSource {
   torch::Device device = torch::kCPU;
 };
 
-/// Returns the images of a pack read from the file `name`. The pack must outlive the source.
-LatentSource latent_source(Pack& pack, const std::string& name, torch::Device device);
+/// Returns the images of a pack, which must outlive the source.
+LatentSource latent_source(Pack& pack, torch::Device device);
 
 /// Encodes every image once with the autoencoder of the folder `vae`. The result is kept in the run's folder (vae/,
 /// latents.safetensors) and read from there when the run resumes with the same folder and images; `on_encoded`, which
@@ -52,6 +52,11 @@ LatentSource latent_source(Pack& pack, const std::string& name, torch::Device de
 /// (RunFolder::unfinished_latents) and continues after them. Throws std::runtime_error if the folder does not load.
 LatentCache cache_latents(const RunFolder& run, const std::string& vae, const LatentSource& source,
                           const OnEncoded& on_encoded);
+
+/// As cache_latents, with the autoencoder and the scale of its latents as the folder has them, for a model that shares
+/// the first stage of another. Latents are kept in the run's folder as NAME.safetensors, and no autoencoder.
+LatentCache cache_latents_as_given(const RunFolder& run, const std::string& name, const std::string& vae,
+                                   const LatentSource& source, const OnEncoded& on_encoded);
 
 /// Writes the autoencoder of a run's latents as a diffusers folder, in the dtype of `options`.
 void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options);

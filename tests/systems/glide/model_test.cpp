@@ -9,7 +9,8 @@ namespace {
 
 TEST_F(GLIDEFolder, RefusesStagesThatDoNotFitOneAnother) {
   write_index({{"upscale_low_res_size", 4}});
-  EXPECT_NE(refusal().find("enlarges x of 4 a side, but the base model makes 8"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("enlarges images of 4 pixels a side, but the base model makes 8"), std::string::npos)
+      << refusal();
   write_index();
   write_stage("upscale_unet", "upscale_text_encoder", 20, 6);
   EXPECT_NE(refusal().find("upscale_unet: unexpected 'sample_size'"), std::string::npos) << refusal();

@@ -10,6 +10,7 @@
 #include "core/number_text.h"
 #include "generate/other_names.h"
 #include "generate/prompts_file.h"
+#include "systems/glide/record.h"
 #include "tokenizer/utf8.h"
 
 namespace sfumato {
@@ -17,7 +18,7 @@ namespace {
 
 /// Texts that are converted to numbers after the whole command line is parsed.
 struct GLIDETexts {
-  std::string seed, prompts_file;
+  std::string seed, prompts_file, from_image;
   double eta = -1, upsample_eta = -1;
   bool no_upsample = false;
 };
@@ -67,12 +68,13 @@ void add_upsampler_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& tex
 void add_inpaint_options(CLI::App& app, GLIDEOptions& options) {
   app.add_option("-i,--image", options.image, "The image of which a part is made anew, at the model's size");
   app.add_option("--mask", options.mask, "An image of the same size that is white where the other is made anew");
-  app.add_flag("--invert-mask", options.invert_mask, "Make the black part anew instead");
+  app.add_flag("--invert-mask,!--no-invert-mask", options.invert_mask, "Make the black part anew instead");
 }
 
-void add_glide_run_options(CLI::App& app, GLIDEOptions& options) {
+void add_glide_run_options(CLI::App& app, GLIDEOptions& options, GLIDETexts& texts) {
   app.add_option("-o,--output", options.output,
                  "PNG, JPEG or WebP to write; {seed} and {index} are replaced. By default a free name in out/");
+  app.add_option("--from-image", texts.from_image, "Make an image of GLIDE again from the request in its file");
   app.add_option("--quality", options.quality, "Of a JPEG or WebP, 1 to 100")->capture_default_str();
   app.add_option("--batch-size", options.batch_size, "Images that go through the model at once")->capture_default_str();
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
@@ -114,6 +116,42 @@ void check_stage(const CLI::App& app, const std::string& prefix) {
     refuse_glide("--" + prefix + "steps " + app.get_option("--" + prefix + "steps")->as<std::string>(), "1 or more");
 }
 
+/// Sets the options from the record of an image.
+void start_from_glide_image(const GenerateProgram& program, GLIDEOptions& options, GLIDETexts& texts) {
+  const auto [record, request] = read_glide_record(texts.from_image);
+  if (record.program != program.name)
+    throw std::invalid_argument("'" + texts.from_image + "' was made by " + record.program +
+                                ": make it again with that program");
+  options.request = request;
+  options.model = record.model;
+  options.image = record.image;
+  options.mask = record.mask;
+  options.invert_mask = record.invert_mask;
+  // The recorded device may be missing here; identical pixels are then impossible, and the closest result will do.
+  options.device = record.device == "cpu" ? record.device : "auto";
+  options.dtype = record.dtype;
+  options.tf32 = record.tf32;
+  texts.seed = std::to_string(request.seed);
+}
+
+/// Removes recorded values of a stage that an option of the command line replaces under another name.
+void drop_replaced(const CLI::App& app, const std::string& prefix, GLIDEStageRequest& stage,
+                   const std::string& recorded_sampler) {
+  const auto given = [&](const char* option) { return app.get_option("--" + prefix + option)->count() > 0; };
+  if (given("steps") && !given("respacing")) stage.chain.respacing.clear();
+  if (given("respacing") && !given("steps")) stage.chain.steps = 0;
+  if (given("sampler") && stage.chain.sampler != recorded_sampler) stage.chain.eta.reset();
+}
+
+void drop_replaced(const CLI::App& app, GLIDEOptions& options, const GLIDETexts& texts) {
+  const auto recorded = read_glide_record(texts.from_image).request;
+  drop_replaced(app, "", options.request.base, recorded.base.chain.sampler);
+  drop_replaced(app, "upsample-", options.request.upsample, recorded.upsample.chain.sampler);
+  options.clip_off = app.get_option("--clip-guidance")->count() > 0 && options.request.clip_scale == 0 &&
+                     app.get_option("--clip-model")->count() == 0;
+  if (options.clip_off) options.request.clip_model.clear();
+}
+
 /// Returns the first option of the upsampler on the command line; "" without one.
 std::string upsampler_option(const CLI::App& app) {
   for (const auto* option : app.get_options())
@@ -133,14 +171,17 @@ std::vector<std::string> prompts_of(const CLI::App& app, const GenerateProgram& 
                                     const std::string& prompt) {
   const bool prompted = app.get_option("--prompt")->count() > 0, listed = !texts.prompts_file.empty();
   if (prompted && listed) refuse_glide("a prompt and --prompts-file", "one of them");
-  if (!prompted && !listed) refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
+  if (!prompted && !listed && texts.from_image.empty())
+    refuse_glide("no prompt", "one, as in " + program.name + " -m MODEL \"a cat on a sofa\"");
   auto prompts = listed ? read_prompts(texts.prompts_file) : std::vector{prompt};
   for (const auto& text : prompts) require_utf8(text);
   return prompts;
 }
 
 void check_glide_options(const CLI::App& app, const GenerateProgram& program, const GLIDEOptions& options) {
-  for (const auto& text : {options.request.negative_prompt, options.request.clip_model}) require_utf8(text);
+  for (const auto& text :
+       {options.request.negative_prompt, options.request.clip_model, options.model, options.image, options.mask})
+    require_utf8(text);
   if (program.takes_image && options.image.empty()) refuse_glide("no image", "one, as in -i photo.png");
   if (program.takes_mask && options.mask.empty()) refuse_glide("no mask", "one, as in --mask mask.png");
   if (options.batch_size < 1) refuse_glide("--batch-size " + std::to_string(options.batch_size), "1 or more");
@@ -149,7 +190,7 @@ void check_glide_options(const CLI::App& app, const GenerateProgram& program, co
   if (app.get_option("--quality")->count() > 0 && !has_quality(options.output))
     refuse_glide("--quality with output '" + options.output + "'", "a name that ends in .jpg, .jpeg or .webp");
   for (const auto* prefix : {"", "upsample-"}) check_stage(app, prefix);
-  if (app.get_option("--clip-guidance")->count() > 0 && !(options.request.clip_scale > 0))
+  if (app.get_option("--clip-guidance")->count() > 0 && !(options.request.clip_scale > 0) && !options.clip_off)
     refuse_glide("--clip-guidance " + number_text(options.request.clip_scale), "more than 0");
   const bool guided = options.request.clip_scale > 0, named = !options.request.clip_model.empty();
   if (guided != named)
@@ -168,17 +209,22 @@ std::optional<GLIDEOptions> parse_glide_options(const GenerateProgram& program, 
   add_clip_options(app, request);
   add_upsampler_options(app, options, texts);
   if (program.takes_mask) add_inpaint_options(app, options);
-  add_glide_run_options(app, options);
+  add_glide_run_options(app, options, texts);
   refuse_other_systems(app, program, argc, argv);
   if (!parse_command_line(app, argc, argv, other_names())) return std::nullopt;
+  if (!texts.from_image.empty()) {
+    start_from_glide_image(program, options, texts);
+    parse_command_line(app, argc, argv, other_names());  // overwrites only the options on the command line
+    drop_replaced(app, options, texts);
+  }
   options.prompts = prompts_of(app, program, texts, request.prompt);
   request.prompt = options.prompts.front();
   check_glide_options(app, program, options);
   check_upsampling(app, options, texts);
   if (app.get_option("--eta")->count() > 0) request.base.chain.eta = texts.eta;
   if (app.get_option("--upsample-eta")->count() > 0) request.upsample.chain.eta = texts.upsample_eta;
-  request.upsamples = !texts.no_upsample;
   options.names_upsampler = !upsampler_option(app).empty();
+  request.upsamples = !texts.no_upsample && (texts.from_image.empty() || request.upsamples || options.names_upsampler);
   request.seed = texts.seed.empty() || texts.seed.starts_with('-') ? std::random_device()() : parse_seed(texts.seed);
   return options;
 }

@@ -19,6 +19,8 @@ struct GLIDEOptions {
   std::string model;
   std::string image, mask;  ///< for inpaint
   bool invert_mask = false;
+  /// True if the command line turns off a recorded guidance by CLIP.
+  bool clip_off = false;
 
   std::string output;       ///< pattern of the images
   std::string base_output;  ///< pattern of the base model's images; "" for none

@@ -145,8 +145,10 @@ void write_one(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, const p
                            .model = run.options.model,
                            .device = run.model.placement.device.str(),
                            .dtype = dtype_name(run.model.placement.dtype),
+                           .tf32 = run.options.tf32 && run.model.placement.device.is_cuda(),
                            .image = run.options.image,
                            .mask = run.options.mask,
+                           .invert_mask = run.options.invert_mask,
                            .seed = job.request.seed + static_cast<std::uint64_t>(k),
                            .is_base = is_base};
   write_image(file, image.clamp(-1, 1), to_text_chunks(record, run.model, job), static_cast<int>(run.options.quality));

@@ -12,9 +12,9 @@ class ClassifierJob : public TrainingJob {
   const Recipe& recipe() const override { return recipe_; }
   RunIdentity identity() const override {
     return {.fixed = {{"seed", recipe_.seed},
-                      {"data", {{"image_size", recipe_.data.image_size}}},
+                      {"data", fixed_data(recipe_.data)},
                       {"classifier", Json(ImageClassifierConfig::from_json(recipe_.classifier).to_json())}},
-            .places = {{"data", {{"pack", recipe_.data.pack}}}}};
+            .places = {{"data", pack_places(recipe_.data)}}};
   }
   void check() const override { check_classifier_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
@@ -25,7 +25,7 @@ class ClassifierJob : public TrainingJob {
                       const SaveOptions& options) const override {
     auto config = ImageClassifierConfig::from_json(recipe_.classifier);
     config.image_size = recipe_.data.image_size;
-    config.labels = Pack(recipe_.data.pack).thing_names();
+    config.labels = Pack(recipe_.data.packs).thing_names();
     auto as_model = options;
     as_model.basename = "model";
     save_weights(checkpoint.part("ema.classifier."), folder, as_model);

@@ -45,7 +45,7 @@ torch::Tensor ClassifierObjective::loss(const Batch& batch) {
 ClassifierTask::ClassifierTask(const ClassifierRecipe& recipe, torch::Device device)
     : recipe_(recipe),
       device_(device),
-      pack_(recipe.data.pack, recipe.data.image_size),
+      pack_(recipe.data.packs, recipe.data.image_size),
       objective_(recipe, pack_.thing_names(), device),
       loader_(recipe, pack_, device) {
   initialize(*objective_.classifier, generator_for(recipe.seed, Stream::kInitialisation, 0));

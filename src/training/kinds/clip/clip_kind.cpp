@@ -36,14 +36,13 @@ class CLIPJob : public TrainingJob {
   }
   RunIdentity identity() const override {
     const auto schedule = recipe_.noised ? Json(ScheduleConfig::from_json(recipe_.scheduler).to_json()) : Json();
-    return {
-        .fixed = {{"seed", recipe_.seed},
-                  {"data", {{"image_size", recipe_.data.image_size}}},
-                  {"clip", Json(recipe_.config().to_json())},
-                  {"noised", recipe_.noised},
-                  {"scheduler", schedule},
-                  {"vae", recipe_.vae.empty() ? "none" : "an autoencoder"}},
-        .places = {{"data", {{"pack", recipe_.data.pack}}}, {"vae", recipe_.vae}, {"tokenizer", recipe_.tokenizer}}};
+    return {.fixed = {{"seed", recipe_.seed},
+                      {"data", fixed_data(recipe_.data)},
+                      {"clip", Json(recipe_.config().to_json())},
+                      {"noised", recipe_.noised},
+                      {"scheduler", schedule},
+                      {"vae", recipe_.vae.empty() ? "none" : "an autoencoder"}},
+            .places = {{"data", pack_places(recipe_.data)}, {"vae", recipe_.vae}, {"tokenizer", recipe_.tokenizer}}};
   }
   void check() const override { check_clip_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {

@@ -55,7 +55,7 @@ CLIPRecipe parse_clip_recipe(const Json& json, const std::string& where) {
   CLIPRecipe recipe;
   read_common_recipe(json, where, recipe);
   const auto data = object_at(json, "data");
-  refuse_unknown_keys(data, {"pack", "image_size"}, where + ": data");
+  refuse_unknown_keys(data, {"pack", "folder", "image_size"}, where + ": data");
   read_pack_recipe(data, where + ": data", recipe.data);
   recipe.vae = value_or(json, "vae", recipe.vae);
   recipe.tokenizer = value_or(json, "tokenizer", recipe.tokenizer);

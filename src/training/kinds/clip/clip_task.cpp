@@ -28,8 +28,7 @@ void check_captions(const CLIPRecipe& recipe, const Pack& pack) {
 LatentCache clip_latents(const CLIPRecipe& recipe, const TaskContext& context, Pack& pack) {
   check_captions(recipe, pack);
   if (recipe.vae.empty()) return {};
-  auto cache =
-      cache_latents(context.run, recipe.vae, latent_source(pack, recipe.data.pack, context.device), context.on_encoded);
+  auto cache = cache_latents(context.run, recipe.vae, latent_source(pack, context.device), context.on_encoded);
   const auto vision = recipe.config().vision_config;
   if (vision.num_channels != cache.latents.size(1))
     refuse_misfit("clip: vision_config: 'num_channels'", vision.num_channels,
@@ -67,7 +66,7 @@ Batch CLIPLoader::batch(std::int64_t number) {
 CLIPTask::CLIPTask(const CLIPRecipe& recipe, const TaskContext& context)
     : recipe_(recipe),
       device_(context.device),
-      pack_(recipe.data.pack, recipe.data.image_size),
+      pack_(open_pack(recipe.data, recipe.tokenizer, context)),
       cache_(clip_latents(recipe, context, pack_)),
       objective_(recipe, context.device),
       loader_(recipe, pack_, cache_.latents, context.device) {

@@ -3,8 +3,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "checkpoints/load.h"
 #include "core/json.h"
 #include "diffusion/schedule_config.h"
+#include "models/autoencoder_kl.h"
 #include "models/glide_text_model.h"
 #include "models/unet_2d_condition_model.h"
 #include "training/export_tokenizer.h"
@@ -67,6 +69,7 @@ void export_upsampler(const Checkpoint& checkpoint, const GLIDERecipe& recipe, c
   if (recipe.base.empty() || !fs::exists(index_file))
     throw std::runtime_error("the recipe's base '" + recipe.base + "' is no folder of a GLIDEPipeline: expected the " +
                              "export of a run of kind glide");
+  check_shared_vae(recipe);
   OrderedJson index = read_json(index_file);
   fs::create_directories(folder);
   for (const auto& entry : fs::directory_iterator(recipe.base))
@@ -82,7 +85,33 @@ void export_upsampler(const Checkpoint& checkpoint, const GLIDERecipe& recipe, c
   write_json(folder / "model_index.json", index);
 }
 
+/// True if both folders have the same weights and the same scale of latents.
+bool same_autoencoder(const fs::path& one, const fs::path& other) {
+  if (fs::equivalent(one, other)) return true;
+  const auto config = AutoencoderKLConfig::from_json(read_json(one / "config.json")).to_json();
+  if (config != AutoencoderKLConfig::from_json(read_json(other / "config.json")).to_json()) return false;
+  const AutoencoderKL first(from_pretrained<AutoencoderKLImpl>(one, {torch::kCPU, torch::kFloat32})),
+      second(from_pretrained<AutoencoderKLImpl>(other, {torch::kCPU, torch::kFloat32}));
+  const auto weights = second->named_parameters();
+  for (const auto& item : first->named_parameters())
+    if (!torch::equal(item.value(), weights[item.key()])) return false;
+  return true;
+}
+
 }  // namespace
+
+void check_shared_vae(const GLIDERecipe& recipe) {
+  if (!recipe.is_upsampler() || recipe.base.empty() || !fs::exists(fs::path(recipe.base) / "model_index.json")) return;
+  const auto own = fs::path(recipe.base) / "vae";
+  const bool in_latents = fs::exists(own);
+  if (in_latents == recipe.vae.empty())
+    throw std::invalid_argument(
+        "'vae' is '" + recipe.vae + "', and the base model '" + recipe.base +
+        (in_latents ? "' is one of latents: expected '" + own.string() + "'" : "' is one of pixels: expected none"));
+  if (in_latents && !same_autoencoder(recipe.vae, own))
+    throw std::invalid_argument("'vae' is '" + recipe.vae + "', which differs from the base model's: expected '" +
+                                own.string() + "'");
+}
 
 void export_glide(const RunFolder& run, const Checkpoint& checkpoint, const GLIDERecipe& recipe, const fs::path& folder,
                   const SaveOptions& options) {

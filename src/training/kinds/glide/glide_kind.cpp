@@ -22,14 +22,14 @@ class GLIDEJob : public TrainingJob {
   }
   RunIdentity identity() const override {
     return {.fixed = {{"seed", recipe_.seed},
-                      {"data", {{"image_size", recipe_.data.image_size}}},
+                      {"data", fixed_data(recipe_.data)},
                       {"unet", Json(UNet2DConditionModelConfig::from_json(recipe_.unet).to_json())},
                       {"text_encoder", Json(GLIDETextModelConfig::from_json(recipe_.text_encoder).to_json())},
                       {"scheduler", Json(ScheduleConfig::from_json(recipe_.scheduler).to_json())},
                       {"inpaint", recipe_.inpaint},
                       {"low_res_size", recipe_.low_res_size},
                       {"vae", recipe_.vae.empty() ? "none" : "an autoencoder"}},
-            .places = {{"data", {{"pack", recipe_.data.pack}}},
+            .places = {{"data", pack_places(recipe_.data)},
                        {"vae", recipe_.vae},
                        {"tokenizer", recipe_.tokenizer},
                        {"base", recipe_.base}}};
@@ -60,9 +60,10 @@ TrainingKind glide_kind() {
 }
 
 TrainingKind glide_upsampler_kind() {
-  return {.name = "glide_upsampler",
-          .keys = {"data", "unet", "text_encoder", "scheduler", "loss", "sample", "inpaint", "low_res_size", "base"},
-          .parse = parse_glide_job};
+  return {
+      .name = "glide_upsampler",
+      .keys = {"data", "vae", "unet", "text_encoder", "scheduler", "loss", "sample", "inpaint", "low_res_size", "base"},
+      .parse = parse_glide_job};
 }
 
 }  // namespace sfumato

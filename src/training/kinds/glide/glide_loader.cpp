@@ -32,7 +32,7 @@ torch::Tensor random_masks(std::int64_t count, std::int64_t height, std::int64_t
   return rows.logical_and(columns).logical_or(all).logical_not().unsqueeze(1).to(torch::kFloat32);
 }
 
-GLIDELoader::GLIDELoader(const GLIDERecipe& recipe, Pack& pack, torch::Tensor latents, torch::Device device)
+GLIDELoader::GLIDELoader(const GLIDERecipe& recipe, Pack& pack, GLIDELatents latents, torch::Device device)
     : seed_(recipe.seed),
       caption_dropout_(recipe.data.caption_dropout),
       inpaint_(recipe.inpaint),
@@ -46,7 +46,7 @@ GLIDELoader::GLIDELoader(const GLIDERecipe& recipe, Pack& pack, torch::Tensor la
       order_(recipe.seed, pack.size() - pack.held_out(), recipe.batch_size) {}
 
 std::vector<std::int64_t> GLIDELoader::shape() const {
-  if (latents_.defined()) return latents_.sizes().slice(1).vec();
+  if (latents_.images.defined()) return latents_.images.sizes().slice(1).vec();
   return {3, image_size_, image_size_};
 }
 
@@ -55,8 +55,10 @@ torch::Tensor GLIDELoader::mask_of(const torch::Tensor& ids) const {
   return ids != pack_.empty_ids().to(ids.device()).select(0, -1);
 }
 
-torch::Tensor GLIDELoader::enlarged(const torch::Tensor& x0, bool for_training, at::Generator& generator) const {
-  auto small = at_low_resolution(x0, low_res_size_);
+torch::Tensor GLIDELoader::enlarged(const torch::Tensor& x0, const torch::Tensor& indices, bool for_training,
+                                    at::Generator& generator) const {
+  auto small = latents_.low_res.defined() ? x0_of(pack_, latents_.low_res, indices, device_)
+                                          : at_low_resolution(x0, low_res_size_);
   if (for_training) small = augmented(small, low_res_, generator);
   return torch::upsample_bilinear2d(small, {x0.size(2), x0.size(3)}, /*align_corners=*/false);
 }
@@ -65,14 +67,14 @@ Batch GLIDELoader::examples(const torch::Tensor& indices, bool for_training, at:
   const auto count = indices.size(0);
   const auto dropped = torch::rand({count, 1}, generator, torch::kFloat32) < (for_training ? caption_dropout_ : 0);
   const auto ids = torch::where(dropped, pack_.empty_ids(), pack_.ids(indices)).to(device_);
-  Batch batch{{"x0", x0_of(pack_, latents_, indices, device_)}, {"ids", ids}, {"mask", mask_of(ids)}};
+  Batch batch{{"x0", x0_of(pack_, latents_.images, indices, device_)}, {"ids", ids}, {"mask", mask_of(ids)}};
   const auto& images = batch.at("x0");
   std::vector<torch::Tensor> concat;
   if (inpaint_) {
     const auto mask = random_masks(count, images.size(2), images.size(3), generator).to(device_);
     concat = {images * mask, mask};
   }
-  if (low_res_size_ > 0) concat.push_back(enlarged(images, for_training, generator));
+  if (low_res_size_ > 0) concat.push_back(enlarged(images, indices, for_training, generator));
   if (!concat.empty()) batch["concat"] = torch::cat(concat, 1);
   return batch;
 }

@@ -7,12 +7,18 @@
 
 namespace sfumato {
 
+/// Latents of a pack's images, float16 [M, C, h, w] on the CPU; undefined for pixels.
+struct GLIDELatents {
+  torch::Tensor images;
+  torch::Tensor low_res;  ///< of the images at low resolution, for an upsampler
+};
+
 /// Batches of a GLIDEObjective: images of a pack, or their latents, with captions, noise, timesteps and the channels
 /// that are concatenated to x.
 class GLIDELoader : public Loader {
  public:
-  /// `latents`: float16 [M, C, h, w] on the CPU, or undefined for pixels. The pack outlives the loader.
-  GLIDELoader(const GLIDERecipe& recipe, Pack& pack, torch::Tensor latents, torch::Device device);
+  /// The pack outlives the loader.
+  GLIDELoader(const GLIDERecipe& recipe, Pack& pack, GLIDELatents latents, torch::Device device);
 
   Batch batch(std::int64_t number) override;
   /// The images of these numbers, their captions kept.
@@ -26,8 +32,9 @@ class GLIDELoader : public Loader {
   /// All but the noise: x0, the text, and the concatenated channels. Only for training are captions dropped and images
   /// at low resolution degraded.
   Batch examples(const torch::Tensor& indices, bool for_training, at::Generator& generator);
-  /// x0 at low resolution, as the base model would make it, enlarged again: [N, C, h, w].
-  torch::Tensor enlarged(const torch::Tensor& x0, bool for_training, at::Generator& generator) const;
+  /// The images `x0` of `indices` at low resolution, as the base model would make them, enlarged again: [N, C, h, w].
+  torch::Tensor enlarged(const torch::Tensor& x0, const torch::Tensor& indices, bool for_training,
+                         at::Generator& generator) const;
   Batch with_noise(Batch batch, at::Generator& generator) const;
 
   std::uint64_t seed_;
@@ -37,7 +44,7 @@ class GLIDELoader : public Loader {
   LowResAugmentation low_res_;
   std::int64_t image_size_, num_train_timesteps_;
   Pack& pack_;
-  torch::Tensor latents_;
+  GLIDELatents latents_;
   torch::Device device_;
   ShuffledOrder order_;
 };

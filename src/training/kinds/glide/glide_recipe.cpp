@@ -31,7 +31,7 @@ LowResAugmentation parse_low_res(const Json& json, const std::string& where) {
 }
 
 GLIDEDataRecipe parse_glide_data(const Json& json, const std::string& where, bool is_upsampler) {
-  std::vector<std::string> keys = {"pack", "image_size", "caption_dropout"};
+  std::vector<std::string> keys = {"pack", "folder", "image_size", "caption_dropout"};
   if (is_upsampler) keys.insert(keys.end(), {"low_res_blur", "low_res_noise"});
   refuse_unknown_keys(json, keys, where);
   GLIDEDataRecipe data;
@@ -98,6 +98,13 @@ void check_glide_channels(const GLIDERecipe& recipe, const UNet2DConditionModelC
                       (recipe.is_upsampler() ? ", the image at low resolution" : ""));
 }
 
+void check_low_res_latents(const GLIDERecipe& recipe) {
+  if (!recipe.vae.empty() && recipe.data.low_res.blur_probability > 0)
+    throw std::invalid_argument(
+        "data: 'low_res_blur' in latents, which are no pixels: expected none; 'low_res_noise' " +
+        std::string("works in both"));
+}
+
 void check_glide_sizes(const GLIDERecipe& recipe, const UNet2DConditionModelConfig& unet) {
   if (recipe.vae.empty() && unet.sample_size != OneOrMany{recipe.data.image_size})
     throw std::invalid_argument("unet: 'sample_size': expected " + std::to_string(recipe.data.image_size) +
@@ -145,6 +152,7 @@ void check_glide_recipe(const GLIDERecipe& recipe) {
   check_glide_text(unet, text.hidden_size);
   check_glide_channels(recipe, unet);
   check_glide_sizes(recipe, unet);
+  check_low_res_latents(recipe);
 }
 
 }  // namespace sfumato

@@ -13,7 +13,8 @@ struct LowResAugmentation {
   /// Share of images that are blurred, and the range of the blur's standard deviation in pixels.
   double blur_probability = 0;
   std::array<double, 2> blur_sigma = {0.4, 0.6};
-  /// Largest standard deviation of added noise, with pixels in [-1, 1]; each image has its own.
+  /// Largest standard deviation of added noise, with pixels in [-1, 1] or latents of unit standard deviation; each
+  /// image has its own.
   double noise = 0;
 };
 
@@ -32,10 +33,10 @@ struct GLIDESampleRecipe {
 };
 
 /// kinds glide and glide_upsampler: a UNet2DConditionModel that attends to text and image at once, with the text
-/// transformer that is trained with it, on captioned images or, of the base model, on their latents.
+/// transformer that is trained with it, on captioned images or on their latents.
 struct GLIDERecipe : Recipe {
   GLIDEDataRecipe data;
-  /// The folder of a trained AutoencoderKL; "" trains on pixels.
+  /// The folder of a trained AutoencoderKL; "" trains on pixels. An upsampler has that of its base model.
   std::string vae;
   /// The folder of the tokenizer that the pack was made with.
   std::string tokenizer;

@@ -5,6 +5,8 @@
 
 #include "checkpoints/load.h"
 #include "training/grid.h"
+#include "training/kinds/glide/glide_export.h"
+#include "training/kinds/glide/low_resolution.h"
 #include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
 #include "training/recipe_values.h"
@@ -15,25 +17,56 @@ namespace {
 
 constexpr std::int64_t kHeldOutImages = 256, kImageBatch = 64, kGridColumns = 4;
 
-LatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
-  if (recipe.vae.empty()) return {};
-  auto cache =
-      cache_latents(context.run, recipe.vae, latent_source(pack, recipe.data.pack, context.device), context.on_encoded);
+/// Returns the folder of the tokenizer; an upsampler has that of its base model.
+std::string tokenizer_of(const GLIDERecipe& recipe) {
+  if (!recipe.is_upsampler()) return recipe.tokenizer;
+  return recipe.base.empty() ? "" : (std::filesystem::path(recipe.base) / "tokenizer").string();
+}
+
+/// Returns the pack's images at an upsampler's low resolution.
+LatentSource low_res_source(const GLIDERecipe& recipe, Pack& pack, torch::Device device) {
+  auto source = latent_source(pack, device);
+  source.origin["low_res_size"] = std::to_string(recipe.low_res_size);
+  source.images = [&pack, device, side = recipe.low_res_size](const torch::Tensor& indices) {
+    return at_low_resolution(pack.images(indices, device), side);
+  };
+  return source;
+}
+
+void check_latents(const GLIDERecipe& recipe, const GLIDELatents& latents) {
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
-  if (unet.out_channels != 2 * cache.latents.size(1))
+  if (unet.out_channels != 2 * latents.images.size(1))
     refuse_misfit("unet: 'out_channels'", unet.out_channels,
-                  "twice the autoencoder's 'latent_channels', " + std::to_string(2 * cache.latents.size(1)));
-  if (unet.sample_size.front() != cache.latents.size(2))
+                  "twice the autoencoder's 'latent_channels', " + std::to_string(2 * latents.images.size(1)));
+  if (unet.sample_size.front() != latents.images.size(2))
     refuse_misfit("unet: 'sample_size'", unet.sample_size.front(),
-                  std::to_string(cache.latents.size(2)) + ", the side of the latents");
-  return cache;
+                  std::to_string(latents.images.size(2)) + ", the side of the latents");
+}
+
+GLIDELatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
+  check_shared_vae(recipe);
+  if (recipe.vae.empty()) return {};
+  const auto source = latent_source(pack, context.device);
+  GLIDELatentCache result;
+  if (recipe.is_upsampler()) {
+    // Latents as the base model has them: their mean and scale are part of its export.
+    const auto images = cache_latents_as_given(context.run, "latents", recipe.vae, source, context.on_encoded);
+    const auto small = cache_latents_as_given(context.run, "low_res_latents", recipe.vae,
+                                              low_res_source(recipe, pack, context.device), context.on_encoded);
+    result = {{images.latents, small.latents}, images.vae};
+  } else {
+    const auto cache = cache_latents(context.run, recipe.vae, source, context.on_encoded);
+    result = {{cache.latents, {}}, cache.vae};
+  }
+  check_latents(recipe, result.latents);
+  return result;
 }
 
 void check_pack(const GLIDERecipe& recipe, const Pack& pack) {
   const auto text = GLIDETextModelConfig::from_json(recipe.text_encoder);
   check_vocab_size(pack, text.vocab_size, "text_encoder");
   check_positions(pack, text.max_position_embeddings, "text_encoder");
-  if (recipe.vae.empty()) check_image_size(pack, recipe.data.image_size);
+  if (recipe.vae.empty() || recipe.is_upsampler()) check_image_size(pack, recipe.data.image_size);
 }
 
 /// The UNet of a folder, its conv_in widened with zeros to the input channels of `unet`.
@@ -59,7 +92,7 @@ void copy_widened(UNet2DConditionModelImpl& unet, const std::filesystem::path& f
 GLIDETask::GLIDETask(const GLIDERecipe& recipe, const TaskContext& context)
     : recipe_(recipe),
       device_(context.device),
-      pack_(recipe.data.pack, recipe.data.image_size),
+      pack_(open_pack(recipe.data, tokenizer_of(recipe), context)),
       objective_((check_pack(recipe, pack_), recipe), context.device),
       cache_(glide_latents(recipe, context, pack_)),
       loader_(recipe, pack_, cache_.latents, context.device) {

@@ -9,6 +9,12 @@
 
 namespace sfumato {
 
+/// Latents of a run and their autoencoder; empty on pixels.
+struct GLIDELatentCache {
+  GLIDELatents latents;
+  AutoencoderKL vae{nullptr};
+};
+
 /// A GLIDEObjective on the captioned images of a pack.
 class GLIDETask : public Task {
  public:
@@ -35,7 +41,7 @@ class GLIDETask : public Task {
   torch::Device device_;
   Pack pack_;
   GLIDEObjective objective_;
-  LatentCache cache_;  // empty on pixels
+  GLIDELatentCache cache_;  // empty on pixels
   GLIDELoader loader_;
 };
 

@@ -18,17 +18,16 @@ class TextToImageJob : public TrainingJob {
     return {"the recipe's tokenizer '" + recipe_.tokenizer + "' has no file spiece.model, which --export needs"};
   }
   RunIdentity identity() const override {
-    return {
-        .fixed = {{"seed", recipe_.seed},
-                  {"data", {{"image_size", recipe_.data.image_size}}},
-                  {"unet", Json(UNet2DConditionModelConfig::from_json(recipe_.unet).to_json())},
-                  {"text_encoder", Json(T5EncoderModelConfig::from_json(recipe_.text_encoder).to_json())},
-                  {"scheduler", Json(ScheduleConfig::from_json(recipe_.scheduler).to_json())}},
-        .places = {{"data", {{"pack", recipe_.data.pack}}}, {"vae", recipe_.vae}, {"tokenizer", recipe_.tokenizer}}};
+    return {.fixed = {{"seed", recipe_.seed},
+                      {"data", fixed_data(recipe_.data)},
+                      {"unet", Json(UNet2DConditionModelConfig::from_json(recipe_.unet).to_json())},
+                      {"text_encoder", Json(T5EncoderModelConfig::from_json(recipe_.text_encoder).to_json())},
+                      {"scheduler", Json(ScheduleConfig::from_json(recipe_.scheduler).to_json())}},
+            .places = {{"data", pack_places(recipe_.data)}, {"vae", recipe_.vae}, {"tokenizer", recipe_.tokenizer}}};
   }
   void check() const override { check_text_to_image_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {
-    return std::make_unique<TextToImageTask>(recipe_, context.run, context.device, context.on_encoded);
+    return std::make_unique<TextToImageTask>(recipe_, context);
   }
   void export_weights(const RunFolder& run, const Checkpoint& checkpoint, const std::filesystem::path& folder,
                       const SaveOptions& options) const override {

@@ -18,7 +18,7 @@ OversamplingRecipe parse_oversampling(const Json& json, const std::string& where
 }
 
 CaptionedDataRecipe parse_captioned_data(const Json& json, const std::string& where) {
-  refuse_unknown_keys(json, {"pack", "image_size", "caption_dropout", "oversampling"}, where);
+  refuse_unknown_keys(json, {"pack", "folder", "image_size", "caption_dropout", "oversampling"}, where);
   CaptionedDataRecipe data;
   read_pack_recipe(json, where, data);
   data.caption_dropout = value_or(json, "caption_dropout", data.caption_dropout);

@@ -25,19 +25,19 @@ LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache ca
 
 }  // namespace
 
-TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
-                                 const OnEncoded& on_encoded)
+TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const TaskContext& context)
     : recipe_(recipe),
-      device_(device),
-      pack_(recipe.data.pack, recipe.data.image_size),
-      objective_(recipe, device),
+      device_(context.device),
+      pack_(open_pack(recipe.data, recipe.tokenizer, context)),
+      objective_(recipe, context.device),
       cache_((check_vocab_size(pack_, objective_.text_encoder->config().vocab_size, "text_encoder"),
-              latents_for(objective_.unet->config(),
-                          cache_latents(run, recipe.vae, latent_source(pack_, recipe.data.pack, device), on_encoded)))),
-      loader_(recipe, pack_, cache_.latents, device) {
+              latents_for(
+                  objective_.unet->config(),
+                  cache_latents(context.run, recipe.vae, latent_source(pack_, context.device), context.on_encoded)))),
+      loader_(recipe, pack_, cache_.latents, context.device) {
   const torch::NoGradGuard no_grad;
   // The model's vocabulary, for the export.
-  if (const auto things = pack_.things(); !things.empty()) write_json(run.path() / "things.json", things);
+  if (const auto things = pack_.things(); !things.empty()) write_json(context.run.path() / "things.json", things);
   auto& unet = *objective_.unet;
   initialize(unet, generator_for(recipe.seed, Stream::kInitialisation, 0));
   unet.conv_out->weight.zero_();  // the first prediction is 0, the mean of the target

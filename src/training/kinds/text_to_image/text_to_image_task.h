@@ -1,10 +1,10 @@
 #pragma once
 
 #include "data/pack.h"
+#include "training/kinds.h"
 #include "training/kinds/text_to_image/text_to_image_loader.h"
 #include "training/kinds/text_to_image/text_to_image_objective.h"
 #include "training/loading/latent_cache.h"
-#include "training/run_folder.h"
 #include "training/task.h"
 
 namespace sfumato {
@@ -12,8 +12,7 @@ namespace sfumato {
 /// Trains a TextToImageObjective on the cached latents of captioned images, both networks from scratch.
 class TextToImageTask : public Task {
  public:
-  TextToImageTask(const TextToImageRecipe& recipe, const RunFolder& run, torch::Device device,
-                  const OnEncoded& on_encoded);
+  TextToImageTask(const TextToImageRecipe& recipe, const TaskContext& context);
 
   Objective& objective() override { return objective_; }
   std::unique_ptr<Objective> new_objective() const override;

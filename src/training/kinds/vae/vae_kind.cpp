@@ -15,10 +15,10 @@ class VaeJob : public TrainingJob {
   }
   RunIdentity identity() const override {
     return {.fixed = {{"seed", recipe_.seed},
-                      {"data", {{"image_size", recipe_.data.image_size}}},
+                      {"data", fixed_data(recipe_.data)},
                       {"vae", Json(AutoencoderKLConfig::from_json(recipe_.vae).to_json())},
                       {"freeze_encoder", recipe_.freeze_encoder}},
-            .places = {{"data", {{"pack", recipe_.data.pack}}}}};
+            .places = {{"data", pack_places(recipe_.data)}}};
   }
   void check() const override { check_vae_recipe(recipe_); }
   std::unique_ptr<Task> make_task(const TaskContext& context) const override {

@@ -33,7 +33,7 @@ torch::Tensor channels_last(const torch::Tensor& x) {
 VaeTask::VaeTask(const VaeRecipe& recipe, torch::Device device)
     : recipe_(recipe),
       device_(device),
-      pack_(recipe.data.pack, recipe.data.image_size),
+      pack_(recipe.data.packs, recipe.data.image_size),
       objective_(recipe, device),
       loader_(recipe, objective_.vae->config(), pack_, device) {
   initialize(*objective_.vae, generator_for(recipe.seed, Stream::kInitialisation, 0));
