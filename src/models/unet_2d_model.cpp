@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/plain_inference.h"
+
 namespace sfumato {
 namespace {
 
@@ -103,6 +105,7 @@ torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, const torch:
                                        const torch::Tensor& class_labels) {
   auto x = sample.to(conv_in->weight.scalar_type());
   if (config_.center_input_sample) x = 2 * x - 1;
+  if (is_cpu_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
   const auto timesteps = expand_timestep(timestep, x.size(0), x.device());
   BlockConditions conditions;
   conditions.temb = time_embedding_(waves(timesteps, x.scalar_type()));  // [N, time_embed_dim]
