@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from generate_programs import TXT2IMG, chunks
+from generate_programs import INPAINT, TXT2IMG, chunks
 from train_programs import LENGTH, VAE, run, states, write_pack, write_png
 
 UNET = {
@@ -87,31 +87,46 @@ class GlideTraining(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         return self.folder / f"{name}-model"
 
+    def cascade(self, inpaint):
+        """Trains both stages in latents and returns the folder of both."""
+        known = 5 if inpaint else 0  # the masked image and its mask
+        common = {"inpaint": inpaint}
+        self.trains(self.recipe("base", common, {
+            "vae": str(self.folder / "vae-model"),
+            "data": {"pack": str(self.folder / "small.safetensors"), "image_size": 8},
+            "unet": {"in_channels": 4 + known, "out_channels": 8, "sample_size": 4}}))
+        base = self.exports("base")
+        upsampler = self.recipe("upsampler", common, {
+            "kind": "glide_upsampler", "base": str(base), "low_res_size": 8, "vae": str(base / "vae"),
+            "data": {"pack": str(self.folder / "large.safetensors"), "image_size": 16, "low_res_noise": 0.1},
+            "unet": {"in_channels": 8 + known, "out_channels": 8, "sample_size": 8}})
+        self.refused(upsampler, "--out", self.folder / "x", "--set", f"vae={self.folder / 'vae-model'}",
+                     says="which differs from the base model's")
+        self.trains(upsampler)
+        return self.exports("upsampler")
+
+    def makes(self, program, model, *arguments):
+        result = subprocess.run(
+            [program, "-m", model, "a", "--steps", "3", "--upsample-steps", "2", "-s", "1", "-o", self.folder / "a.png",
+             "--base-output", self.folder / "b.png", "--device", "cpu", "--force", *arguments],
+            capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"), timeout=120)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((size(self.folder / "a.png"), size(self.folder / "b.png")), ((16, 16), (8, 8)))
+
     def test_a_cascade_in_latents(self):
         write_pack(self.folder / "large.safetensors")
         write_pack(self.folder / "small.safetensors", side=8)
         vae = self.folder / "vae.json"
         vae.write_text(json.dumps(VAE | {"data": VAE["data"] | {"pack": str(self.folder / "large.safetensors")}}))
         self.trains(vae, "--steps", 3)
-        autoencoder = self.exports("vae")
-        latents = {"in_channels": 4, "out_channels": 8, "sample_size": 4}
-        self.trains(self.recipe("base", {"data": {"pack": str(self.folder / "small.safetensors"), "image_size": 8},
-                                         "vae": str(autoencoder), "unet": latents}))
-        base = self.exports("base")
-        upsampler = self.recipe(
-            "upsampler", {"kind": "glide_upsampler", "base": str(base), "low_res_size": 8, "vae": str(base / "vae"),
-                          "unet": {"in_channels": 8, "out_channels": 8, "sample_size": 8},
-                          "data": {"pack": str(self.folder / "large.safetensors"), "image_size": 16, "low_res_noise": 0.1}})
-        self.refused(upsampler, "--out", self.folder / "x", "--set", f"vae={autoencoder}",
-                     says="which differs from the base model's")
-        self.trains(upsampler)
-        model = self.exports("upsampler")
-        result = subprocess.run(
-            [TXT2IMG, "-m", model, "a", "--steps", "3", "--upsample-steps", "2", "-s", "1", "-o", self.folder / "a.png",
-             "--base-output", self.folder / "b.png", "--device", "cpu"],
-            capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"), timeout=120)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual((size(self.folder / "a.png"), size(self.folder / "b.png")), ((16, 16), (8, 8)))
+        self.exports("vae")
+        self.makes(TXT2IMG, self.cascade(inpaint=False))
+        for name in ("base", "base-model", "upsampler", "upsampler-model"):
+            shutil.rmtree(self.folder / name)
+        write_png(self.folder / "photo.png", 16, 16, (20, 90, 200))
+        write_png(self.folder / "mask.png", 16, 16, (255, 255, 255))
+        self.makes(INPAINT, self.cascade(inpaint=True), "-i", self.folder / "photo.png", "--mask",
+                   self.folder / "mask.png")
 
     def test_several_packs(self):
         packs = self.folder / "packs"
