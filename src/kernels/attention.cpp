@@ -37,7 +37,6 @@ struct Sizes {
         query_blocks((queries + kQueries - 1) / kQueries),
         key_blocks((keys + key_block - 1) / key_block) {}
   std::int64_t keys_of(std::int64_t block) const { return std::min(key_block, keys - block * key_block); }
-  std::int64_t queries_of(std::int64_t block) const { return std::min(kQueries, queries - block * kQueries); }
 
   std::int64_t heads, matrices, queries, keys, width;
   std::int64_t key_block;  ///< keys of a block, in whole vectors; the last block may have fewer
@@ -51,8 +50,9 @@ const T* tokens_of(const Tensor& x, std::int64_t index) {
   return x.const_data_ptr<T>() + index / heads * x.stride(0) + index % heads * x.stride(1);
 }
 
-/// Keys and values of a block, as the matrix product reads its second factor: [d, keys] and [keys, d], of bfloat16 with
-/// pairs of rows interleaved.
+// The matrix product reads its second factor, the keys of a block as [d, keys] and the values as [keys, d], from
+// consecutive memory; of bfloat16 with pairs of rows interleaved.
+
 void pack_transposed(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t width,
                      std::int64_t row_block, float* to) {
   for (std::int64_t row = 0; row < rows; ++row)
@@ -120,71 +120,87 @@ struct Scratch {
   std::vector<float> maxima, sums;
 };
 
-/// Attention of one block of queries to all keys; the result is in scratch.values / scratch.sums.
+/// A block of a matrix's queries, and what they attend to.
 template <class T>
-void attend_block(const T* queries, std::int64_t stride, std::int64_t rows, const T* keys, const T* values,
-                  const float* bias, float scale, const Sizes& sizes, Scratch<T>& scratch) {
+struct QueryBlock {
+  const T* queries;
+  std::int64_t stride, rows;
+  const T *keys, *values;  ///< packed
+  const float* bias;       ///< times log2(e), or null
+};
+
+/// Attention of one block of queries to all keys; the result is scratch.values / scratch.sums.
+template <class T>
+void attend_block(const QueryBlock<T>& block, float scale, const Sizes& sizes, Scratch<T>& scratch) {
   using at::native::cpublas::brgemm;
   constexpr bool kPairs = sizeof(T) == 2;
+  constexpr float kHidden = -std::numeric_limits<float>::infinity();
   auto* scores = scratch.scores.template mutable_data_ptr<float>();
   auto* weights = scratch.weights.template mutable_data_ptr<T>();
-  auto* sums = scratch.values.template mutable_data_ptr<float>();
-  std::fill_n(scratch.maxima.begin(), rows, -std::numeric_limits<float>::infinity());
-  std::fill_n(scratch.sums.begin(), rows, 0.0F);
-  const auto width = sizes.width, block_size = width * sizes.key_block;
-  for (std::int64_t block = 0; block < sizes.key_blocks; ++block) {
-    const auto count = sizes.keys_of(block);
-    brgemm(rows, sizes.key_block, width, stride, sizes.key_block, sizes.key_block, /*add_C=*/false, queries,
-           keys + block * block_size, scores, kPairs);
-    for (std::int64_t row = 0; row < rows && count < sizes.key_block; ++row)
-      std::fill_n(scores + row * sizes.key_block + count, sizes.key_block - count,
-                  -std::numeric_limits<float>::infinity());
+  auto* values = scratch.values.template mutable_data_ptr<float>();
+  std::fill_n(scratch.maxima.begin(), block.rows, kHidden);
+  std::fill_n(scratch.sums.begin(), block.rows, 0.0F);
+  const auto width = sizes.width, keys = sizes.key_block;
+  for (std::int64_t k = 0; k < sizes.key_blocks; ++k) {
+    brgemm(block.rows, keys, width, block.stride, keys, keys, /*add_C=*/false, block.queries,
+           block.keys + k * width * keys, scores, kPairs);
+    for (std::int64_t row = 0; row < block.rows; ++row)
+      std::fill(scores + row * keys + sizes.keys_of(k), scores + (row + 1) * keys, kHidden);
     attention::softmax_block({.scores = scores,
-                              .rows = rows,
-                              .width = sizes.key_block,
+                              .rows = block.rows,
+                              .width = keys,
                               .scale = scale,
-                              .bias = bias == nullptr ? nullptr : bias + block * sizes.key_block,
+                              .bias = block.bias == nullptr ? nullptr : block.bias + k * keys,
                               .maxima = scratch.maxima.data(),
                               .sums = scratch.sums.data(),
-                              .values = sums,
-                              .value_width = block == 0 ? 0 : width},
+                              .values = values,
+                              .value_width = k == 0 ? 0 : width},
                              weights);
-    brgemm(rows, width, sizes.key_block, sizes.key_block, width, width, /*add_C=*/block > 0, weights,
-           values + block * block_size, sums, kPairs);
+    brgemm(block.rows, width, keys, keys, width, width, /*add_C=*/k > 0, weights, block.values + k * width * keys,
+           values, kPairs);
   }
 }
 
-/// The bias times log2(e), padded to whole blocks of keys: float32 [N or 1, key_blocks * key_block].
-Tensor scaled_bias(const Tensor& bias, const Sizes& sizes) {
+/// Writes the result of `rows` queries, `stride` values apart.
+template <class T>
+void write_result(const Scratch<T>& scratch, std::int64_t rows, std::int64_t width, T* to, std::int64_t stride) {
+  const auto* values = scratch.values.template const_data_ptr<float>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto factor = 1 / scratch.sums[static_cast<std::size_t>(row)];
+    for (std::int64_t d = 0; d < width; ++d) to[row * stride + d] = static_cast<T>(values[row * width + d] * factor);
+  }
+}
+
+/// The bias times log2(e), padded to whole blocks of keys: float32 [N, key_blocks * key_block]; undefined without one.
+Tensor scaled_bias(const Tensor& bias, std::int64_t images, const Sizes& sizes) {
   if (!bias.defined()) return {};
   const auto rows = bias.flatten(1).to(torch::kFloat32) * M_LOG2E;
-  return torch::constant_pad_nd(rows, {0, sizes.key_blocks * sizes.key_block - sizes.keys}).contiguous();
+  const auto padded = torch::constant_pad_nd(rows, {0, sizes.key_blocks * sizes.key_block - sizes.keys});
+  return padded.expand({images, -1}).contiguous();
 }
 
 template <class T>
 Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& bias, double scale) {
   const Sizes sizes(query, key);
   const auto [keys, values] = packed<T>(key, value, sizes);
-  const auto biases = scaled_bias(bias, sizes);
+  const auto biases = scaled_bias(bias, query.size(0), sizes);
   auto out = torch::empty({query.size(0), sizes.queries, sizes.heads, sizes.width}, query.options());
   auto* to = out.template mutable_data_ptr<T>();
   at::parallel_for(0, sizes.matrices * sizes.query_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> scratch(sizes);
     for (auto i = begin; i < end; ++i) {
       const auto matrix = i / sizes.query_blocks, image = matrix / sizes.heads, head = matrix % sizes.heads;
-      const auto first = i % sizes.query_blocks * kQueries, rows = sizes.queries_of(i % sizes.query_blocks);
-      const auto* row_bias = biases.defined() ? biases.template const_data_ptr<float>() +
-                                                    (biases.size(0) == 1 ? 0 : image * biases.size(1))
-                                              : nullptr;
-      attend_block<T>(tokens_of<T>(query, matrix) + first * query.stride(2), query.stride(2), rows,
-                      keys[matrix].template const_data_ptr<T>(), values[matrix].template const_data_ptr<T>(), row_bias,
-                      static_cast<float>(scale * M_LOG2E), sizes, scratch);
-      const auto* sums = scratch.values.template const_data_ptr<float>();
-      for (std::int64_t row = 0; row < rows; ++row) {
-        const auto factor = 1 / scratch.sums[static_cast<std::size_t>(row)];
-        auto* result = to + ((image * sizes.queries + first + row) * sizes.heads + head) * sizes.width;
-        for (std::int64_t d = 0; d < sizes.width; ++d) result[d] = static_cast<T>(sums[row * sizes.width + d] * factor);
-      }
+      const auto first = i % sizes.query_blocks * kQueries;
+      const QueryBlock<T> block{
+          .queries = tokens_of<T>(query, matrix) + first * query.stride(2),
+          .stride = query.stride(2),
+          .rows = std::min(kQueries, sizes.queries - first),
+          .keys = keys.template const_data_ptr<T>() + matrix * keys.stride(0),
+          .values = values.template const_data_ptr<T>() + matrix * values.stride(0),
+          .bias = biases.defined() ? biases.template const_data_ptr<float>() + image * biases.stride(0) : nullptr};
+      attend_block(block, static_cast<float>(scale * M_LOG2E), sizes, scratch);
+      write_result(scratch, block.rows, sizes.width,
+                   to + ((image * sizes.queries + first) * sizes.heads + head) * sizes.width, out.stride(1));
     }
     at::native::cpublas::brgemm_release(sizeof(T) == 2);
   });
