@@ -203,6 +203,11 @@ def processor_name():
     return processor_entry("model name")
 
 
+def as_text(command):
+    """A command without the folders of this machine."""
+    return shlex.join(Path(word).name if word.startswith("/") else word for word in command)
+
+
 def circumstances(options):
     """Everything besides the figures that a reader of them needs."""
     flags = processor_entry("flags").split()
@@ -212,10 +217,10 @@ def circumstances(options):
                 for name, (python, *packages) in pythons.items() if python}
     versions["sfumato"] = subprocess.run(["git", "-C", options.binary.parent, "describe", "--always", "--dirty"],
                                          capture_output=True, text=True).stdout.strip()
-    return {"command": shlex.join(sys.argv), "processor": processor_name(),
+    return {"command": as_text(sys.argv), "processor": processor_name(),
             "avx512_bf16": "avx512_bf16" in flags, "amx_bf16": "amx_bf16" in flags,
             "threads": options.threads, "dtype": options.dtype, "versions": versions,
-            "commands": {name: shlex.join(command) for name, command in commands(options).items()}}
+            "commands": {name: as_text(command) for name, command in commands(options).items()}}
 
 
 def main():
