@@ -168,7 +168,7 @@ torch::Tensor Pack::Impl::gather(const torch::Tensor& indices, const F& f) {
   for (std::size_t k = 0; k < files.size(); ++k) {
     const auto places = (owners == static_cast<std::int64_t>(k)).nonzero().flatten();
     if (places.size(0) == 0) continue;
-    const auto part = f(files[k], rows.index_select(0, places));
+    auto part = f(files[k], rows.index_select(0, places));
     if (places.size(0) == indices.size(0)) return part;
     if (!result.defined()) {
       auto shape = part.sizes().vec();

@@ -182,7 +182,7 @@ Tensor scaled_bias(const Tensor& bias, std::int64_t images, const Sizes& sizes) 
 template <class T>
 Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& bias, double scale) {
   const Sizes sizes(query, key);
-  const auto [keys, values] = packed<T>(key, value, sizes);
+  const auto inputs = packed<T>(key, value, sizes);
   const auto biases = scaled_bias(bias, query.size(0), sizes);
   auto out = torch::empty({query.size(0), sizes.queries, sizes.heads, sizes.width}, query.options());
   auto* to = out.template mutable_data_ptr<T>();
@@ -195,8 +195,8 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
           .queries = tokens_of<T>(query, matrix) + first * query.stride(2),
           .stride = query.stride(2),
           .rows = std::min(kQueries, sizes.queries - first),
-          .keys = keys.template const_data_ptr<T>() + matrix * keys.stride(0),
-          .values = values.template const_data_ptr<T>() + matrix * values.stride(0),
+          .keys = inputs.keys.template const_data_ptr<T>() + matrix * inputs.keys.stride(0),
+          .values = inputs.values.template const_data_ptr<T>() + matrix * inputs.values.stride(0),
           .bias = biases.defined() ? biases.template const_data_ptr<float>() + image * biases.stride(0) : nullptr};
       attend_block(block, static_cast<float>(scale * M_LOG2E), sizes, scratch);
       write_result(scratch, block.rows, sizes.width,
