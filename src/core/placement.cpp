@@ -44,7 +44,7 @@ Placement parse_placement(const std::string& device, const std::string& dtype) {
 }
 
 bool prefers_channels_last(const Placement& placement) {
-  return placement.device.is_cuda() || placement.dtype == torch::kBFloat16;
+  return placement.device.is_cuda() || placement.dtype != torch::kFloat16;
 }
 
 }  // namespace sfumato

@@ -1,10 +1,33 @@
 #include "core/processor.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 namespace sfumato {
 
 bool has_fast_bfloat16() {
 #ifdef __x86_64__
   return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+bool has_amx() {
+#ifdef __x86_64__
+  // g++ 12 has no name for it: leaf 7, EDX, bit 22 (AMX-BF16).
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0;
+#else
+  return false;
+#endif
+}
+
+bool has_avx512() {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
 #else
   return false;
 #endif

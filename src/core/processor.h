@@ -10,6 +10,12 @@ namespace sfumato {
 /// takes three times as long in bfloat16 as in float32.
 bool has_fast_bfloat16();
 
+/// True if this processor multiplies whole tiles of bfloat16 (AMX), 4 to 8 times as fast as vectors of float32.
+bool has_amx();
+
+/// True if this processor has the vectors of 512 bits that LibTorch's small matrix products need (AVX512F, BW, DQ, VL).
+bool has_avx512();
+
 /// Returns one line for the user if a placement on the CPU uses bfloat16 and the processor has no instructions for it,
 /// else "". Only tests set `fast_bfloat16`.
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16 = has_fast_bfloat16());

@@ -2,30 +2,17 @@
 
 #include <torch/torch.h>
 
-#include <cstdint>
 #include <optional>
 #include <utility>
+
+#include "kernels/group_norm.h"
 
 /// Layers by our own CUDA kernels (kernels/cuda_library.h), with sums in float32. Each returns nothing where the caller
 /// must use LibTorch's operators: on another device, with gradients or autocast, in another dtype or memory format, or
 /// without the library. Each throws c10::Error if a kernel cannot be launched.
 namespace sfumato {
 
-/// Parameters of a group norm: weight and bias [C].
-struct GroupNormParameters {
-  const torch::Tensor &weight, &bias;
-  std::int64_t groups;
-  double eps;
-};
-
-/// What is computed in the same pass: norm(x + added) (1 + scale) + shift, then SiLU. added, or scale and shift, are
-/// [N, C] or undefined.
-struct GroupNormFusion {
-  torch::Tensor added = {}, scale = {}, shift = {};
-  bool silu = false;
-};
-
-/// x [N, C, H, W], channels-last.
+/// fused_group_norm on CUDA.
 std::optional<torch::Tensor> cuda_group_norm(const torch::Tensor& x, const GroupNormParameters& parameters,
                                              const GroupNormFusion& fusion);
 

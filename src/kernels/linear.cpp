@@ -42,7 +42,7 @@ std::optional<Tensor> fused_times(const Tensor& x, const Tensor& other, const Te
 /// True if oneDNN is faster. For a few rows the cost is reading the weights, which oneDNN rearranges first.
 bool pays(const Tensor& x, const Tensor& weight) {
   constexpr std::int64_t kWorthwhileRows = 64;
-  return is_plain_inference(x) && weight.scalar_type() == torch::kFloat32 && weight.is_contiguous() &&
+  return is_cpu_inference(x) && weight.scalar_type() == x.scalar_type() && weight.is_contiguous() &&
          x.numel() >= kWorthwhileRows * weight.size(1);
 }
 

@@ -3,7 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
+#include "core/processor.h"
+#include "kernels/lanes.h"
+#include "kernels/linear.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd_transforms.h"
 
@@ -17,6 +22,8 @@ using winograd::kPoints;
 constexpr std::int64_t kTilesAtOnce = 512;
 // With fewer tiles the transform of the weights, whose cost is constant, outweighs the gain.
 constexpr std::int64_t kWorthwhileTiles = 64;
+// In bfloat16 the direct sum takes half the time that it takes in float32. Measured on a Zen 4.
+constexpr std::int64_t kWorthwhileTilesOfBfloat16 = 256;
 
 /// Blocks of kOutputs x kOutputs pixels that cover a batch of images.
 struct Tiles {
@@ -33,11 +40,12 @@ struct Tiles {
 };
 
 /// Transforms [O, C, 3, 3] to [36, O, C].
+template <class T>
 torch::Tensor transformed_weight(const torch::Tensor& weight) {
   const auto outputs = weight.size(0), channels = weight.size(1);
   const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
-  auto points = torch::empty({kPoints, outputs, channels}, weight.options());
-  const auto* from = last.const_data_ptr<float>();
+  auto points = torch::empty({kPoints, outputs, channels}, torch::kFloat32);
+  const auto* from = last.const_data_ptr<T>();
   auto* to = points.mutable_data_ptr<float>();
   const auto stride = points.stride(0);
   at::parallel_for(0, outputs, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -48,74 +56,86 @@ torch::Tensor transformed_weight(const torch::Tensor& weight) {
 }
 
 /// Transforms tiles first .. first + count of x (channels-last) to [36, count, C].
+template <class T>
 void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t first, torch::Tensor& points) {
   const auto channels = x.size(1), height = x.size(2), width = x.size(3);
-  const auto* from = x.const_data_ptr<float>();
+  const auto* from = x.const_data_ptr<T>();
   auto* to = points.mutable_data_ptr<float>();
   const auto count = points.size(1);
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
-      const winograd::Window window{from + tiles.image(tile) * height * width * channels,
-                                    height,
-                                    width,
-                                    channels,
-                                    tiles.top(tile) - 1,
-                                    tiles.left(tile) - 1};
+      const winograd::Window<T> window{from + tiles.image(tile) * height * width * channels,
+                                       height,
+                                       width,
+                                       channels,
+                                       tiles.top(tile) - 1,
+                                       tiles.left(tile) - 1};
       winograd::transform_input(window, to + k * channels, points.stride(0));
     }
   });
 }
 
-/// Transforms [36, count, O] to tiles first .. first + count of `out` (channels-last).
-void transform_outputs(const torch::Tensor& points, const torch::Tensor& bias, const Tiles& tiles, std::int64_t first,
-                       torch::Tensor& out) {
+/// Transforms 36 products [count, O] to tiles first .. first + count of `out` (channels-last).
+template <class T>
+void transform_outputs(const std::vector<torch::Tensor>& products, const torch::Tensor& bias, const Tiles& tiles,
+                       std::int64_t first, torch::Tensor& out) {
   const auto channels = out.size(1), height = out.size(2), width = out.size(3);
-  const auto* from = points.const_data_ptr<float>();
-  const auto* added = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
-  auto* to = out.mutable_data_ptr<float>();
-  const auto count = points.size(1);
+  std::array<const float*, kPoints> from;
+  std::transform(products.begin(), products.end(), from.begin(),
+                 [](const torch::Tensor& product) { return product.const_data_ptr<float>(); });
+  const auto* added = bias.defined() ? bias.const_data_ptr<T>() : nullptr;
+  auto* to = out.mutable_data_ptr<T>();
+  const auto count = products.front().size(0);
   at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
-      const winograd::Block block{to + tiles.image(tile) * height * width * channels,
-                                  height,
-                                  width,
-                                  channels,
-                                  tiles.top(tile),
-                                  tiles.left(tile),
-                                  added};
-      winograd::transform_output(from + k * channels, points.stride(0), block);
+      const winograd::Block<T> block{to + tiles.image(tile) * height * width * channels,
+                                     height,
+                                     width,
+                                     channels,
+                                     tiles.top(tile),
+                                     tiles.left(tile),
+                                     added};
+      winograd::transform_output(from.data(), k * channels, block);
     }
   });
+}
+
+template <class T>
+torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+  const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const Tiles tiles(x);
+  const auto weights = transformed_weight<T>(weight);
+  auto out =
+      torch::empty({x.size(0), weight.size(0), x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+  torch::Tensor inputs;
+  std::vector<torch::Tensor> products(
+      kPoints);  // [tiles, O] each: a product that LibTorch batches is by MKL, and slower
+  for (std::int64_t first = 0; first < tiles.count(); first += kTilesAtOnce) {
+    const auto count = std::min(kTilesAtOnce, tiles.count() - first);
+    if (!inputs.defined() || inputs.size(1) != count)
+      inputs = torch::empty({kPoints, count, x.size(1)}, torch::kFloat32);
+    transform_inputs<T>(input, tiles, first, inputs);
+    for (std::int64_t p = 0; p < kPoints; ++p)
+      products[static_cast<std::size_t>(p)] = linear_layer(inputs[p], weights[p], {});
+    transform_outputs<T>(products, bias, tiles, first, out);
+  }
+  return out;
 }
 
 }  // namespace
 
 bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight) {
-  if (!is_plain_inference(x) || weight.scalar_type() != torch::kFloat32) return false;
-  if (weight.size(0) % winograd::kLane != 0 || weight.size(1) % winograd::kLane != 0) return false;
-  return Tiles(x).count() >= kWorthwhileTiles;
+  if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type()) return false;
+  if (weight.size(0) % lanes::kLane != 0 || weight.size(1) % lanes::kLane != 0) return false;
+  if (is_plain_inference(x)) return Tiles(x).count() >= kWorthwhileTiles;
+  return !has_amx() && Tiles(x).count() >= kWorthwhileTilesOfBfloat16;
 }
 
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
-  const Tiles tiles(x);
-  const auto weights = transformed_weight(weight).transpose(1, 2);  // [36, C, O]
-  auto out =
-      torch::empty({x.size(0), weight.size(0), x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
-  torch::Tensor inputs, products;
-  for (std::int64_t first = 0; first < tiles.count(); first += kTilesAtOnce) {
-    const auto count = std::min(kTilesAtOnce, tiles.count() - first);
-    if (!inputs.defined() || inputs.size(1) != count) {
-      inputs = torch::empty({kPoints, count, x.size(1)}, x.options());
-      products = torch::empty({kPoints, count, weight.size(0)}, x.options());
-    }
-    transform_inputs(input, tiles, first, inputs);
-    at::bmm_out(products, inputs, weights);
-    transform_outputs(products, bias, tiles, first, out);
-  }
-  return out;
+  if (x.scalar_type() == torch::kBFloat16) return convolve<at::BFloat16>(x, weight, bias);
+  return convolve<float>(x, weight, bias);
 }
 
 }  // namespace sfumato

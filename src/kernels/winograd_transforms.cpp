@@ -1,16 +1,16 @@
 #include "kernels/winograd_transforms.h"
 
-#include "kernels/multiversion.h"
+#include "kernels/lanes.h"
 
 namespace sfumato::winograd {
 namespace {
 
-/// kLane floats at any address.
-using Lane [[gnu::vector_size(kLane * sizeof(float)), gnu::aligned(alignof(float)), gnu::may_alias]] = float;
+using lanes::Lane;
+using lanes::load;
+using lanes::store;
 
 constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;  // sqrt(1/2), sqrt(2)
 
-// Takes arrays by reference and is always inlined: passing a vector by value has no portable calling convention.
 template <std::int64_t N>
 using Lanes = Lane[N];
 
@@ -46,32 +46,28 @@ using Lanes = Lane[N];
   out[3] = 0.5F * difference_a + 2 * difference_b + m[5];
 }
 
-[[gnu::always_inline]] inline const Lane& load(const float* from) {
-  return *reinterpret_cast<const Lane*>(from);
-}
-
-[[gnu::always_inline]] inline void store(const Lane& value, float* to) {
-  *reinterpret_cast<Lane*>(to) = value;
-}
-
 /// Returns the window's pixel (i, j), or null outside the image.
-[[gnu::always_inline]] inline const float* pixel(const Window& window, std::int64_t i, std::int64_t j) {
+template <class T>
+[[gnu::always_inline]] inline const T* pixel(const Window<T>& window, std::int64_t i, std::int64_t j) {
   const auto y = window.top + i, x = window.left + j;
   if (y < 0 || y >= window.height || x < 0 || x >= window.width) return nullptr;
   return window.image + (y * window.width + x) * window.channels;
 }
 
-}  // namespace
-
-SFUMATO_MULTIVERSION void transform_input(const Window& window, float* to, std::int64_t point_stride) {
-  const float* pixels[kInputs][kInputs];
+template <class T>
+[[gnu::always_inline]] inline void transform_input_of(const Window<T>& window, float* to, std::int64_t point_stride) {
+  const T* pixels[kInputs][kInputs];
   for (std::int64_t i = 0; i < kInputs; ++i)
     for (std::int64_t j = 0; j < kInputs; ++j) pixels[i][j] = pixel(window, i, j);
-  for (std::int64_t c = 0; c < window.channels; c += kLane) {
+  for (std::int64_t c = 0; c < window.channels; c += lanes::kLane) {
     Lanes<6> columns[kInputs];  // by column, then point of the rows
     for (std::int64_t j = 0; j < kInputs; ++j) {
       Lanes<6> column;
-      for (std::int64_t i = 0; i < kInputs; ++i) column[i] = pixels[i][j] == nullptr ? Lane{} : load(pixels[i][j] + c);
+      for (std::int64_t i = 0; i < kInputs; ++i)
+        if (pixels[i][j] == nullptr)
+          column[i] = Lane{};
+        else
+          load(pixels[i][j] + c, column[i]);
       evaluate_input(column, columns[j]);
     }
     for (std::int64_t i = 0; i < kInputs; ++i) {
@@ -83,13 +79,15 @@ SFUMATO_MULTIVERSION void transform_input(const Window& window, float* to, std::
   }
 }
 
-SFUMATO_MULTIVERSION void transform_weight(const float* weight, std::int64_t channels, float* to,
-                                           std::int64_t point_stride) {
-  for (std::int64_t c = 0; c < channels; c += kLane) {
+template <class T>
+[[gnu::always_inline]] inline void transform_weight_of(const T* weight, std::int64_t channels, float* to,
+                                                       std::int64_t point_stride) {
+  for (std::int64_t c = 0; c < channels; c += lanes::kLane) {
     Lanes<6> columns[3];
     for (std::int64_t j = 0; j < 3; ++j) {
-      const float* first = weight + j * channels + c;
-      const Lanes<3> column = {load(first), load(first + 3 * channels), load(first + 6 * channels)};
+      const T* first = weight + j * channels + c;
+      Lanes<3> column;
+      for (std::int64_t i = 0; i < 3; ++i) load(first + 3 * i * channels, column[i]);
       evaluate_weight(column, columns[j]);
     }
     for (std::int64_t i = 0; i < kInputs; ++i) {
@@ -101,24 +99,56 @@ SFUMATO_MULTIVERSION void transform_weight(const float* weight, std::int64_t cha
   }
 }
 
-SFUMATO_MULTIVERSION void transform_output(const float* from, std::int64_t point_stride, const Block& block) {
-  for (std::int64_t c = 0; c < block.channels; c += kLane) {
+template <class T>
+[[gnu::always_inline]] inline void transform_output_to(const float* const* from, std::int64_t offset,
+                                                       const Block<T>& block) {
+  for (std::int64_t c = 0; c < block.channels; c += lanes::kLane) {
     Lanes<4> columns[kInputs];  // by point of the columns, then row of the block
     for (std::int64_t j = 0; j < kInputs; ++j) {
       Lanes<6> column;
-      for (std::int64_t i = 0; i < kInputs; ++i) column[i] = load(from + (i * kInputs + j) * point_stride + c);
+      for (std::int64_t i = 0; i < kInputs; ++i) column[i] = load(from[i * kInputs + j] + offset + c);
       interpolate(column, columns[j]);
     }
-    const Lane bias = block.bias == nullptr ? Lane{} : load(block.bias + c);
+    Lane bias{};
+    if (block.bias != nullptr) load(block.bias + c, bias);
     for (std::int64_t i = 0; i < kOutputs && block.top + i < block.height; ++i) {
       const Lanes<6> row = {columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]};
       Lanes<4> pixels;
       interpolate(row, pixels);
-      float* to = block.image + ((block.top + i) * block.width + block.left) * block.channels + c;
+      T* to = block.image + ((block.top + i) * block.width + block.left) * block.channels + c;
       for (std::int64_t j = 0; j < kOutputs && block.left + j < block.width; ++j)
-        store(pixels[j] + bias, to + j * block.channels);
+        store(static_cast<const Lane&>(pixels[j] + bias), to + j * block.channels);
     }
   }
+}
+
+}  // namespace
+
+SFUMATO_MULTIVERSION void transform_input(const Window<float>& window, float* to, std::int64_t point_stride) {
+  transform_input_of(window, to, point_stride);
+}
+
+SFUMATO_MULTIVERSION void transform_weight(const float* weight, std::int64_t channels, float* to,
+                                           std::int64_t point_stride) {
+  transform_weight_of(weight, channels, to, point_stride);
+}
+
+SFUMATO_MULTIVERSION void transform_output(const float* const* from, std::int64_t offset, const Block<float>& block) {
+  transform_output_to(from, offset, block);
+}
+
+SFUMATO_MULTIVERSION void transform_input(const Window<c10::BFloat16>& window, float* to, std::int64_t point_stride) {
+  transform_input_of(window, to, point_stride);
+}
+
+SFUMATO_MULTIVERSION void transform_weight(const c10::BFloat16* weight, std::int64_t channels, float* to,
+                                           std::int64_t point_stride) {
+  transform_weight_of(weight, channels, to, point_stride);
+}
+
+SFUMATO_MULTIVERSION void transform_output(const float* const* from, std::int64_t offset,
+                                           const Block<c10::BFloat16>& block) {
+  transform_output_to(from, offset, block);
 }
 
 }  // namespace sfumato::winograd

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/util/BFloat16.h>
+
 #include <cstdint>
 
 /// The linear maps of F(4x4, 3x3), each over a run of channels of one tile. With points a = sqrt(1/2) and b = sqrt(2),
@@ -7,30 +9,36 @@
 namespace sfumato::winograd {
 
 constexpr std::int64_t kOutputs = 4, kInputs = 6, kPoints = kInputs * kInputs;
-constexpr std::int64_t kLane = 16;
+
+/// The images and weights are float or c10::BFloat16, what lies between the transforms float.
 
 /// A window of kInputs x kInputs pixels of a channels-last image; pixels outside the image are zero.
+template <class T>
 struct Window {
-  const float* image;  // [H, W, C]
+  const T* image;  // [H, W, C]
   std::int64_t height, width, channels;
   std::int64_t top, left;  // may be -1
 };
 
 /// Writes `to`[p * point_stride + c] for each point p.
-void transform_input(const Window& window, float* to, std::int64_t point_stride);
+void transform_input(const Window<float>& window, float* to, std::int64_t point_stride);
+void transform_input(const Window<c10::BFloat16>& window, float* to, std::int64_t point_stride);
 
 /// Transforms weights [3, 3, channels] of one output channel, likewise.
 void transform_weight(const float* weight, std::int64_t channels, float* to, std::int64_t point_stride);
+void transform_weight(const c10::BFloat16* weight, std::int64_t channels, float* to, std::int64_t point_stride);
 
 /// A block of kOutputs x kOutputs pixels of a channels-last image; pixels outside the image are not written.
+template <class T>
 struct Block {
-  float* image;  // [H, W, C]
+  T* image;  // [H, W, C]
   std::int64_t height, width, channels;
   std::int64_t top, left;
-  const float* bias;  // [C] or null
+  const T* bias;  // [C] or null
 };
 
-/// Reads `from`[p * point_stride + c] for each point p.
-void transform_output(const float* from, std::int64_t point_stride, const Block& block);
+/// Reads `from`[p][offset + c] for each point p.
+void transform_output(const float* const* from, std::int64_t offset, const Block<float>& block);
+void transform_output(const float* const* from, std::int64_t offset, const Block<c10::BFloat16>& block);
 
 }  // namespace sfumato::winograd

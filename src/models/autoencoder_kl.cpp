@@ -69,7 +69,7 @@ void require_blocks(const Json& config, const std::string& key, const char* type
 
 /// Converts x to channels-last if the kernels with that output format apply, which saves each layer a copy.
 torch::Tensor in_kernels_format(const torch::Tensor& x) {
-  return is_plain_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+  return is_cpu_inference(x) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }
 
 template <class Members, class Config>
@@ -154,7 +154,7 @@ torch::Tensor EncoderImpl::forward(const torch::Tensor& x) {
   auto hidden = conv_in_(in_kernels_format(x));
   for (std::size_t i = 0; i < down_blocks_->size(); ++i) hidden = down_blocks_->at<ResnetsImpl>(i).forward(hidden);
   hidden = mid_block_(hidden, BlockConditions{});
-  return conv_out_(torch::silu(conv_norm_out_(hidden)));
+  return conv_out_(conv_norm_out_->forward_fused(hidden, {.silu = true}));
 }
 
 DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
@@ -175,7 +175,7 @@ DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
 torch::Tensor DecoderImpl::forward(const torch::Tensor& z) {
   auto hidden = mid_block_(conv_in_(in_kernels_format(z)), BlockConditions{});
   for (std::size_t i = 0; i < up_blocks_->size(); ++i) hidden = up_blocks_->at<ResnetsImpl>(i).forward(hidden);
-  return conv_out(torch::silu(conv_norm_out_(hidden)));
+  return conv_out(conv_norm_out_->forward_fused(hidden, {.silu = true}));
 }
 
 AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config)) {

@@ -83,7 +83,7 @@ torch::Tensor ImageClassifierImpl::features(const torch::Tensor& images) {
     if ((i + 1) % layers == 0 && block < downsamplers_->size())
       x = downsamplers_->at<Downsample2DImpl>(block).forward(x);
   }
-  return torch::silu(norm_out_(x)).mean({2, 3});
+  return norm_out_->forward_fused(x, {.silu = true}).mean({2, 3});
 }
 
 torch::Tensor ImageClassifierImpl::forward(const torch::Tensor& images) {

@@ -46,12 +46,14 @@ void UNet2DConditionModelImpl::add_up_blocks() {
 
 torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& input) {
   auto x = conv_input(input.sample);
-  if (is_plain_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
+  if (is_cpu_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
   const auto conditions = this->conditions(input, x.scalar_type());
   auto features = blocks_.encode(conv_in(x), conditions);
   add_residuals(features, input);
   const auto decoded = blocks_.decode(std::move(features), conditions);
-  return conv_out(activation(config().act_fn)(conv_norm_out_(decoded)));
+  const bool silu = is_silu(config().act_fn);
+  const auto normed = conv_norm_out_->forward_fused(decoded, {.silu = silu});
+  return conv_out(silu ? normed : activation(config().act_fn)(normed));
 }
 
 torch::Tensor UNet2DConditionModelImpl::forward(const torch::Tensor& sample, double timestep,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/plain_inference.h"
+
 namespace sfumato {
 namespace {
 
@@ -103,11 +105,12 @@ torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, const torch:
                                        const torch::Tensor& class_labels) {
   auto x = sample.to(conv_in->weight.scalar_type());
   if (config_.center_input_sample) x = 2 * x - 1;
+  if (is_cpu_inference(x)) x = x.contiguous(at::MemoryFormat::ChannelsLast);  // the output format of its kernels
   const auto timesteps = expand_timestep(timestep, x.size(0), x.device());
   BlockConditions conditions;
   conditions.temb = time_embedding_(waves(timesteps, x.scalar_type()));  // [N, time_embed_dim]
   if (embed_class_) conditions.temb = conditions.temb + class_embedding(class_labels, x.scalar_type());
-  return conv_out(torch::silu(conv_norm_out_(blocks_.forward(conv_in(x), conditions))));
+  return conv_out(conv_norm_out_->forward_fused(blocks_.forward(conv_in(x), conditions), {.silu = true}));
 }
 
 torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, double timestep) {

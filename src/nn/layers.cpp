@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/cuda_inference.h"
+#include "kernels/convolution.h"
 #include "kernels/linear.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd.h"
@@ -44,7 +44,8 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   const auto kernel = weight.size(2);
   const bool keeps_size = options_.stride == 1 && 2 * options_.padding == kernel - 1;
   if (keeps_size && kernel == 3 && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
-  if (keeps_size && kernel == 1 && is_plain_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
+  if (keeps_size && kernel == 3 && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
+  if (keeps_size && kernel == 1 && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
     return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
   return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
 }
@@ -65,14 +66,27 @@ SharedStatistics::Affine GroupNormImpl::affine_of(const torch::Tensor& x) const 
   return {.factor = factor, .shift = bias - mean.repeat_interleave(width, 1) * factor};
 }
 
-torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+torch::Tensor GroupNormImpl::normalised(const torch::Tensor& x) {
   if (auto* shared = SharedStatistics::current()) {
     if (!shared->records()) return mapped(x, shared->of(this));
     shared->record(this, affine_of(x));
   }
-  if (auto y = cuda_group_norm(x, {.weight = weight, .bias = bias, .groups = groups_, .eps = eps_}, {})) return *y;
   // On CUDA LibTorch always computes this in NCHW and returns NCHW, which would spread to all later layers.
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());
+}
+
+torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+  return forward_fused(x, {});
+}
+
+torch::Tensor GroupNormImpl::forward_fused(const torch::Tensor& x, const GroupNormFusion& fusion) {
+  if (SharedStatistics::current() == nullptr)
+    if (auto y = fused_group_norm(x, {.weight = weight, .bias = bias, .groups = groups_, .eps = eps_}, fusion))
+      return *y;
+  const auto over_pixels = [](const torch::Tensor& rows) { return rows.unsqueeze(-1).unsqueeze(-1); };  // [N, C, 1, 1]
+  auto y = normalised(fusion.added.defined() ? x + over_pixels(fusion.added) : x);
+  if (fusion.scale.defined()) y = y * (1 + over_pixels(fusion.scale)) + over_pixels(fusion.shift);
+  return fusion.silu ? torch::silu(y) : y;
 }
 
 LayerNormImpl::LayerNormImpl(std::int64_t size, double eps) : eps_(eps) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/group_norm.h"
 #include "nn/shared_statistics.h"
 
 /// Basic layers of every network. They differ from torch::nn's in one respect: parameters are allocated
@@ -45,9 +46,12 @@ class GroupNormImpl : public torch::nn::Module {
  public:
   GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps);
   torch::Tensor forward(const torch::Tensor& x);
+  /// The norm with what follows it in a residual block; x [N, channels, H, W].
+  torch::Tensor forward_fused(const torch::Tensor& x, const GroupNormFusion& fusion);
   torch::Tensor weight, bias;
 
  private:
+  torch::Tensor normalised(const torch::Tensor& x);
   SharedStatistics::Affine affine_of(const torch::Tensor& x) const;
 
   std::int64_t groups_;

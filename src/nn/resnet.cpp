@@ -3,23 +3,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "kernels/cuda_inference.h"
-#include "nn/shared_statistics.h"
-
 namespace sfumato {
-namespace {
-
-/// SiLU of the norm of x as a block has it, with its time embedding, in one kernel; nothing where there is none.
-std::optional<torch::Tensor> fused_norm(const GroupNorm& norm, const torch::Tensor& x, const GroupNormFusion& fusion,
-                                        const ResnetOptions& options) {
-  const bool silu = options.non_linearity == "silu" || options.non_linearity == "swish";
-  if (!silu || SharedStatistics::current() != nullptr) return std::nullopt;
-  return cuda_group_norm(x, {.weight = norm->weight, .bias = norm->bias, .groups = options.groups, .eps = options.eps},
-                         fusion);
-}
-
-}  // namespace
-
 Downsample2DImpl::Downsample2DImpl(std::int64_t channels, std::int64_t padding) : padding_(padding) {
   conv_ = register_module("conv", Conv2d(channels, channels, 3, ConvOptions{.stride = 2, .padding = padding}));
 }
@@ -71,7 +55,7 @@ torch::Tensor ResnetBlock2DImpl::resized(const torch::Tensor& x) const {
 }
 
 torch::Tensor ResnetBlock2DImpl::conditioned(const torch::Tensor& x, const torch::Tensor& temb) {
-  GroupNormFusion fusion{.silu = true};
+  GroupNormFusion fusion;
   if (time_emb_proj_) {
     const auto time = time_emb_proj_(nonlinearity_(temb));  // [N, C or 2C]
     if (options_.time_embedding_norm == "default") {
@@ -82,16 +66,17 @@ torch::Tensor ResnetBlock2DImpl::conditioned(const torch::Tensor& x, const torch
       fusion.shift = scale_and_shift[1];
     }
   }
-  if (auto y = fused_norm(norm2_, x, fusion, options_)) return *y;
-  const auto over_pixels = [](const torch::Tensor& rows) { return rows.unsqueeze(-1).unsqueeze(-1); };  // [N, C, 1, 1]
-  auto y = norm2_(fusion.added.defined() ? x + over_pixels(fusion.added) : x);
-  if (fusion.scale.defined()) y = y * (1 + over_pixels(fusion.scale)) + over_pixels(fusion.shift);
-  return nonlinearity_(y);
+  return activated(norm2_, x, fusion);
+}
+
+torch::Tensor ResnetBlock2DImpl::activated(GroupNorm& norm, const torch::Tensor& x, GroupNormFusion fusion) const {
+  fusion.silu = is_silu(options_.non_linearity);
+  const auto y = norm->forward_fused(x, fusion);
+  return fusion.silu ? y : nonlinearity_(y);
 }
 
 torch::Tensor ResnetBlock2DImpl::forward(const torch::Tensor& x, const torch::Tensor& temb) {
-  const auto fused = fused_norm(norm1_, x, {.silu = true}, options_);
-  auto hidden = conditioned(conv1_(resized(fused ? *fused : nonlinearity_(norm1_(x)))), temb);
+  auto hidden = conditioned(conv1_(resized(activated(norm1_, x, {}))), temb);
   if (options_.dropout > 0) hidden = torch::dropout(hidden, options_.dropout, is_training());
   hidden = conv2_(hidden);
   const auto input = resized(x);

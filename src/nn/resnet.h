@@ -69,6 +69,8 @@ class ResnetBlock2DImpl : public torch::nn::Module {
  private:
   torch::Tensor resized(const torch::Tensor& x) const;
   torch::Tensor conditioned(const torch::Tensor& x, const torch::Tensor& temb);
+  /// The nonlinearity of the norm, with `fusion` between them.
+  torch::Tensor activated(GroupNorm& norm, const torch::Tensor& x, GroupNormFusion fusion) const;
 
   GroupNorm norm1_{nullptr}, norm2_{nullptr};
   Conv2d conv1_{nullptr}, conv2_{nullptr}, conv_shortcut_{nullptr};

@@ -42,6 +42,15 @@ TEST_P(Winograd, TakesEitherMemoryFormatAndAnswersChannelsLast) {
 }
 
 // One image and several; sizes that do not divide into tiles; one pixel; more tiles than are transformed at once.
+// Only the images and weights are in bfloat16: the result differs from the exact one by its own rounding.
+TEST_P(Winograd, ComputesBfloat16InFloat32) {
+  const auto narrow = [](const torch::Tensor& x) { return x.to(torch::kBFloat16); };
+  const auto wide = [](const torch::Tensor& x) { return x.to(torch::kBFloat16).to(torch::kFloat64); };
+  const auto out = convolve_winograd(narrow(x_), narrow(weight_), narrow(bias_));
+  EXPECT_EQ(out.scalar_type(), torch::kBFloat16);
+  EXPECT_LE(largest_error(out, direct(wide(x_), wide(weight_), wide(bias_))), 2e-3);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
                          testing::Values(std::array<std::int64_t, 5>{1, 16, 32, 8, 8},
                                          std::array<std::int64_t, 5>{3, 32, 16, 13, 6},
@@ -52,7 +61,10 @@ TEST(WinogradPays, NotWhereItCannot) {
   const torch::NoGradGuard no_grad;
   const auto x = torch::zeros({1, 32, 64, 64}), weight = torch::zeros({16, 32, 3, 3});
   EXPECT_TRUE(winograd_pays(x, weight));
-  EXPECT_FALSE(winograd_pays(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)));
+  EXPECT_FALSE(winograd_pays(x.to(torch::kBFloat16), weight));
+  EXPECT_FALSE(winograd_pays(x.to(torch::kFloat16), weight.to(torch::kFloat16)));
+  const auto half = x.narrow(3, 0, 32).to(torch::kBFloat16);  // direct sums in bfloat16 are faster
+  EXPECT_FALSE(winograd_pays(half, weight.to(torch::kBFloat16)));
   EXPECT_FALSE(winograd_pays(torch::zeros({1, 4, 64, 64}), torch::zeros({16, 4, 3, 3})));
   EXPECT_FALSE(winograd_pays(torch::zeros({1, 32, 4, 4}), weight));
 }

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace sfumato {
+
+/// Parameters of a group norm: weight and bias [C].
+struct GroupNormParameters {
+  const torch::Tensor &weight, &bias;
+  std::int64_t groups;
+  double eps;
+};
+
+/// What a kernel computes in the same pass as the norm: norm(x + added) (1 + scale) + shift, then SiLU. `added` is
+/// undefined or [N, C], and so are `scale` and `shift`, which need each other.
+struct GroupNormFusion {
+  torch::Tensor added = {}, scale = {}, shift = {};
+  bool silu = false;
+};
+
+/// The norm of x [N, C, H, W], channels-last, by a kernel of our own, on the CPU or CUDA, with sums in float32 or
+/// wider. Returns nothing where LibTorch's operators must be used: with gradients or autocast, in another memory format
+/// or dtype, or with a number of channels that the kernels do not accept. Throws c10::Error if a CUDA kernel fails.
+std::optional<torch::Tensor> fused_group_norm(const torch::Tensor& x, const GroupNormParameters& parameters,
+                                              const GroupNormFusion& fusion);
+
+}  // namespace sfumato

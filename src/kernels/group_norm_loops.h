@@ -1,0 +1,25 @@
+#pragma once
+
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+/// The loops of fused_group_norm on the CPU, over consecutive pixels of a channels-last image. The number of channels
+/// is a multiple of lanes::kLane.
+namespace sfumato::group_norm {
+
+/// Adds x - origin and its square to the sums of each channel. x [pixels, channels]; the others [channels].
+void add_moments(const float* x, std::int64_t pixels, std::int64_t channels, const float* origin, float* sums,
+                 float* squares);
+void add_moments(const c10::BFloat16* x, std::int64_t pixels, std::int64_t channels, const float* origin, float* sums,
+                 float* squares);
+
+/// factor x + shift for each channel [channels], then SiLU if asked for.
+struct Affine {
+  const float *factor, *shift;
+  bool silu;
+};
+void apply(const float* x, std::int64_t pixels, std::int64_t channels, const Affine& affine, float* y);
+void apply(const c10::BFloat16* x, std::int64_t pixels, std::int64_t channels, const Affine& affine, c10::BFloat16* y);
+
+}  // namespace sfumato::group_norm
