@@ -1,7 +1,9 @@
 #include "core/interrupt.h"
 
+#include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 
 namespace sfumato {
 namespace {
@@ -14,14 +16,27 @@ void note_signal(int) {
   signal_arrived.store(true, std::memory_order_relaxed);
 }
 
+/// Makes handlers of this thread run on a stack of their own. oneDNN's float32 matrix product of more than 128 columns
+/// (jit_avx512_common_gemm_f32) points the stack register at its workspace, so that a handler's frame on the ordinary
+/// stack would overwrite the heap before it.
+void use_signal_stack() {
+  constexpr std::size_t kSize = std::size_t{64} << 10;  // five frames with the registers of AMX
+  alignas(64) static std::array<std::byte, kSize> memory;
+  stack_t stack{};
+  stack.ss_sp = memory.data();
+  stack.ss_size = memory.size();
+  sigaltstack(&stack, nullptr);
+}
+
 }  // namespace
 
 void watch_interrupts() {
   signal_arrived.store(false, std::memory_order_relaxed);
+  use_signal_stack();
   struct sigaction action {};
   action.sa_handler = note_signal;
   // RESETHAND gives the second signal its default action; RESTART keeps file and socket calls from failing midway.
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_RESTART);
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

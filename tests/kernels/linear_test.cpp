@@ -1,6 +1,13 @@
 #include "kernels/linear.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "core/interrupt.h"
 
 namespace sfumato {
 namespace {
@@ -52,6 +59,27 @@ TEST(LinearKernel, GradientsFlowWhereTheyAreAskedFor) {
   c.weight.requires_grad_();
   (linear_layer(c.x, c.weight, c.bias).sum() + linear_geglu(c.x, c.weight, c.bias).sum()).backward();
   EXPECT_TRUE(c.weight.grad().defined());
+}
+
+// oneDNN uses the stack register for its own data in this product; see core/interrupt.cpp.
+TEST(LinearKernel, LeavesTheHeapIntactWhenASignalArrives) {
+  constexpr int kSignals = 200;
+  const auto threads = at::get_num_threads();
+  at::set_num_threads(2);  // with one, oneDNN chooses another product
+  const torch::NoGradGuard no_grad;
+  const auto x = torch::randn({128, 192}), weight = torch::randn({1536, 192});
+  const auto expected = linear_geglu(x, weight, {});
+  for (int i = 0; i < kSignals; ++i) {
+    watch_interrupts();
+    std::thread sender([i] {
+      std::this_thread::sleep_for(std::chrono::microseconds(100 * (i % 20)));
+      kill(getpid(), SIGINT);
+    });
+    while (!interrupted()) EXPECT_TRUE(linear_geglu(x, weight, {}).equal(expected));
+    sender.join();
+  }
+  std::signal(SIGINT, SIG_DFL);
+  at::set_num_threads(threads);
 }
 
 }  // namespace
