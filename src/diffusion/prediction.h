@@ -23,6 +23,8 @@ struct Threshold {
   double clip = 0;           ///< clamps x0 to [-clip, clip]; 0 disables it
   double dynamic_ratio = 0;  ///< quantile of |x0| for dynamic thresholding (Saharia et al. 2022); 0 disables it
   double dynamic_max = 1;    ///< largest range that dynamic thresholding permits
+
+  bool limits() const { return clip > 0 || dynamic_ratio > 0; }
 };
 
 /// Conversion of raw output to an estimate.

@@ -5,6 +5,7 @@
 
 #include "core/cuda.h"
 #include "core/number_text.h"
+#include "diffusion/prediction.h"
 #include "diffusion/subsequences.h"
 
 namespace sfumato {
@@ -80,6 +81,19 @@ std::vector<Step> make_chain_steps(const Schedule& schedule, const Sampler& samp
   return steps_at(schedule, timesteps, sampler.name == "ddim" ? schedule.final_level() : clean);
 }
 
+/// Refuses respacing that starts where eps determines x0 too badly to begin with: an error of eps is divided by alpha.
+/// Clipping x0 bounds the result; without it, ancestral steps and DDIM amplify the error to noise. Steps spaced as in
+/// diffusers may start there, as they do in diffusers.
+void check_respacing(const Schedule& schedule, const std::string& respacing, const Level& first) {
+  constexpr double kLeastSignal = 1e-3;
+  const auto prediction = Prediction::of(schedule.config());
+  if (prediction.type != PredictionType::epsilon || prediction.threshold.limits()) return;
+  if (first.alpha == 0 || first.alpha >= kLeastSignal) return;
+  refuse_option("respacing", respacing,
+                "a selection without timestep " + number_text(first.t) +
+                    ", where eps determines no x0 and the model does not clip it; steps, or ddimN, leave it out");
+}
+
 std::string variance_of(const ReverseProcess& process, const ChainOptions& options) {
   auto config = process.schedule.config();
   if (!options.variance.empty()) config.variance_type = options.variance;
@@ -105,6 +119,7 @@ Chain make_chain(const ReverseProcess& process, const ChainOptions& options) {
   const auto& schedule = process.schedule;
   auto steps = make_chain_steps(schedule, sampler, options);
   check_start(sampler, steps);
+  if (!options.respacing.empty()) check_respacing(schedule, options.respacing, steps.front().from);
   const auto& config = schedule.config();
   SamplerOptions sampler_options{.eta = options.eta.value_or(0),
                                  .prediction_type = config.prediction_type,

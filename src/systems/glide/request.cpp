@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "core/number_text.h"
+#include "diffusion/prediction.h"
 #include "systems/glide/stage.h"
 
 namespace sfumato {
@@ -13,24 +14,36 @@ namespace {
 constexpr std::int64_t kBaseSteps = 100, kUpsampleSteps = 27;
 constexpr const char* kUpsampleRespacing = "fast27";
 
-std::string base_respacing(const GLIDEStage& stage) {
-  return std::to_string(std::min(kBaseSteps, stage.schedule.num_train_timesteps()));
+/// A stage's default number of steps, and the timesteps that the released code keeps for it.
+struct DefaultSteps {
+  std::int64_t count;
+  std::string respacing;
+};
+
+DefaultSteps base_steps(const GLIDEStage& stage) {
+  const auto count = std::min(kBaseSteps, stage.schedule.num_train_timesteps());
+  return {count, std::to_string(count)};
 }
 
-/// Returns the upsampler's respacing: a section of fast27 keeps 10 timesteps of a fifth of the process.
-std::string upsample_respacing(const GLIDEStage& stage) {
-  const auto all = stage.schedule.num_train_timesteps();
-  return all >= 50 ? kUpsampleRespacing : std::to_string(std::min(kUpsampleSteps, all));
+/// Respacing by fast27 keeps 10 timesteps of a fifth of the process.
+DefaultSteps upsample_steps(const GLIDEStage& stage) {
+  const auto all = stage.schedule.num_train_timesteps(), count = std::min(kUpsampleSteps, all);
+  return {count, all >= 50 ? kUpsampleRespacing : std::to_string(count)};
 }
 
-/// Replaces unset options by the stage's own.
-ChainOptions settled_options(const GLIDEStage& stage, ChainOptions options, const std::string& respacing) {
+/// Replaces unset options by the stage's own. Respacing includes the last timestep. A stage that clips no x0, one of
+/// latents, cannot start there (make_chain), and keeps the timesteps of its schedule's timestep_spacing instead.
+ChainOptions settled_options(const GLIDEStage& stage, ChainOptions options, const DefaultSteps& steps) {
   if (options.sampler.empty()) options.sampler = stage.process().default_sampler;
   if (options.sampler == "ddpm" && options.variance.empty()) options.variance = "learned_range";
-  const bool is_respaced = options.sampler == "ddpm" || options.sampler == "ddim";
-  if (!is_respaced || !options.respacing.empty()) return options;
-  options.respacing = options.steps > 0 ? std::to_string(options.steps) : respacing;
-  options.steps = 0;
+  const bool takes_any_timesteps = options.sampler == "ddpm" || options.sampler == "ddim";
+  if (!takes_any_timesteps || !options.respacing.empty()) return options;
+  if (Prediction::of(stage.schedule.config()).threshold.limits()) {
+    options.respacing = options.steps > 0 ? std::to_string(options.steps) : steps.respacing;
+    options.steps = 0;
+  } else if (options.steps == 0) {
+    options.steps = steps.count;
+  }
   return options;
 }
 
@@ -58,12 +71,12 @@ GLIDEJob resolve(const GLIDE& model, const GLIDERequest& request, const std::sha
   if (clip) check_clip(*clip, guided_space(model, model.base));
   auto settled = request;
   auto& base = settled.base.chain;
-  base = settled_options(model.base, base, base_respacing(model.base));
+  base = settled_options(model.base, base, base_steps(model.base));
   GLIDEJob job{
       .request = settled, .base = make_chain(model.base.process(), base), .upsample = std::nullopt, .clip = clip};
   if (!model.upsampler || !request.upsamples) return job;
   auto& upsample = job.request.upsample.chain;
-  upsample = settled_options(*model.upsampler, upsample, upsample_respacing(*model.upsampler));
+  upsample = settled_options(*model.upsampler, upsample, upsample_steps(*model.upsampler));
   job.upsample = make_chain(model.upsampler->process(), upsample);
   return job;
 }

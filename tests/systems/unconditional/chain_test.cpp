@@ -57,6 +57,18 @@ TEST(Chain, RefusesWhatDoesNotFit) {
   expect_refused(model, {.sampler = "ddim", .variance = "fixed_large"}, "fixed_large");
 }
 
+TEST(Chain, RefusesRespacingThatStartsWithoutSignalUnlessX0IsClipped) {
+  auto schedule = ddpm_schedule();
+  schedule.beta_schedule = "squaredcos_cap_v2";
+  schedule.clip_sample = false;
+  const auto unclipped = small_unconditional({.schedule = schedule});
+  expect_refused(unclipped, {.respacing = "10"}, "respacing is '10', expected a selection without timestep 999");
+  EXPECT_EQ(make_chain(unclipped, {.steps = 10}).steps.size(), 10U);  // from timestep 900
+  EXPECT_EQ(make_chain(unclipped, {.sampler = "ddim", .respacing = "ddim10"}).steps.size(), 10U);
+  schedule.clip_sample = true;
+  EXPECT_EQ(make_chain(small_unconditional({.schedule = schedule}), {.respacing = "10"}).steps.size(), 10U);
+}
+
 TEST(Chain, RunsWithEverySamplerThatItNames) {
   const auto model = small_unconditional();
   for (const auto& row : samplers()) {
