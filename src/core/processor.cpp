@@ -5,6 +5,21 @@
 #endif
 
 namespace sfumato {
+namespace {
+
+#ifdef __x86_64__
+/// True if the operating system saves the registers of AMX (bits 17 and 18 of XCR0).
+bool saves_tiles() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kXgetbv = 1U << 27, kTiles = 3U << 17;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & kXgetbv) == 0) return false;
+  unsigned low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & kTiles) == kTiles;
+}
+#endif
+
+}  // namespace
 
 bool has_fast_bfloat16() {
 #ifdef __x86_64__
@@ -18,7 +33,7 @@ bool has_amx() {
 #ifdef __x86_64__
   // g++ 12 has no name for it: leaf 7, EDX, bit 22 (AMX-BF16).
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0 && saves_tiles();
 #else
   return false;
 #endif

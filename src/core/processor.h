@@ -10,7 +10,8 @@ namespace sfumato {
 /// takes three times as long in bfloat16 as in float32.
 bool has_fast_bfloat16();
 
-/// True if this processor multiplies whole tiles of bfloat16 (AMX), 4 to 8 times as fast as vectors of float32.
+/// True if this processor multiplies whole tiles of bfloat16 (AMX), 4 to 8 times as fast as vectors of float32, and the
+/// operating system permits it.
 bool has_amx();
 
 /// True if this processor has the vectors of 512 bits that LibTorch's small matrix products need (AVX512F, BW, DQ, VL).

@@ -43,6 +43,7 @@ Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& bat
     : choice_(choice) {
   placement_ = choose_placement(choice.device, choice.dtype, choice.tf32, warnings_);
   path_ = find_model(choice.name, model_roots(source));
+  if (choice.dtype == "auto" && prefers_bfloat16(path_, placement_.device)) placement_.dtype = torch::kBFloat16;
   model_ = std::make_unique<StableDiffusion>(
       load_stable_diffusion(path_, placement_, shipped_folders("tokenizer", source), {.path = choice.vae}));
   if (!choice.prediction.empty()) use_prediction(*model_, choice.prediction);
