@@ -1,6 +1,7 @@
 #include "evaluate/features.h"
 
 #include <cstdio>
+#include <stdexcept>
 
 #include "systems/clip_score.h"
 
@@ -8,8 +9,20 @@ namespace sfumato {
 namespace {
 
 constexpr std::int64_t kBatch = 16;
+constexpr std::int64_t kFewest = 4;  // precision and recall are measured to the third-nearest neighbour
 
 }  // namespace
+
+torch::Tensor held_out_scenes(const Pack& pack) {
+  if (pack.held_out() == 0) throw std::runtime_error("the pack holds no scene out, expected some (compose --held-out)");
+  return torch::arange(pack.size() - pack.held_out(), pack.size());
+}
+
+void check_count(std::int64_t images, const std::string& of) {
+  if (images < kFewest)
+    throw std::invalid_argument(of + ": " + std::to_string(images) + " images, expected at least " +
+                                std::to_string(kFewest));
+}
 
 Distances distances(const torch::Tensor& real, const torch::Tensor& generated) {
   return {.frechet = frechet_distance(real, generated),

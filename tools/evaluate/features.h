@@ -8,11 +8,18 @@
 #include <vector>
 
 #include "core/json.h"
+#include "data/pack.h"
 #include "evaluation/distances.h"
 #include "evaluation/judge.h"
 #include "systems/clip.h"
 
 namespace sfumato {
+
+/// Returns the indices of a pack's held-out scenes, int64 [M]. Throws std::runtime_error for a pack without any.
+torch::Tensor held_out_scenes(const Pack& pack);
+
+/// Throws std::invalid_argument for fewer images than the distances need.
+void check_count(std::int64_t images, const std::string& of);
 
 /// Distances of images to others by a judge's features.
 struct Distances {

@@ -21,8 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kFewest = 4;  // precision and recall look at the third-nearest neighbour
-
 /// Images of a folder by their names, at most `count` of them unless it is 0.
 std::vector<fs::path> image_files(const std::string& folder, std::int64_t count) {
   if (!fs::is_directory(folder)) throw std::invalid_argument("'" + folder + "' is no folder of images");
@@ -39,7 +37,7 @@ std::string prompt_of(const std::string& parameters) {
   return parameters.substr(0, std::min(parameters.rfind("\nNegative prompt: "), parameters.rfind("\nSteps: ")));
 }
 
-/// The first line of the .txt beside an image, else the prompt in the image's own parameters.
+/// Returns the first line of the .txt file of an image's name, else the prompt in the image's own parameters.
 std::string caption_of(const fs::path& image) {
   const auto beside = fs::path(image).replace_extension(".txt");
   if (fs::exists(beside)) {
@@ -68,16 +66,8 @@ torch::Tensor read_images(const std::vector<fs::path>& files) {
 torch::Tensor reference_images(const EvaluateOptions& options, std::int64_t side) {
   if (!options.reference.empty()) return read_images(image_files(options.reference, options.count));
   Pack pack(options.pack, side);
-  if (pack.held_out() == 0) throw std::runtime_error("the pack holds no scene out, expected some (compose --held-out)");
-  const auto count = options.count > 0 ? std::min(options.count, pack.held_out()) : pack.held_out();
-  const auto first = pack.size() - pack.held_out();
-  return pack.images(torch::arange(first, first + count));
-}
-
-void check_count(const torch::Tensor& images, const std::string& of) {
-  if (images.size(0) < kFewest)
-    throw std::invalid_argument("'" + of + "' has " + std::to_string(images.size(0)) + " images, expected at least " +
-                                std::to_string(kFewest));
+  const auto scenes = held_out_scenes(pack);
+  return pack.images(options.count > 0 ? scenes.slice(0, 0, options.count) : scenes);
 }
 
 }  // namespace
@@ -85,6 +75,7 @@ void check_count(const torch::Tensor& images, const std::string& of) {
 int evaluate_folder(const EvaluateOptions& options) {
   const auto files = image_files(options.images, options.count);
   if (files.empty()) throw std::invalid_argument("'" + options.images + "' has no images");
+  if (!options.judge.empty()) check_count(static_cast<std::int64_t>(files.size()), "'" + options.images + "'");
   std::optional<Judge> judge;
   if (!options.judge.empty()) judge.emplace(options.judge);
   std::vector<std::string> captions;
@@ -94,9 +85,8 @@ int evaluate_folder(const EvaluateOptions& options) {
   const auto images = read_images(files);
   nlohmann::ordered_json json = {{"images", options.images}, {"count", images.size(0)}};
   if (judge) {
-    check_count(images, options.images);
     const auto real = reference_images(options, images.size(2));
-    check_count(real, options.reference.empty() ? options.pack : options.reference);
+    check_count(real.size(0), "'" + (options.reference.empty() ? options.pack : options.reference) + "'");
     const auto found = distances(judged_features(*judge, real), judged_features(*judge, images));
     print_distances(found);
     add_distances(found, json);

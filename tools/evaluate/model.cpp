@@ -49,8 +49,7 @@ std::vector<std::int64_t> order_of(const std::vector<std::string>& from, const s
 }
 
 Cases choose_cases(const Pack& pack, const Judge& judge, std::int64_t count) {
-  if (pack.held_out() == 0) throw std::runtime_error("the pack holds no scene out, expected some (compose --held-out)");
-  const auto held_out = torch::arange(pack.size() - pack.held_out(), pack.size());
+  const auto held_out = held_out_scenes(pack);
   const auto places = torch::tensor(order_of(pack.thing_names(), judge.labels()), torch::kInt64);
   const auto labels = pack.thing_labels(held_out).index_select(1, places);
   const auto things = labels.sum(1);
@@ -165,6 +164,7 @@ int evaluate_model(const EvaluateOptions& options) {
     throw std::runtime_error("model '" + path.string() + "' makes pictures that are not square");
   Pack pack(options.pack, model.default_width());
   const auto cases = choose_cases(pack, judge, options.count > 0 ? options.count : kDefaultCount);
+  check_count(cases.indices.size(0), "held-out scenes of one or two things in '" + options.pack + "'");
   watch_interrupts();
   Result result;
   const auto images = generate(model, cases, options);
