@@ -1,9 +1,9 @@
 // bench_networks FOLDER THREADS [DEVICE DTYPE]: takes unet/ and vae/ of a diffusers folder of Stable Diffusion 1 or XL
 // (cpu and float32 if unnamed) and does what standard input asks for, a line at a time: load_unet, load_vae,
 // "unet ROWS SIDE RUNS" (evaluations of so many rows of latents SIDE x SIDE; 2 64 1 if unnamed, a guided step of
-// 512x512), "vae ROWS SIDE RUNS" (decodes; 1 64 1), vae_1024 (a decode to 1024x1024, in tiles) or memory. Answers with
-// a line each: wall and processor seconds of a run, or the peak so far in MiB: of resident memory and, on CUDA, of the
-// device's.
+// 512x512), "vae ROWS SIDE RUNS" (decodes; 1 64 1), vae_1024 (a decode to 1024x1024, in tiles), "error FILE" or memory.
+// Answers with a line each: wall and processor seconds of a run; the relative error of the output for the inputs of
+// FILE, which contenders/answers.py wrote; or the peak so far in MiB: of resident memory and, on CUDA, of the device's.
 
 #include <sys/resource.h>
 
@@ -19,6 +19,7 @@
 #include <string>
 
 #include "checkpoints/load.h"
+#include "checkpoints/safetensors.h"
 #include "core/memory_pool.h"
 #include "core/placement.h"
 #include "models/autoencoder_kl.h"
@@ -71,6 +72,7 @@ class Networks {
     if (word == "load_unet") return load(unet_, "unet");
     if (word == "load_vae") return load(vae_, "vae");
     if (word == "memory") return print_peak_memory(placement_.device);
+    if (word == "error") return print_error(line.substr(line.find(' ') + 1));
     const auto rows = number(word == "unet" ? 2 : 1), side = number(word == "vae_1024" ? 128 : 64), runs = number(1);
     if (word == "unet") return step(rows, side, runs);
     if (word == "vae") return decode(rows, side, runs, {});
@@ -88,6 +90,16 @@ class Networks {
   }
   torch::Tensor random(at::IntArrayRef sizes) const {
     return torch::randn(sizes).to(placement_.device, placement_.dtype);
+  }
+  void print_error(const std::filesystem::path& path) const {
+    const SafetensorsFile file(path);
+    const auto input = [&](const char* name) { return file.tensor(name).to(placement_.device, placement_.dtype); };
+    const bool of_unet = file.contains("input.2");
+    const auto output = of_unet ? unet_->forward(input("input.0"), file.tensor("input.1").item<double>(), input("input.2"))
+                                : vae_->decode(input("input.0"));
+    const auto expected = file.tensor("output");
+    const auto difference = output.to(torch::kCPU, torch::kFloat32) - expected;
+    std::cout << (difference.norm() / expected.norm()).item<double>() << std::endl;
   }
   void step(std::int64_t rows, std::int64_t side, std::int64_t runs) const {
     const auto& config = unet_->config();

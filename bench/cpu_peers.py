@@ -9,7 +9,7 @@ and processor seconds are medians over the rounds; on a busy machine, processor 
     python bench/cpu_peers.py --binary build/tests/bench_networks --threads 1 --json bench/results/cpu.json
 
 The folder is made on the first run (2 GB, next to the binary unless --model names it). All contenders compute in
---dtype, float32 or bfloat16. Outputs of diffusers and OpenVINO are compared with those of eager diffusers in float32:
+--dtype, float32 or bfloat16. Outputs of all but stable-diffusion.cpp are compared with those of eager diffusers in float32:
 the printed error is relative, in the Euclidean norm. A wrong conversion shows as an error near 1.
 
 OpenVINO takes part if --openvino-python names a Python with the package openvino. The first run converts the networks
@@ -38,7 +38,7 @@ import tempfile
 from pathlib import Path
 
 NETWORKS = ("unet", "vae")
-COMPARED = ("diffusers", "diffusers compiled", "openvino")
+COMPARED = ("sfumato", "diffusers", "diffusers compiled", "openvino")
 
 MAKE = """
 import json, sys, torch
@@ -158,7 +158,7 @@ def measure(options, network):
     """Times of loading, of the first run and medians in seconds; peak memory in MiB; relative error."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        expected = f"{folder}/expected.npy"
+        expected = f"{folder}/expected.safetensors"
         save_expected_output(options, network, expected)
         contenders = {name: Contender(command, options.threads) for name, command in commands(options).items()}
         for name, contender in contenders.items():

@@ -1,9 +1,10 @@
 """Answers lines of standard input as bench_networks does: load_NETWORK, NETWORK (a run) and memory.
 
-Two words more: "save FILE" writes the last output, and "error FILE" gives its distance from such a file, relative to
-the file's, in the Euclidean norm.
+Two words more: "save FILE" writes the inputs and the last output to a safetensors file, and "error FILE" gives the last
+output's distance from that of such a file, relative to the file's, in the Euclidean norm.
 """
 
+import json
 import resource
 import sys
 import time
@@ -33,20 +34,44 @@ def print_peak_memory():
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)  # MiB
 
 
+def save(path, arrays):
+    """Writes float32 arrays as safetensors, without its package, which not every contender has."""
+    header, offset = {}, 0
+    for name, array in arrays.items():
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            file.write(array.astype("<f4").tobytes())
+
+
+def saved_output(path):
+    """Reads "output" of a file of save()."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    entry = header["output"]
+    return np.frombuffer(data[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"])
+
+
 def answer_lines(load, run):
     """Answers with load(network) and run(network), which returns the output in float32."""
-    output = None
+    network, output = None, None
     for line in sys.stdin:
         word, _, path = line.strip().partition(" ")
         if word == "memory":
             print_peak_memory()
         elif word == "save":
-            np.save(path, output)
+            inputs = {f"input.{i}": np.float32(value) for i, value in enumerate(INPUTS[network])}
+            save(path, {**inputs, "output": output})
             print(0, flush=True)
         elif word == "error":
-            expected = np.load(path)
+            expected = saved_output(path)
             print(np.linalg.norm(output - expected) / np.linalg.norm(expected), flush=True)
         elif word.startswith("load_"):
             timed(load, word.removeprefix("load_"))
         else:
-            output = timed(run, word)
+            network, output = word, timed(run, word)
