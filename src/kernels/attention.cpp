@@ -1,6 +1,5 @@
 #include "kernels/attention.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "core/processor.h"
 #include "kernels/attention_softmax.h"
 #include "kernels/lanes.h"
+#include "kernels/parallel.h"
 #include "kernels/plain_inference.h"
 
 namespace sfumato {
@@ -94,7 +94,7 @@ Packed packed(const Tensor& key, const Tensor& value, const Sizes& sizes) {
   Packed result{allocate(), allocate()};
   auto* keys = result.keys.template mutable_data_ptr<T>();
   auto* values = result.values.template mutable_data_ptr<T>();
-  at::parallel_for(0, sizes.matrices * sizes.key_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(sizes.matrices * sizes.key_blocks, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       const auto matrix = i / sizes.key_blocks, block = i % sizes.key_blocks, first = block * sizes.key_block;
       pack_transposed(tokens_of<T>(key, matrix) + first * key.stride(2), key.stride(2), sizes.keys_of(block),
@@ -186,7 +186,7 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
   const auto biases = scaled_bias(bias, query.size(0), sizes);
   auto out = torch::empty({query.size(0), sizes.queries, sizes.heads, sizes.width}, query.options());
   auto* to = out.template mutable_data_ptr<T>();
-  at::parallel_for(0, sizes.matrices * sizes.query_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(sizes.matrices * sizes.query_blocks, [&](std::int64_t begin, std::int64_t end) {
     Scratch<T> scratch(sizes);
     for (auto i = begin; i < end; ++i) {
       const auto matrix = i / sizes.query_blocks, image = matrix / sizes.heads, head = matrix % sizes.heads;

@@ -1,13 +1,12 @@
 #include "kernels/group_norm.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "kernels/cuda_inference.h"
 #include "kernels/group_norm_loops.h"
 #include "kernels/lanes.h"
+#include "kernels/parallel.h"
 #include "kernels/plain_inference.h"
 
 namespace sfumato {
@@ -26,7 +25,7 @@ std::int64_t chunks_of(const Tensor& x) {
 template <class Function>
 void for_chunks(const Tensor& x, const Function& function) {
   const auto chunks = chunks_of(x), pixels = x.size(2) * x.size(3);
-  at::parallel_for(0, x.size(0) * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(x.size(0) * chunks, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       const auto image = i / chunks, chunk = i % chunks, first = chunk * kChunk;
       function(image, chunk, image * pixels + first, std::min(kChunk, pixels - first));

@@ -1,7 +1,5 @@
 #include "kernels/winograd.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -9,6 +7,7 @@
 #include "core/processor.h"
 #include "kernels/lanes.h"
 #include "kernels/linear.h"
+#include "kernels/parallel.h"
 #include "kernels/plain_inference.h"
 #include "kernels/winograd_transforms.h"
 
@@ -48,7 +47,7 @@ torch::Tensor transformed_weight(const torch::Tensor& weight) {
   const auto* from = last.const_data_ptr<T>();
   auto* to = points.mutable_data_ptr<float>();
   const auto stride = points.stride(0);
-  at::parallel_for(0, outputs, 4, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(outputs, [&](std::int64_t begin, std::int64_t end) {
     for (auto o = begin; o < end; ++o)
       winograd::transform_weight(from + o * 9 * channels, channels, to + o * channels, stride);
   });
@@ -62,7 +61,7 @@ void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t f
   const auto* from = x.const_data_ptr<T>();
   auto* to = points.mutable_data_ptr<float>();
   const auto count = points.size(1);
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
       const winograd::Window<T> window{from + tiles.image(tile) * height * width * channels,
@@ -87,7 +86,7 @@ void transform_outputs(const std::vector<torch::Tensor>& products, const torch::
   const auto* added = bias.defined() ? bias.const_data_ptr<T>() : nullptr;
   auto* to = out.mutable_data_ptr<T>();
   const auto count = products.front().size(0);
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
       const winograd::Block<T> block{to + tiles.image(tile) * height * width * channels,
