@@ -95,8 +95,9 @@ class Networks {
     const SafetensorsFile file(path);
     const auto input = [&](const char* name) { return file.tensor(name).to(placement_.device, placement_.dtype); };
     const bool of_unet = file.contains("input.2");
-    const auto output = of_unet ? unet_->forward(input("input.0"), file.tensor("input.1").item<double>(), input("input.2"))
-                                : vae_->decode(input("input.0"));
+    const auto output = of_unet
+                            ? unet_->forward(input("input.0"), file.tensor("input.1").item<double>(), input("input.2"))
+                            : vae_->decode(input("input.0"));
     const auto expected = file.tensor("output");
     const auto difference = output.to(torch::kCPU, torch::kFloat32) - expected;
     std::cout << (difference.norm() / expected.norm()).item<double>() << std::endl;

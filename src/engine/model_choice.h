@@ -30,9 +30,9 @@ struct ModelChoice {
 Placement choose_placement(const std::string& device, const std::string& dtype, bool tf32,
                            std::vector<std::string>& warnings);
 
-/// True if dtype "auto" is bfloat16 for a Stable Diffusion model, a folder or file, on a CPU: with AMX, for weights of
-/// 256 MiB or more. Smaller networks gain little time and lose more: the picture of the included model (15 MiB) differs
-/// by 49 dB, that of Stable Diffusion 1's shape by KKK dB (docs/architecture.md).
+/// True if dtype "auto" is bfloat16 for a Stable Diffusion model, a folder or file, on a CPU: with AMX, for 256 MiB or
+/// more. A step of Stable Diffusion 1's shape then differs from float32 by 1.5e-2 of its norm, as diffusers' does
+/// (bench/README.md). Smaller networks gain less time and lose more: images of the included model (15 MiB) are at 49 dB.
 bool prefers_bfloat16(const std::filesystem::path& model, torch::Device device, bool amx = has_amx());
 
 }  // namespace sfumato
