@@ -32,7 +32,8 @@ Placement choose_placement(const std::string& device, const std::string& dtype, 
 
 /// True if dtype "auto" is bfloat16 for a Stable Diffusion model, a folder or file, on a CPU: with AMX, for 256 MiB or
 /// more. A step of Stable Diffusion 1's shape then differs from float32 by 1.5e-2 of its norm, as diffusers' does
-/// (bench/README.md). Smaller networks gain less time and lose more: images of the included model (15 MiB) are at 49 dB.
+/// (bench/README.md). Smaller networks gain less time and lose more: images of the included model (15 MiB) are at 49
+/// dB.
 bool prefers_bfloat16(const std::filesystem::path& model, torch::Device device, bool amx = has_amx());
 
 }  // namespace sfumato
