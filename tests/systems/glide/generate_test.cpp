@@ -62,6 +62,23 @@ TEST_F(GLIDEFolder, DefaultsAreTheReleasedRespacings) {
   EXPECT_EQ(job.request.upsample.chain.respacing, "fast27");
 }
 
+TEST_F(GLIDEFolder, AStageThatClipsNothingStartsWhereXContainsSignal) {
+  write_json(folder_ / "text_noise_scheduler" / "scheduler_config.json", Json{{"_class_name", "DDPMScheduler"},
+                                                                              {"beta_schedule", "squaredcos_cap_v2"},
+                                                                              {"clip_sample", false},
+                                                                              {"variance_type", "learned_range"}});
+  const auto model = load();
+  auto request = short_request();
+  request.base.chain.steps = 50;
+  const auto job = resolve(model, request);
+  EXPECT_EQ(job.base.steps.size(), 50U);
+  EXPECT_EQ(job.base.steps.front().from.t, 980);
+  request.base.chain.steps = 0;
+  EXPECT_EQ(resolve(model, request).base.steps.size(), 100U);
+  request.base.chain.respacing = "50";
+  EXPECT_THROW(resolve(model, request), std::invalid_argument);
+}
+
 TEST_F(GLIDEFolder, ADenoiserLetsGradientsThrough) {
   const auto model = load();
   const auto request = short_request();
