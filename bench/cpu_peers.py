@@ -9,8 +9,8 @@ and processor seconds are medians over the rounds; on a busy machine, processor 
     python bench/cpu_peers.py --binary build/tests/bench_networks --threads 1 --json bench/results/cpu.json
 
 The folder is made on the first run (2 GB, next to the binary unless --model names it). All contenders compute in
---dtype, float32 or bfloat16. Outputs of all but stable-diffusion.cpp are compared with those of eager diffusers in float32:
-the printed error is relative, in the Euclidean norm. A wrong conversion shows as an error near 1.
+--dtype, float32 or bfloat16. Outputs of all but stable-diffusion.cpp are compared with those of eager diffusers in
+float32: the printed error is relative, in the Euclidean norm. A wrong conversion shows as an error near 1.
 
 OpenVINO takes part if --openvino-python names a Python with the package openvino. The first run converts the networks
 to OpenVINO's format with float32 weights (4 GB, next to the folder), with torch and diffusers of --python, which must

@@ -17,6 +17,12 @@ bool saves_tiles() {
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (low & kTiles) == kTiles;
 }
+
+/// True if the processor has AMX-BF16 (leaf 7, EDX, bit 22), for which g++ 12 has no name.
+bool multiplies_tiles() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0;
+}
 #endif
 
 }  // namespace
@@ -31,9 +37,9 @@ bool has_fast_bfloat16() {
 
 bool has_amx() {
 #ifdef __x86_64__
-  // g++ 12 has no name for it: leaf 7, EDX, bit 22 (AMX-BF16).
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0 && saves_tiles();
+  // Each convolution in bfloat16 calls this, and cpuid is slow in a virtual machine.
+  static const bool amx = multiplies_tiles() && saves_tiles();
+  return amx;
 #else
   return false;
 #endif
