@@ -23,6 +23,7 @@
 #include "core/memory_pool.h"
 #include "core/placement.h"
 #include "models/autoencoder_kl.h"
+#include "models/replayed_unet.h"
 #include "models/unet_2d_condition_model.h"
 #include "nn/layers.h"
 
@@ -69,7 +70,7 @@ class Networks {
       std::int64_t value = 0;
       return words >> value ? value : otherwise;
     };
-    if (word == "load_unet") return load(unet_, "unet");
+    if (word == "load_unet") return load_unet();
     if (word == "load_vae") return load(vae_, "vae");
     if (word == "memory") return print_peak_memory(placement_.device);
     if (word == "error") return print_error(line.substr(line.find(' ') + 1));
@@ -87,6 +88,11 @@ class Networks {
       network = from_pretrained<Network>(folder_ / name, placement_);
       if (prefers_channels_last(placement_)) make_channels_last(*network);
     });
+  }
+  void load_unet() {
+    load(unet_, "unet");
+    replayed_ = replayed(unet_, placement_.device);
+    if (replayed_) std::cerr << replayed_->note() << std::endl;
   }
   torch::Tensor random(at::IntArrayRef sizes) const {
     return torch::randn(sizes).to(placement_.device, placement_.dtype);
@@ -113,7 +119,7 @@ class Networks {
           random({rows, config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim});
       input.time_ids = random({rows, 6});
     }
-    print_seconds(placement_.device, runs, [&] { unet_->forward(input); });
+    print_seconds(placement_.device, runs, [&] { replayed_ ? replayed_->forward(input) : unet_->forward(input); });
   }
   void decode(std::int64_t rows, std::int64_t side, std::int64_t runs, const std::optional<VaeTiling>& tiling) const {
     const auto z = random({rows, vae_->config().latent_channels, side, side});
@@ -123,6 +129,7 @@ class Networks {
   std::filesystem::path folder_;
   Placement placement_;
   std::shared_ptr<UNet2DConditionModelImpl> unet_;
+  std::shared_ptr<ReplayedUNet> replayed_;  ///< null on the CPU
   std::shared_ptr<AutoencoderKLImpl> vae_;
 };
 

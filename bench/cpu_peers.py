@@ -41,7 +41,7 @@ NETWORKS = ("unet", "vae")
 COMPARED = ("sfumato", "diffusers", "diffusers compiled", "openvino")
 
 MAKE = """
-import json, sys, torch
+import json, shutil, sys, torch
 from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
@@ -64,8 +64,10 @@ write(lambda: CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=30
                                            num_attention_heads=12)), sys.argv[1] + "/text_encoder")
 PNDMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, skip_prk_steps=True,
               steps_offset=1).save_pretrained(sys.argv[1] + "/scheduler")
+shutil.copytree(sys.argv[2], sys.argv[1] + "/tokenizer")
 parts = {"unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
-         "text_encoder": ["transformers", "CLIPTextModel"], "scheduler": ["diffusers", "PNDMScheduler"]}
+         "text_encoder": ["transformers", "CLIPTextModel"], "scheduler": ["diffusers", "PNDMScheduler"],
+         "tokenizer": ["transformers", "CLIPTokenizer"]}
 with open(sys.argv[1] + "/model_index.json", "w") as index:
     json.dump({"_class_name": "StableDiffusionPipeline", **parts}, index)
 """
@@ -240,7 +242,8 @@ def main():
     options = parser.parse_args()
     options.model = options.model or options.binary.parent / "random_stable_diffusion"
     if not (options.model / "vae" / "config.json").exists():
-        subprocess.run([options.python, "-c", MAKE, str(options.model)], check=True)
+        tokenizer = Path(__file__).resolve().parents[1] / "tokenizer" / "clip"
+        subprocess.run([options.python, "-c", MAKE, str(options.model), str(tokenizer)], check=True)
     if "openvino" in commands(options):
         convert_for_openvino(options)
     kept = circumstances(options)

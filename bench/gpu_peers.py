@@ -5,10 +5,10 @@ UNet evaluations (2 rows are a guided step of one picture) and VAE decodes, with
 process that stays; they take turns. A figure is the mean of evaluations that are queued together, as the loop over a
 picture's steps queues them, and the median over the rounds.
 
-    cmake --build build --target bench_networks sfumato_cuda_kernels
+    cmake --build build --target bench_networks sfumato_cuda_kernels sfumato_cuda_graphs
     python bench/gpu_peers.py --binary build/tests/bench_networks --json bench/results/gpu_h100.json
 
-The folders are made on the first run (beside the binary unless --models names a place; 2 and 6 GB). Compiling takes
+Work that the file of --json has already is not done again. The folders are made on the first run (beside the binary unless --models names a place; 2 and 6 GB). Compiling takes
 minutes with --compile-mode max-autotune; reduce-overhead, the default here, uses CUDA graphs too.
 """
 
@@ -102,13 +102,17 @@ for line in sys.stdin:
 def commands(options, folder):
     ours = [str(options.binary), str(folder), "4", "cuda", "bfloat16"]
     theirs = [options.python, "-c", DIFFUSERS, str(folder)]
-    everyone = {"sfumato": ours, "sfumato, LibTorch's kernels": ["env", "SFUMATO_CUDA_KERNELS=0", *ours],
+    without_graphs = ["env", "SFUMATO_CUDA_GRAPHS=0", *ours]
+    everyone = {"sfumato": ours, "sfumato, no graphs": without_graphs,
+                "sfumato, LibTorch's kernels": ["env", "SFUMATO_CUDA_KERNELS=0", *without_graphs],
                 "diffusers": [*theirs, "eager"], "diffusers compiled": [*theirs, options.compile_mode]}
     return {name: command for name, command in everyone.items() if name not in options.without}
 
 
 def measure(options, family, results, save):
     """Adds to results, for each piece of work and contender: the first run and the median in seconds; peaks in MiB."""
+    if all(is_done(work, results) for work in WORK[family]):
+        return
     folder = options.models / family
     if not (folder / "vae" / "config.json").exists():
         subprocess.run([options.python, "-c", MAKE, str(folder), family], check=True)
@@ -116,7 +120,7 @@ def measure(options, family, results, save):
     for network in ("unet", "vae"):
         for contender in contenders.values():
             contender.ask("load_" + network)
-        for work in (work for work in WORK[family] if work.startswith(network)):
+        for work in (work for work in WORK[family] if work.startswith(network) and not is_done(work, results)):
             results[work] = {name: {"first": contender.ask(work.rsplit(" ", 1)[0] + " 1")[0], "runs": []}
                              for name, contender in contenders.items()}
             for _ in range(options.rounds + 1):
@@ -131,6 +135,11 @@ def measure(options, family, results, save):
         contender.close()
     results["peak_mib"] = peaks
     save()
+
+
+def is_done(work, results):
+    """True if the work has a median for each of its contenders."""
+    return all("median" in result for result in results.get(work, {"none": {}}).values())
 
 
 def report(family, work, results, flops):
@@ -167,6 +176,11 @@ def main():
     device = device_name(options.python)
     print(device, flush=True)
     results = {family: {} for family in options.families}
+    if options.json and options.json.exists():
+        kept = json.loads(options.json.read_text())
+        if kept["device"] != device:
+            raise SystemExit(f"{options.json} has figures of {kept['device']}; expected those of {device}")
+        results.update(kept["results"])
 
     def save():
         if options.json:

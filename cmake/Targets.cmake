@@ -33,10 +33,11 @@ function(_sfumato_common target)
 endfunction()
 
 # sfumato_library(nn DEPENDS kernels core LINK pkg::target): the static library sfumato_nn (alias sfumato::nn) from
-# every .cpp of src/nn and the folders below it.
+# every .cpp of src/nn and the folders below it, but for folders named cuda: shared libraries of their own.
 function(sfumato_library folder)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/cuda/[^/]*$")
   set(target sfumato_${folder})
   add_library(${target} STATIC ${sources})
   add_library(sfumato::${folder} ALIAS ${target})

@@ -215,7 +215,10 @@ int main(int argc, char** argv) {
     if (!options) return {};
     return [run = prepare_run(*options)] {
       watch_interrupts();
-      return run.options.is_strip() ? sample_strip(run) : sample_images(run);
+      const int code = run.options.is_strip() ? sample_strip(run) : sample_images(run);
+      if (const auto& unet = run.model.replayed_unet; unet && !unet->warning().empty() && !run.options.quiet)
+        std::cerr << "sample: warning: " << unet->warning() << '\n';
+      return code;
     };
   });
 }

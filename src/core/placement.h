@@ -10,6 +10,12 @@ namespace sfumato {
 struct Placement {
   torch::Device device = torch::kCPU;
   torch::Dtype dtype = torch::kFloat32;
+  /// True if networks that compute only before or after the loop over the steps (text encoders, VAE) rest in host
+  /// memory meanwhile (core/offload.h).
+  bool offload = false;
+
+  /// Returns the placement of such a network's weights at rest.
+  Placement at_rest() const { return {offload ? torch::Device(torch::kCPU) : device, dtype}; }
 };
 
 /// Parses "auto" (CUDA if there is one, else the CPU), "cpu", "cuda" or "cuda:N".

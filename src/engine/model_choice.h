@@ -21,6 +21,8 @@ struct ModelChoice {
   std::string dtype = "auto";
   /// Allows float32 on CUDA to round to TF32 (core/cuda.h).
   bool tf32 = false;
+  /// Keeps text encoders and VAE in host memory while the UNet computes (Placement::offload); only on CUDA.
+  bool offload = false;
   /// Tiling of the VAE: auto, on or off. Tiles change an image slightly.
   std::string vae_tiling = "auto";
 };

@@ -42,6 +42,10 @@ Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& bat
                  const std::filesystem::path& source)
     : choice_(choice) {
   placement_ = choose_placement(choice.device, choice.dtype, choice.tf32, warnings_);
+  placement_.offload = choice.offload && placement_.device.is_cuda();
+  if (placement_.offload && batches.front().request.clip_guidance.is_on())
+    throw std::invalid_argument("--offload with --clip-guidance, which decodes at every step: expected one of them");
+  if (choice.offload && !placement_.offload) warn({"--offload has no effect on " + placement_.device.str()});
   path_ = find_model(choice.name, model_roots(source));
   if (choice.dtype == "auto" && prefers_bfloat16(path_, placement_.device)) placement_.dtype = torch::kBFloat16;
   model_ = std::make_unique<StableDiffusion>(

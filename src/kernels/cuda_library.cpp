@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/own_library.h"
+
 namespace sfumato {
 namespace {
 
@@ -29,16 +31,9 @@ std::optional<CudaKernels> functions_of(void* library) {
   return complete ? std::optional(kernels) : std::nullopt;
 }
 
-std::filesystem::path default_library() {
-  std::error_code error;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  const std::filesystem::path name = "libsfumato_cuda_kernels.so";
-  return std::filesystem::exists(folder / name, error) ? folder / name : folder / "../lib/sfumato" / name;
-}
-
 CudaKernelsOrNote load_chosen() {
   const char* chosen = std::getenv(kVariable);
-  if (chosen == nullptr) return load_cuda_kernels(default_library());
+  if (chosen == nullptr) return load_cuda_kernels(own_library("libsfumato_cuda_kernels.so"));
   const std::string value = chosen;
   if (value == "0") return {.kernels = std::nullopt, .note = kOff + std::string(kVariable) + " is 0"};
   auto loaded = load_cuda_kernels(value);

@@ -28,9 +28,9 @@ struct CudaKernelsOrNote {
 CudaKernelsOrNote load_cuda_kernels(const std::filesystem::path& library);
 
 /// Loads the library once: the file of the environment variable SFUMATO_CUDA_KERNELS, or, if that is not set,
-/// libsfumato_cuda_kernels.so beside the program or in ../lib/sfumato from there, where the build and the installation
-/// have it. SFUMATO_CUDA_KERNELS=0 turns the kernels off, for comparisons. Throws std::invalid_argument if the variable
-/// names a file that cannot be used. Only call this for a CUDA tensor, or to print the note.
+/// libsfumato_cuda_kernels.so (own_library). SFUMATO_CUDA_KERNELS=0 turns the kernels off, for comparisons. Throws
+/// std::invalid_argument if the variable names a file that cannot be used. Only call this for a CUDA tensor, or to
+/// print the note.
 const CudaKernelsOrNote& cuda_kernels();
 
 }  // namespace sfumato

@@ -41,6 +41,7 @@ torch::Tensor Autoencoder::in_tiles(const torch::Tensor& x, const TileSizes& siz
 }
 
 DiagonalGaussian Autoencoder::encode(const torch::Tensor& x, const std::optional<VaeTiling>& tiling) {
+  const OffloadedWeights::OnDevice on_device(offloaded_.get());
   const auto factor = config().downscale_factor();
   if (!tiling || !needs_tiles(*tiling, x.size(2), x.size(3), factor)) return posterior_of(encoder_output(x));
   const TileSizes sizes{tiling->sample_size, tiling->sample_size / factor, tiling->overlap_factor};
@@ -48,6 +49,7 @@ DiagonalGaussian Autoencoder::encode(const torch::Tensor& x, const std::optional
 }
 
 torch::Tensor Autoencoder::decode(const torch::Tensor& z, const std::optional<VaeTiling>& tiling) {
+  const OffloadedWeights::OnDevice on_device(offloaded_.get());
   const auto factor = config().downscale_factor();
   if (!tiling || !needs_tiles(*tiling, z.size(2) * factor, z.size(3) * factor, factor)) return decoder_output(z);
   const TileSizes sizes{tiling->sample_size / factor, tiling->sample_size, tiling->overlap_factor};

@@ -3,9 +3,11 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "core/offload.h"
 #include "models/vae_tiling.h"
 
 namespace sfumato {
@@ -58,6 +60,8 @@ class Autoencoder : public torch::nn::Module {
   /// Decodes unscaled z [N, latent_channels, h, w], also in tiles, to [N, out_channels, f h, f w] in about [-1, 1].
   torch::Tensor decode(const torch::Tensor& z, const std::optional<VaeTiling>& tiling = std::nullopt);
   virtual const AutoencoderConfig& config() const = 0;
+  /// Lets the weights, which are on the CPU, rest there from now on, and compute on `device`.
+  void offload(torch::Device device) { offloaded_ = std::make_unique<OffloadedWeights>(*this, device); }
 
   /// Converts the autoencoder's latents to those of diffusion, of unit standard deviation: (z - shift) scale.
   torch::Tensor scale(const torch::Tensor& z) const;
@@ -75,6 +79,8 @@ class Autoencoder : public torch::nn::Module {
 
  private:
   torch::Tensor in_tiles(const torch::Tensor& x, const TileSizes& sizes, const VaeTiling& tiling, const TileMap& map);
+
+  std::unique_ptr<OffloadedWeights> offloaded_;
 };
 
 }  // namespace sfumato

@@ -43,8 +43,9 @@ TEST(Session, AMissingAdapterIsReportedBeforeTheFirstImage) {
 }
 
 TEST(Session, SettingsWithoutEffectAreWarnedOfOnce) {
-  auto session = session_of({batch_of("a cat")}, {.device = "cpu", .tf32 = true});
-  EXPECT_EQ(session.take_warnings(), std::vector<std::string>{"--tf32 has no effect on cpu"});
+  auto session = session_of({batch_of("a cat")}, {.device = "cpu", .tf32 = true, .offload = true});
+  const std::vector<std::string> expected = {"--tf32 has no effect on cpu", "--offload has no effect on cpu"};
+  EXPECT_EQ(session.take_warnings(), expected);
   EXPECT_TRUE(session.take_warnings().empty());
 }
 

@@ -20,6 +20,9 @@ void add_model_options(CLI::App& app, GenerateOptions& options) {
   app.add_option("--device", options.model.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--dtype", options.model.dtype, "auto, float32, bfloat16 or float16")->capture_default_str();
   app.add_flag("--tf32,!--no-tf32", options.model.tf32, "With float32 on CUDA: round factors to TF32, which is faster");
+  app.add_flag("--offload,!--no-offload", options.model.offload,
+               "On CUDA: keep text encoders and VAE in host memory while the UNet computes, which takes less of the "
+               "device's");
   app.add_option("--vae-tiling", options.model.vae_tiling,
                  "Encode and decode in tiles of 512 pixels, with less memory: auto (above 1024x1024), on or off")
       ->check(CLI::IsMember({"auto", "on", "off"}))

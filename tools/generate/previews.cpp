@@ -8,7 +8,9 @@ namespace sfumato {
 PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffusion& model) {
   AutoencoderKLConfig own;
   static_cast<AutoencoderConfig&>(own) = model.vae->config();
-  return load_vae(path, own, model.placement);
+  auto placement = model.placement;
+  placement.offload = false;  // it decodes between the steps
+  return load_vae(path, own, placement);
 }
 
 torch::Tensor Previews::images() {

@@ -100,7 +100,8 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
     std::cerr << "model " << run.session.path().string() << " on " << model.placement.device.str() << " in "
               << dtype_name(model.placement.dtype) << ", loaded in "
               << std::chrono::duration<double>(Clock::now() - start).count() << " s\n";
-  if (options->verbose && model.placement.device.is_cuda()) std::cerr << cuda_kernels().note << '\n';
+  if (options->verbose && model.replayed_unet)
+    std::cerr << cuda_kernels().note << '\n' << model.replayed_unet->note() << '\n';
   return run;
 }
 
@@ -200,9 +201,10 @@ int complain(const GenerateProgram& program, const std::string& message, int cod
 int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
   const bool verbose =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });
-  const std::string advice = is_out_of_memory(error)
-                                 ? "; smaller pictures, --batch-size 1, --dtype bfloat16 or --vae-tiling on take less"
-                                 : "";
+  const std::string advice =
+      is_out_of_memory(error)
+          ? "; smaller pictures, --batch-size 1, --dtype bfloat16, --vae-tiling on or, on CUDA, --offload take less"
+          : "";
   complain(program, error_text(error) + advice, kFailure);
   if (verbose) std::cerr << error.what() << '\n';
   return kFailure;

@@ -18,9 +18,11 @@ GLIDEStage load_stage(const ModelIndex& index, const StageParts& parts, const Pl
   index.class_of(parts.unet, {"UNet2DConditionModel"});
   index.class_of(parts.text_encoder, {"GLIDETextModel"});
   const auto& folder = index.folder();
+  auto unet = load_network<UNet2DConditionModelImpl>(folder, parts.unet, placement);
   return {.text_encoder = load_network<GLIDETextModelImpl>(folder, parts.text_encoder, placement),
-          .unet = load_network<UNet2DConditionModelImpl>(folder, parts.unet, placement),
-          .schedule = load_schedule(index, parts.scheduler)};
+          .unet = unet,
+          .schedule = load_schedule(index, parts.scheduler),
+          .replayed_unet = replayed(unet, placement.device)};
 }
 
 /// Returns the number of channels of a masked image and its mask.
@@ -93,6 +95,10 @@ void check_low_res(const ModelIndex& index, const GLIDE& model) {
 }
 
 }  // namespace
+
+torch::Tensor GLIDEStage::predict(const UNet2DConditionInput& input) const {
+  return replayed_unet ? replayed_unet->forward(input) : unet->forward(input);
+}
 
 ReverseProcess GLIDEStage::process() const {
   return {.schedule = schedule, .default_sampler = default_sampler(schedule.config()), .predicts_variance = true};

@@ -11,6 +11,7 @@
 #include "core/placement.h"
 #include "diffusion/schedule.h"
 #include "models/glide_text_model.h"
+#include "models/replayed_unet.h"
 #include "models/unet_2d_condition_model.h"
 #include "systems/chain.h"
 #include "systems/first_stage.h"
@@ -24,7 +25,11 @@ struct GLIDEStage {
   std::shared_ptr<GLIDETextModelImpl> text_encoder;
   std::shared_ptr<UNet2DConditionModelImpl> unet;
   Schedule schedule;
+  /// The UNet with graphs of its device; null without a CUDA device.
+  std::shared_ptr<ReplayedUNet> replayed_unet = {};
 
+  /// Returns the UNet's raw output.
+  torch::Tensor predict(const UNet2DConditionInput& input) const;
   /// Returns C of x [N, C, h, w].
   std::int64_t channels() const { return unet->config().out_channels / 2; }
   std::int64_t side() const { return unet->config().sample_size.front(); }

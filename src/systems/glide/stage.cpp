@@ -68,7 +68,7 @@ Backbone glide_backbone(const GLIDEStage& stage) {
     input.timestep = torch::full({1}, evaluation.level.t, torch::dtype(torch::kFloat32).device(x.device()));
     input.encoder_hidden_states = condition.encoder_hidden_states;
     input.class_labels = condition.encoder_hidden_states.select(1, -1);
-    return stage.unet->forward(input);
+    return stage.predict(input);
   };
 }
 

@@ -122,6 +122,10 @@ bool denoise(const Job& job, const Denoising& denoising, Generated& generated) {
                                           .on_step = report,
                                           .adjust = denoising.adjust,
                                           .skipped = denoising.all.size() - steps.size()});
+  if (const auto& replayed = job.model.replayed_unet) {
+    if (!replayed->warning().empty()) generated.warnings.push_back(replayed->warning());
+    if (job.model.placement.offload) replayed->clear();  // the VAE needs the memory
+  }
   return !ended;
 }
 

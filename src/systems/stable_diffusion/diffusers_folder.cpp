@@ -25,12 +25,13 @@ TextEncoder load_text_encoder(const Folder& folder, const ModelIndex& index, con
   if (value_or(read_json(folder / part / "config.json"), "use_attention_mask", false))
     refuse(folder, part + ": use_attention_mask true is not supported");
   std::shared_ptr<Tokenizer> tokenizer = load_part(folder, "tokenizer" + suffix, load_tokenizer);
+  const auto at_rest = placement.at_rest();
   const auto states = index.pipeline_class().is_xl ? ClipStates::penultimate : ClipStates::last;
   if (name == "T5EncoderModel")
-    return make_text_encoder(tokenizer, load_network<T5EncoderModelImpl>(folder, part, placement));
+    return make_text_encoder(tokenizer, load_network<T5EncoderModelImpl>(folder, part, at_rest));
   if (name == "CLIPTextModel")
-    return make_text_encoder(tokenizer, load_network<CLIPTextModelImpl>(folder, part, placement), states);
-  return make_text_encoder(tokenizer, load_network<CLIPTextModelWithProjectionImpl>(folder, part, placement), states);
+    return make_text_encoder(tokenizer, load_network<CLIPTextModelImpl>(folder, part, at_rest), states);
+  return make_text_encoder(tokenizer, load_network<CLIPTextModelWithProjectionImpl>(folder, part, at_rest), states);
 }
 
 /// Loads all text encoders. Stable Diffusion XL's refiner has only the second one.
@@ -56,10 +57,11 @@ Schedule load_schedule(const Folder& folder, bool is_xl) {
 
 PlacedVae load_own_vae(const Folder& folder, const ModelIndex& index, const Placement& placement) {
   const auto name = index.class_of("vae", {"AutoencoderKL", "AutoencoderTiny"});
-  if (name == "AutoencoderTiny") return {load_network<AutoencoderTinyImpl>(folder, "vae", placement), placement};
+  if (name == "AutoencoderTiny")
+    return {load_network<AutoencoderTinyImpl>(folder, "vae", placement.at_rest()), placement};
   const auto force_upcast = value_or(read_json(folder / "vae" / "config.json"), "force_upcast", true);
   const auto vae_placement = vae_placement_of(placement, force_upcast);
-  return {load_network<AutoencoderKLImpl>(folder, "vae", vae_placement), vae_placement};
+  return {load_network<AutoencoderKLImpl>(folder, "vae", vae_placement.at_rest()), vae_placement};
 }
 
 /// Returns the config of the folder's AutoencoderKL; if there is none, the usual one for such a UNet.

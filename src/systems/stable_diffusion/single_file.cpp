@@ -48,7 +48,7 @@ std::vector<TextEncoder> load_text_encoders(const path& file, const OriginalLayo
   const auto states = layout.is_xl() ? ClipStates::penultimate : ClipStates::last;
   std::vector<TextEncoder> encoders;
   for (const auto& encoder : layout.text_encoders)
-    encoders.push_back(load_text_encoder(file, encoder, placement,
+    encoders.push_back(load_text_encoder(file, encoder, placement.at_rest(),
                                          load_tokenizer(shipped_tokenizer(encoder.is_open_clip, tokenizers)), states));
   return encoders;
 }
@@ -84,7 +84,8 @@ PlacedVae load_vae_of(const path& file, const OriginalLayout& layout, const Plac
   if (!choice.path.empty()) return load_vae(choice.path, layout.vae, placement);
   if (!layout.has_vae) return {};
   const auto vae_placement = vae_placement_of(placement, layout.vae.force_upcast);
-  return {load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement), vae_placement};
+  return {load_from_single_file<AutoencoderKLImpl>(file, layout.vae, layout.vae_names, vae_placement.at_rest()),
+          vae_placement};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "diffusion/scheduler_classes.h"
 #include "nn/layers.h"
@@ -39,6 +40,10 @@ void check_scheduler(const std::filesystem::path& path, const Schedule& schedule
 }
 
 }  // namespace
+
+torch::Tensor StableDiffusion::predict(const UNet2DConditionInput& input) const {
+  return replayed_unet ? replayed_unet->forward(input) : unet->forward(input);
+}
 
 bool StableDiffusion::is_xl() const {
   return unet->config().addition_embed_type == "text_time";
@@ -95,6 +100,11 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
     make_channels_last(*model.unet);
     if (model.vae) make_channels_last(*model.vae);
   }
+  if (placement.offload) {
+    for (auto& encoder : model.text_encoders) encoder = offloaded(std::move(encoder), placement.device);
+    if (model.vae) model.vae->offload(placement.device);
+  }
+  model.replayed_unet = replayed(model.unet, placement.device);
   return model;
 }
 

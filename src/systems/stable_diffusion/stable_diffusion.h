@@ -12,6 +12,7 @@
 #include "core/placement.h"
 #include "diffusion/schedule.h"
 #include "models/autoencoder.h"
+#include "models/replayed_unet.h"
 #include "models/unet_2d_condition_model.h"
 #include "systems/stable_diffusion/request.h"
 #include "systems/stable_diffusion/text_encoder.h"
@@ -43,6 +44,11 @@ struct StableDiffusion {
   /// Ignored contents of the files, for the user.
   std::vector<std::string> warnings = {};
 
+  /// The UNet with graphs of its device; null without a CUDA device.
+  std::shared_ptr<ReplayedUNet> replayed_unet = {};
+
+  /// Returns the UNet's raw output.
+  torch::Tensor predict(const UNet2DConditionInput& input) const;
   /// True if the UNet takes sizes and the pooled text, as Stable Diffusion XL's does.
   bool is_xl() const;
   /// True for a UNet trained to edit images by instructions (instruct-pix2pix): it takes an image's latents as

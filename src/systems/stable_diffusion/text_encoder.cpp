@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/offload.h"
+
 namespace sfumato {
 namespace {
 
@@ -45,6 +47,15 @@ TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_
 TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer,
                               std::shared_ptr<CLIPTextModelWithProjectionImpl> model, ClipStates states) {
   return clip_encoder(std::move(tokenizer), std::move(model), states, /*projects=*/true);
+}
+
+TextEncoder offloaded(TextEncoder encoder, torch::Device device) {
+  const auto weights = std::make_shared<OffloadedWeights>(*encoder.module, device);
+  encoder.encode = [weights, encode = encoder.encode](const torch::Tensor& ids, std::int64_t clip_skip) {
+    const OffloadedWeights::OnDevice on_device(weights.get());
+    return encode(ids, clip_skip);
+  };
+  return encoder;
 }
 
 }  // namespace sfumato

@@ -43,4 +43,7 @@ TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_
 TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer,
                               std::shared_ptr<CLIPTextModelWithProjectionImpl> model, ClipStates states);
 
+/// Returns the encoder with weights that rest on the CPU, where they are, and compute on `device`.
+TextEncoder offloaded(TextEncoder encoder, torch::Device device);
+
 }  // namespace sfumato

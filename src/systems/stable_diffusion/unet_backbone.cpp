@@ -45,7 +45,7 @@ GuidedDenoiser::Networks unet_backbone(const Job& job, const Control& control) {
     auto input = input_of(job, x, evaluation, condition, perturbed);
     input.watch = watch;
     control.add_residuals(input, evaluation, condition);
-    return job.model.unet->forward(input);  // [N, C, h, w]
+    return job.model.predict(input);  // [N, C, h, w]
   };
   GuidedDenoiser::Networks networks{
       .backbone = [forward](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {

@@ -21,21 +21,21 @@ PlacedVae load_vae_folder(const path& where, const Placement& placement) {
     refuse_vae(where, "no config.json in it: expected a diffusers AutoencoderKL or AutoencoderTiny folder");
   const auto json = read_json(folder / "config.json");
   const auto name = json.is_object() ? value_or<std::string>(json, "_class_name", "AutoencoderKL") : "";
-  if (name == "AutoencoderTiny") return {from_pretrained<AutoencoderTinyImpl>(folder, placement), placement};
+  if (name == "AutoencoderTiny") return {from_pretrained<AutoencoderTinyImpl>(folder, placement.at_rest()), placement};
   if (name != "AutoencoderKL")
     refuse_vae(where, "its _class_name is '" + name + "', expected AutoencoderKL or AutoencoderTiny");
   const auto vae_placement = vae_placement_of(placement, AutoencoderKLConfig::from_json(json).force_upcast);
-  return {from_pretrained<AutoencoderKLImpl>(folder, vae_placement), vae_placement};
+  return {from_pretrained<AutoencoderKLImpl>(folder, vae_placement.at_rest()), vae_placement};
 }
 
 PlacedVae load_vae_file(const path& where, const AutoencoderKLConfig& own, const Placement& placement) {
   const auto file = open_tensors(where);
-  if (is_tiny_file(*file)) return {load_tiny_file(where, placement), placement};
+  if (is_tiny_file(*file)) return {load_tiny_file(where, placement.at_rest()), placement};
   const auto vae = read_vae_file(*file, own);
   // No key of a file marks whether its activations stay within float16.
   const auto vae_placement = vae_placement_of(placement, /*force_upcast=*/true);
   auto network = std::make_shared<AutoencoderKLImpl>(vae.config);
-  load_weights(*network, where, vae_placement, vae.names);
+  load_weights(*network, where, vae_placement.at_rest(), vae.names);
   network->eval();
   return {network, vae_placement};
 }

@@ -8,7 +8,7 @@ namespace {
 Denoiser denoiser_of(const Unconditional& model, const torch::Tensor& labels, const OnEvaluation& on_evaluation) {
   const Backbone backbone = [&model](const torch::Tensor& x, const Evaluation& evaluation, const Condition& condition) {
     const auto timestep = torch::full({1}, evaluation.level.t, torch::dtype(torch::kFloat32).device(x.device()));
-    return model.unet->forward(x.to(model.placement.dtype), timestep, condition.class_labels);
+    return model.predict(x.to(model.placement.dtype), timestep, condition.class_labels);
   };
   const auto denoise = make_denoiser(backbone, {.class_labels = labels}, Prediction::of(model.schedule.config()));
   if (!on_evaluation) return denoise;

@@ -42,6 +42,11 @@ std::int64_t Unconditional::width() const {
   return unet->config().sample_size.back() * first_stage.downscale_factor();
 }
 
+torch::Tensor Unconditional::predict(const torch::Tensor& x, const torch::Tensor& timestep,
+                                     const torch::Tensor& labels) const {
+  return replayed_unet ? (*replayed_unet)({x, timestep, labels}) : unet->forward(x, timestep, labels);
+}
+
 bool Unconditional::is_class_conditional() const {
   return unet->config().num_class_embeds > 0 || !unet->config().class_embed_type.empty();
 }
@@ -61,12 +66,14 @@ Unconditional load_unconditional(const std::filesystem::path& folder, const Plac
     refuse_model(folder, "model_index.json names no vqvae, expected VQModel or AutoencoderKL");
   check_unet(folder, unet->config(), first_stage);
   const auto none_class = load_part(folder, "unet", [&](const auto&) { return none_class_of(folder, unet->config()); });
+  auto replayed_unet = replayed(unet, placement.device);
   return {.unet = std::move(unet),
           .first_stage = std::move(first_stage),
           .schedule = load_schedule(index),
           .placement = placement,
           .none_class = none_class,
-          .pipeline_class = name};
+          .pipeline_class = name,
+          .replayed_unet = std::move(replayed_unet)};
 }
 
 }  // namespace sfumato

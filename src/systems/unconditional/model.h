@@ -11,6 +11,7 @@
 
 #include "core/placement.h"
 #include "diffusion/schedule.h"
+#include "models/replayed_unet.h"
 #include "models/unet_2d_model.h"
 #include "systems/first_stage.h"
 
@@ -29,7 +30,11 @@ struct Unconditional {
   std::optional<std::int64_t> none_class = {};
   /// model_index.json's `_class_name`.
   std::string pipeline_class;
+  /// The UNet with graphs of its device; null without a CUDA device.
+  std::shared_ptr<ReplayedFunction> replayed_unet = {};
 
+  /// Returns the UNet's raw output at x [N, C, h, w] and a timestep [1], for `labels` [N] of a class-conditional model.
+  torch::Tensor predict(const torch::Tensor& x, const torch::Tensor& timestep, const torch::Tensor& labels) const;
   /// Returns the shape of one x: [C, h, w].
   std::vector<std::int64_t> shape() const;
   /// Size of an image in pixels.

@@ -73,7 +73,62 @@ TEST_P(PipelinesOn, Inpaint) {
 
 INSTANTIATE_TEST_SUITE_P(Placements, PipelinesOn, testing::ValuesIn(placements()), placement_name);
 
+/// Lets text encoder and VAE rest on the CPU, as load_stable_diffusion does with Placement::offload.
+void offload(StableDiffusion& model) {
+  for (auto& encoder : model.text_encoders) encoder = offloaded(encoder, model.placement.device);
+  model.vae->offload(model.placement.device);
+}
+
+/// Addresses of the weights that are offloaded.
+std::vector<const void*> resting_places(const StableDiffusion& model) {
+  std::vector<const void*> places;
+  for (const auto& network : {model.text_encoders[0].module, std::shared_ptr<torch::nn::Module>(model.vae)})
+    for (const auto& weight : network->parameters()) places.push_back(weight.const_data_ptr());
+  return places;
+}
+
+TEST(Offload, GivesTheSameImageAndReturnsTheWeights) {
+  const auto attachments = attachments_at({});
+  const auto expected = image_to_image(model_at({}), request_of("a red cat"), picture(), {}, attachments).images;
+  auto model = model_at({});
+  offload(model);
+  const auto before = resting_places(model);
+  EXPECT_TRUE(image_to_image(model, request_of("a red cat"), picture(), {}, attachments).images.equal(expected));
+  EXPECT_EQ(resting_places(model), before);
+}
+
 using PipelinesOnCuda = OnCuda;
+
+TEST_F(PipelinesOnCuda, OffloadedNetworksRestOnTheHostAndGiveTheSameImage) {
+  const Placement placement{device_, torch::kFloat32};
+  const auto attachments = attachments_at(placement);
+  const auto expected = text_to_image(model_at(placement), request_of("a red cat"), {}, attachments).images;
+  auto model = model_at(placement);
+  model.text_encoders[0].module->to(torch::kCPU);
+  model.vae->to(torch::kCPU);
+  offload(model);
+  const auto made = text_to_image(model, request_of("a red cat"), {}, attachments).images;
+  EXPECT_LE(relative_error(made, expected), roundoff(torch::kFloat32));
+  for (const auto& weight : model.vae->parameters()) EXPECT_TRUE(weight.is_cpu() && weight.is_pinned());
+}
+
+TEST_F(PipelinesOnCuda, ReplayedGraphsGiveTheSameImage) {
+  for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
+    auto model = model_at({device_, dtype});
+    auto request = request_of("a red cat");
+    request.pag_scale = 0;  // perturbed layers are not replayed
+    request.steps = 8;
+    const auto attachments = attachments_at(model.placement);
+    const auto expected = text_to_image(model, request, {}, attachments).latents;
+    model.replayed_unet = replayed(model.unet, device_);
+    EXPECT_NE(model.replayed_unet->note().find("libsfumato_cuda_graphs"), std::string::npos);
+    for (const int run : {1, 2}) {
+      const auto made = text_to_image(model, request, {}, attachments);
+      EXPECT_LE(relative_error(made.latents, expected), roundoff(dtype)) << run;
+      EXPECT_EQ(model.replayed_unet->warning(), "");
+    }
+  }
+}
 
 TEST_F(PipelinesOnCuda, TheLoopNeverMakesTheHostWaitForTheNewestStep) {
   const auto model = model_at({device_, torch::kBFloat16});

@@ -209,6 +209,9 @@ int make_images(const GLIDERun& run) {
     }
   }
   if (run.options.json) print_json(run, written);
+  for (const auto* stage : {&run.model.base, run.model.upsampler ? &*run.model.upsampler : nullptr})
+    if (stage != nullptr && stage->replayed_unet && !stage->replayed_unet->warning().empty())
+      warn(run.program, run.options, stage->replayed_unet->warning());
   return 0;
 }
 
