@@ -1,16 +1,12 @@
 #include "diffusion/process.h"
 
 namespace sfumato {
-namespace {
 
-/// Returns the table's values at `timesteps` [N], shaped [N, 1, 1, ...] to multiply `like` [N, ...].
 torch::Tensor at_timesteps(const torch::Tensor& table, const torch::Tensor& timesteps, const torch::Tensor& like) {
   std::vector<std::int64_t> shape(like.dim(), 1);
   shape[0] = timesteps.size(0);
   return table.index_select(0, timesteps).view(shape);
 }
-
-}  // namespace
 
 ForwardProcess::ForwardProcess(const Schedule& schedule, torch::Device device) {
   const auto products = torch::tensor(schedule.alphas_cumprod(), torch::kFloat64);

@@ -7,6 +7,9 @@
 
 namespace sfumato {
 
+/// Returns a table's values at `timesteps` int64 [N], shaped [N, 1, 1, ...] to multiply `like` [N, ...].
+torch::Tensor at_timesteps(const torch::Tensor& table, const torch::Tensor& timesteps, const torch::Tensor& like);
+
 /// Forward process for training: each image of a batch has its own timestep. Computes on one device without
 /// synchronisation. `timesteps` are int64 [N] in 0..num_train_timesteps - 1 on that device; tensors [N, ...].
 class ForwardProcess {

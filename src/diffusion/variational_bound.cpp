@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "diffusion/process.h"
+
 namespace sfumato {
 namespace {
 
@@ -19,13 +21,6 @@ torch::Tensor approximate_normal_cdf(const torch::Tensor& x) {
 /// Averages over all but the first dimension, and converts nats to bits.
 torch::Tensor bits_of_rows(const torch::Tensor& nats) {
   return nats.flatten(1).mean(1) / M_LN2;
-}
-
-/// Returns the table's values at `t` [N], shaped [N, 1, 1, ...] as `like`.
-torch::Tensor rows_at(const torch::Tensor& table, const torch::Tensor& t, const torch::Tensor& like) {
-  std::vector<std::int64_t> shape(like.dim(), 1);
-  shape[0] = t.size(0);
-  return table.index_select(0, t).view(shape);
 }
 
 torch::Tensor float_table(const std::vector<double>& values, torch::Device device) {
@@ -98,7 +93,7 @@ VariationalBound::VariationalBound(const Schedule& schedule, torch::Device devic
 torch::Tensor VariationalBound::predicted_x0(const torch::Tensor& xt, const torch::Tensor& raw,
                                              const torch::Tensor& t) const {
   const auto output = raw.narrow(1, 0, xt.size(1));
-  const auto alpha = rows_at(alphas_, t, xt), sigma = rows_at(sigmas_, t, xt);
+  const auto alpha = at_timesteps(alphas_, t, xt), sigma = at_timesteps(sigmas_, t, xt);
   torch::Tensor x0;
   switch (type_) {
     case PredictionType::epsilon:
@@ -119,19 +114,19 @@ torch::Tensor VariationalBound::predicted_x0(const torch::Tensor& xt, const torc
 
 torch::Tensor VariationalBound::log_variance(const torch::Tensor& xt, const torch::Tensor& raw,
                                              const torch::Tensor& t) const {
-  if (!learned_) return rows_at(fixed_log_variance_, t, xt).expand_as(xt);
+  if (!learned_) return at_timesteps(fixed_log_variance_, t, xt).expand_as(xt);
   TORCH_CHECK(raw.size(1) == 2 * xt.size(1), "the network gave ", raw.sizes(), " for x of ", xt.sizes());
   // Nichol & Dhariwal 2021, eq. 15.
   const auto part = (raw.narrow(1, xt.size(1), xt.size(1)) + 1) / 2;
-  return part * rows_at(log_betas_, t, xt) + (1 - part) * rows_at(posterior_log_variance_, t, xt);
+  return part * at_timesteps(log_betas_, t, xt) + (1 - part) * at_timesteps(posterior_log_variance_, t, xt);
 }
 
 torch::Tensor VariationalBound::term(const torch::Tensor& x0, const torch::Tensor& xt, const torch::Tensor& raw,
                                      const torch::Tensor& t) const {
-  const auto on_x0 = rows_at(on_x0_, t, xt), on_xt = rows_at(on_xt_, t, xt);
+  const auto on_x0 = at_timesteps(on_x0_, t, xt), on_xt = at_timesteps(on_xt_, t, xt);
   const auto mean = on_x0 * predicted_x0(xt, raw, t) + on_xt * xt;
   const auto variance = log_variance(xt, raw, t);
-  const auto kl = normal_kl(on_x0 * x0 + on_xt * xt, rows_at(posterior_log_variance_, t, xt), mean, variance);
+  const auto kl = normal_kl(on_x0 * x0 + on_xt * xt, at_timesteps(posterior_log_variance_, t, xt), mean, variance);
   const auto decoder = -discretized_gaussian_log_likelihood(x0, mean, 0.5 * variance);
   return torch::where(t == 0, bits_of_rows(decoder), bits_of_rows(kl));
 }
@@ -139,7 +134,8 @@ torch::Tensor VariationalBound::term(const torch::Tensor& x0, const torch::Tenso
 torch::Tensor VariationalBound::prior(const torch::Tensor& x0) const {
   const auto last = torch::full({x0.size(0)}, alphas_.size(0) - 1, x0.options().dtype(torch::kInt64));
   const auto zero = torch::zeros_like(x0);
-  return bits_of_rows(normal_kl(rows_at(alphas_, last, x0) * x0, 2 * rows_at(sigmas_, last, x0).log(), zero, zero));
+  return bits_of_rows(
+      normal_kl(at_timesteps(alphas_, last, x0) * x0, 2 * at_timesteps(sigmas_, last, x0).log(), zero, zero));
 }
 
 }  // namespace sfumato

@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "core/base64.h"
 #include "core/json.h"
 
 namespace sfumato {
@@ -39,23 +40,6 @@ void append_number(std::string& out, int field, int value) {
   append_varint(out, static_cast<std::uint64_t>(value));
 }
 
-std::string from_base64(const std::string& text) {
-  static const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char character : text.substr(0, text.find('='))) {
-    const auto digit = digits.find(character);
-    if (digit == std::string::npos) throw std::runtime_error("precompiled_charsmap is no base64");
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count);
-  }
-  return bytes;
-}
-
 /// Returns a step of the tokenizer, or the steps of a sequence.
 std::vector<Json> steps_of(const Json& tokenizer, const std::string& key, const std::string& list) {
   const auto& step = tokenizer.at(key);
@@ -74,7 +58,7 @@ std::string charsmap_of(const Json& tokenizer) {
   for (const auto& step : steps_of(tokenizer, "normalizer", "normalizers")) {
     const auto type = step.is_object() ? step.at("type").get<std::string>() : "";
     if (type == "Precompiled")
-      charsmap = from_base64(step.at("precompiled_charsmap").get<std::string>());
+      charsmap = from_base64(step.at("precompiled_charsmap").get<std::string>(), "precompiled_charsmap");
     else if (type != "Strip" && type != "Replace")
       refuse_step("normalizer", step, "Precompiled");
   }

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <memory>
+
 #include "training/batch.h"
 #include "training/trainable_set.h"
 
@@ -18,5 +20,13 @@ class Objective {
   /// weights and the batch alone.
   virtual torch::Tensor loss(const Batch& batch) = 0;
 };
+
+/// Makes an objective from its constructor's arguments and places its networks (`place`).
+template <class Made, class... Arguments>
+std::unique_ptr<Objective> placed_objective(const Arguments&... arguments) {
+  auto objective = std::make_unique<Made>(arguments...);
+  objective->place();
+  return objective;
+}
 
 }  // namespace sfumato

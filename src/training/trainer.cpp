@@ -76,7 +76,8 @@ class TrainingState {
   double backward(std::int64_t number) {
     const auto batch = batches_.take(number);
     const bool on_cpu = tensors_.optimized.front().second.is_cpu();
-    if (!on_cpu) batches_.start(number + 1);  // on the CPU it would only take threads from the networks
+    const bool is_last = number + 1 == recipe_.steps * recipe_.gradient_accumulation_steps;
+    if (!on_cpu && !is_last) batches_.start(number + 1);  // on the CPU it would only take threads from the networks
     seed_dropout(recipe_.seed, static_cast<std::uint64_t>(number));
     const double loss = replicas_.backward(batch, 1 / static_cast<double>(recipe_.gradient_accumulation_steps));
     batches_.wait();  // held-out metrics read the same data

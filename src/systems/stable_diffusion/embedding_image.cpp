@@ -4,6 +4,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "core/base64.h"
 #include "core/error_text.h"
 #include "core/json_text.h"
 #include "images/image_data.h"
@@ -16,27 +17,9 @@ namespace {
 
 constexpr const char* kEmbeddingChunk = "sd-ti-embedding";
 
-/// Decodes base64 (RFC 4648), up to its padding. Throws std::runtime_error for another character.
-std::string from_base64(const std::string& text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text.substr(0, text.find('='))) {
-    const auto digit = kDigits.find(c);
-    if (digit == std::string_view::npos) throw std::runtime_error("its chunk is not base64");
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  return bytes;
-}
-
 std::string embedding_text(const std::filesystem::path& path) {
   for (const auto& [keyword, text] : read_image_texts(path))
-    if (keyword == kEmbeddingChunk) return from_base64(text);
+    if (keyword == kEmbeddingChunk) return from_base64(text, "its chunk");
   auto text = text_in_pixels(to_bytes(read_image(path)));
   if (text.empty()) throw std::runtime_error("neither its text chunks nor its pixels hold one");
   return text;

@@ -53,9 +53,7 @@ ClassifierTask::ClassifierTask(const ClassifierRecipe& recipe, torch::Device dev
 }
 
 std::unique_ptr<Objective> ClassifierTask::new_objective() const {
-  auto objective = std::make_unique<ClassifierObjective>(recipe_, pack_.thing_names(), device_);
-  objective->place();
-  return objective;
+  return placed_objective<ClassifierObjective>(recipe_, pack_.thing_names(), device_);
 }
 
 void ClassifierTask::init_from(const std::filesystem::path& folder) {

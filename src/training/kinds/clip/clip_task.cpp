@@ -75,9 +75,7 @@ CLIPTask::CLIPTask(const CLIPRecipe& recipe, const TaskContext& context)
 }
 
 std::unique_ptr<Objective> CLIPTask::new_objective() const {
-  auto objective = std::make_unique<CLIPObjective>(recipe_, device_);
-  objective->place();
-  return objective;
+  return placed_objective<CLIPObjective>(recipe_, device_);
 }
 
 void CLIPTask::init_from(const std::filesystem::path& folder) {

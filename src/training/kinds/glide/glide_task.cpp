@@ -108,9 +108,7 @@ GLIDETask::GLIDETask(const GLIDERecipe& recipe, const TaskContext& context)
 }
 
 std::unique_ptr<Objective> GLIDETask::new_objective() const {
-  auto objective = std::make_unique<GLIDEObjective>(recipe_, device_);
-  objective->place();
-  return objective;
+  return placed_objective<GLIDEObjective>(recipe_, device_);
 }
 
 void GLIDETask::init_from(const std::filesystem::path& folder) {

@@ -47,9 +47,7 @@ TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const TaskCont
 }
 
 std::unique_ptr<Objective> TextToImageTask::new_objective() const {
-  auto objective = std::make_unique<TextToImageObjective>(recipe_, device_);
-  objective->place();
-  return objective;
+  return placed_objective<TextToImageObjective>(recipe_, device_);
 }
 
 void TextToImageTask::init_from(const std::filesystem::path& folder) {

@@ -32,9 +32,7 @@ UnconditionalTask::UnconditionalTask(const UnconditionalRecipe& recipe, const Ta
 }
 
 std::unique_ptr<Objective> UnconditionalTask::new_objective() const {
-  auto objective = std::make_unique<UnconditionalObjective>(recipe_, device_);
-  objective->place();
-  return objective;
+  return placed_objective<UnconditionalObjective>(recipe_, device_);
 }
 
 void UnconditionalTask::init_from(const std::filesystem::path& folder) {

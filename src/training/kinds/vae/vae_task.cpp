@@ -42,9 +42,7 @@ VaeTask::VaeTask(const VaeRecipe& recipe, torch::Device device)
 }
 
 std::unique_ptr<Objective> VaeTask::new_objective() const {
-  auto objective = std::make_unique<VaeObjective>(recipe_, device_);
-  objective->place();
-  return objective;
+  return placed_objective<VaeObjective>(recipe_, device_);
 }
 
 void VaeTask::init_from(const std::filesystem::path& folder) {
