@@ -1,7 +1,6 @@
 #include "kernels/group_norm.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "kernels/cuda_inference.h"
 #include "kernels/group_norm_loops.h"
@@ -48,9 +47,8 @@ Tensor moments(const Tensor& x, const Tensor& origin) {
   return partial.sum(1, /*keepdim=*/false, torch::kFloat64);
 }
 
-/// y = factor x + shift, each float32 [N, C], by which the norm and its fusion map x.
-std::pair<Tensor, Tensor> affine_of(const Tensor& moments, const Tensor& origin, std::int64_t pixels,
-                                    const GroupNormParameters& parameters, const GroupNormFusion& fusion) {
+NormAffine affine_of(const Tensor& moments, const Tensor& origin, std::int64_t pixels,
+                     const GroupNormParameters& parameters, const GroupNormFusion& fusion) {
   const auto in_groups = [&](const Tensor& rows) { return rows.unflatten(1, {parameters.groups, -1}); };
   const auto exact = [](const Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto sums = in_groups(moments.select(1, 0)), squares = in_groups(moments.select(1, 1));  // [N, groups, width]
@@ -67,35 +65,46 @@ std::pair<Tensor, Tensor> affine_of(const Tensor& moments, const Tensor& origin,
     shift = shift * (1 + in_groups(exact(fusion.scale))) + in_groups(exact(fusion.shift));
   }
   const auto as_rows = [](const Tensor& rows) { return rows.flatten(1).to(torch::kFloat32).contiguous(); };
-  return {as_rows(factor), as_rows(shift)};
+  return {.factor = as_rows(factor), .shift = as_rows(shift), .silu = fusion.silu};
 }
 
 template <class T>
-Tensor normalise(const Tensor& x, const GroupNormParameters& parameters, const GroupNormFusion& fusion) {
-  const auto channels = x.size(1);
+NormAffine affine_from(const Tensor& x, const GroupNormParameters& parameters, const GroupNormFusion& fusion) {
   const auto origin = x.select(3, 0).select(2, 0).to(torch::kFloat32).contiguous();
-  const auto [factor, shift] = affine_of(moments<T>(x, origin), origin, x.size(2) * x.size(3), parameters, fusion);
+  return affine_of(moments<T>(x, origin), origin, x.size(2) * x.size(3), parameters, fusion);
+}
+
+template <class T>
+Tensor normalise(const Tensor& x, const NormAffine& affine) {
+  const auto channels = x.size(1);
   auto y = torch::empty_like(x, x.options(), at::MemoryFormat::ChannelsLast);
   const auto* from = x.const_data_ptr<T>();
   auto* to = y.mutable_data_ptr<T>();
-  const auto *factors = factor.template const_data_ptr<float>(), *shifts = shift.template const_data_ptr<float>();
+  const auto *factors = affine.factor.const_data_ptr<float>(), *shifts = affine.shift.const_data_ptr<float>();
   for_chunks(x, [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t count) {
-    const group_norm::Affine affine{factors + image * channels, shifts + image * channels, fusion.silu};
-    group_norm::apply(from + first * channels, count, channels, affine, to + first * channels);
+    const group_norm::Affine of_image{factors + image * channels, shifts + image * channels, affine.silu};
+    group_norm::apply(from + first * channels, count, channels, of_image, to + first * channels);
   });
   return y;
 }
 
 std::optional<Tensor> cpu_group_norm(const Tensor& x, const GroupNormParameters& parameters,
                                      const GroupNormFusion& fusion) {
-  if (x.dim() != 4 || x.numel() == 0 || !x.is_contiguous(at::MemoryFormat::ChannelsLast)) return std::nullopt;
-  if (x.size(1) % lanes::kLane != 0) return std::nullopt;
-  if (is_plain_inference(x)) return normalise<float>(x, parameters, fusion);
-  if (is_bfloat16_inference(x)) return normalise<at::BFloat16>(x, parameters, fusion);
-  return std::nullopt;
+  const auto affine = group_norm_affine(x, parameters, fusion);
+  if (!affine) return std::nullopt;
+  return x.scalar_type() == torch::kFloat32 ? normalise<float>(x, *affine) : normalise<at::BFloat16>(x, *affine);
 }
 
 }  // namespace
+
+std::optional<NormAffine> group_norm_affine(const Tensor& x, const GroupNormParameters& parameters,
+                                            const GroupNormFusion& fusion) {
+  if (x.dim() != 4 || x.numel() == 0 || !x.is_contiguous(at::MemoryFormat::ChannelsLast)) return std::nullopt;
+  if (x.size(1) % lanes::kLane != 0) return std::nullopt;
+  if (is_plain_inference(x)) return affine_from<float>(x, parameters, fusion);
+  if (is_bfloat16_inference(x)) return affine_from<at::BFloat16>(x, parameters, fusion);
+  return std::nullopt;
+}
 
 std::optional<Tensor> fused_group_norm(const Tensor& x, const GroupNormParameters& parameters,
                                        const GroupNormFusion& fusion) {

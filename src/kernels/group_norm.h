@@ -21,6 +21,18 @@ struct GroupNormFusion {
   bool silu = false;
 };
 
+/// What a norm with its fusion does to each channel once the statistics are known: factor x + shift, each float32
+/// [N, C], then SiLU if `silu`.
+struct NormAffine {
+  torch::Tensor factor, shift;
+  bool silu = false;
+};
+
+/// Returns the map that fused_group_norm would apply to x on the CPU, for a kernel that applies it to what it reads.
+/// Returns nothing where fused_group_norm would, and on CUDA.
+std::optional<NormAffine> group_norm_affine(const torch::Tensor& x, const GroupNormParameters& parameters,
+                                            const GroupNormFusion& fusion);
+
 /// The norm of x [N, C, H, W], channels-last, by a kernel of our own, on the CPU or CUDA, with sums in float32 or
 /// wider. Returns nothing where LibTorch's operators must be used: with gradients or autocast, in another memory format
 /// or dtype, or with a number of channels that the kernels do not accept. Throws c10::Error if a CUDA kernel fails.

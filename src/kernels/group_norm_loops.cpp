@@ -37,17 +37,12 @@ template <class T>
 template <bool kSilu, class T>
 [[gnu::always_inline]] inline void apply_to(const T* x, std::int64_t pixels, std::int64_t channels,
                                             const Affine& affine, T* y) {
-  constexpr float kLog2E = 1.4426950408889634F;
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel)
     for (std::int64_t c = 0; c < channels; c += kLane) {
       Lane value;
       lanes::load(x + pixel * channels + c, value);
       value = value * lanes::load(affine.factor + c) + lanes::load(affine.shift + c);
-      if constexpr (kSilu) {
-        Lane power;
-        lanes::exp2_of<lanes::kTermsFor<T>>(value * -kLog2E, power);
-        value = value / (1 + power);
-      }
+      if constexpr (kSilu) lanes::silu_of<lanes::kTermsFor<T>>(value, value);
       lanes::store(value, y + pixel * channels + c);
     }
 }

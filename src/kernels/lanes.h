@@ -65,6 +65,15 @@ template <int kTerms>
   out = reinterpret_cast<const Lane&>(bits);
 }
 
+/// SiLU, x / (1 + e^-x), with kTerms of exp2_of.
+template <int kTerms>
+[[gnu::always_inline]] inline void silu_of(const Lane& x, Lane& out) {
+  constexpr float kLog2E = 1.4426950408889634F;
+  Lane power;
+  exp2_of<kTerms>(x * -kLog2E, power);
+  out = x / (1 + power);
+}
+
 /// Terms of exp2_of that suit the precision of T.
 template <class T>
 constexpr int kTermsFor = sizeof(T) == sizeof(float) ? 6 : 4;

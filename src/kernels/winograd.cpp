@@ -26,16 +26,18 @@ constexpr std::int64_t kWorthwhileTilesOfBfloat16 = 256;
 
 /// Blocks of kOutputs x kOutputs pixels that cover a batch of images.
 struct Tiles {
-  explicit Tiles(const torch::Tensor& x)
+  explicit Tiles(const torch::Tensor& x, std::int64_t upsampling)
       : images(x.size(0)),
-        rows((x.size(2) + kOutputs - 1) / kOutputs),
-        columns((x.size(3) + kOutputs - 1) / kOutputs) {}
+        height(x.size(2) * upsampling),
+        width(x.size(3) * upsampling),
+        rows((height + kOutputs - 1) / kOutputs),
+        columns((width + kOutputs - 1) / kOutputs) {}
   std::int64_t count() const { return images * rows * columns; }
   std::int64_t image(std::int64_t tile) const { return tile / (rows * columns); }
   std::int64_t top(std::int64_t tile) const { return tile / columns % rows * kOutputs; }
   std::int64_t left(std::int64_t tile) const { return tile % columns * kOutputs; }
 
-  std::int64_t images, rows, columns;
+  std::int64_t images, height, width, rows, columns;
 };
 
 /// Transforms [O, C, 3, 3] to [36, O, C].
@@ -54,22 +56,33 @@ torch::Tensor transformed_weight(const torch::Tensor& weight) {
   return points;
 }
 
+/// Returns the norm's map of one image.
+group_norm::Affine affine_of(const NormAffine& norm, std::int64_t image) {
+  const auto first = image * norm.factor.size(1);
+  return {norm.factor.const_data_ptr<float>() + first, norm.shift.const_data_ptr<float>() + first, norm.silu};
+}
+
 /// Transforms tiles first .. first + count of x (channels-last) to [36, count, C].
 template <class T>
-void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t first, torch::Tensor& points) {
-  const auto channels = x.size(1), height = x.size(2), width = x.size(3);
+void transform_inputs(const torch::Tensor& x, const ConvolutionFusion& fusion, const Tiles& tiles, std::int64_t first,
+                      torch::Tensor& points) {
+  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
   const auto* from = x.const_data_ptr<T>();
   auto* to = points.mutable_data_ptr<float>();
   const auto count = points.size(1);
   parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
-      const winograd::Window<T> window{from + tiles.image(tile) * height * width * channels,
-                                       height,
-                                       width,
-                                       channels,
-                                       tiles.top(tile) - 1,
-                                       tiles.left(tile) - 1};
+      const auto image = tiles.image(tile);
+      const auto affine = fusion.norm ? affine_of(*fusion.norm, image) : group_norm::Affine{};
+      const winograd::Window<T> window{.image = from + image * pixels * channels,
+                                       .height = tiles.height,
+                                       .width = tiles.width,
+                                       .channels = channels,
+                                       .top = tiles.top(tile) - 1,
+                                       .left = tiles.left(tile) - 1,
+                                       .doublings = fusion.upsampling / 2,
+                                       .affine = fusion.norm ? &affine : nullptr};
       winograd::transform_input(window, to + k * channels, points.stride(0));
     }
   });
@@ -77,37 +90,44 @@ void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t f
 
 /// Transforms 36 products [count, O] to tiles first .. first + count of `out` (channels-last).
 template <class T>
-void transform_outputs(const std::vector<torch::Tensor>& products, const torch::Tensor& bias, const Tiles& tiles,
-                       std::int64_t first, torch::Tensor& out) {
-  const auto channels = out.size(1), height = out.size(2), width = out.size(3);
+void transform_outputs(const std::vector<torch::Tensor>& products, const torch::Tensor& bias,
+                       const torch::Tensor& summand, const Tiles& tiles, std::int64_t first, torch::Tensor& out) {
+  const auto channels = out.size(1), image_size = tiles.height * tiles.width * channels;
   std::array<const float*, kPoints> from;
   std::transform(products.begin(), products.end(), from.begin(),
                  [](const torch::Tensor& product) { return product.const_data_ptr<float>(); });
-  const auto* added = bias.defined() ? bias.const_data_ptr<T>() : nullptr;
+  const auto* biases = bias.defined() ? bias.const_data_ptr<T>() : nullptr;
+  const auto* summands = summand.defined() ? summand.const_data_ptr<T>() : nullptr;
   auto* to = out.mutable_data_ptr<T>();
   const auto count = products.front().size(0);
   parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
     for (auto k = begin; k < end; ++k) {
       const auto tile = first + k;
-      const winograd::Block<T> block{to + tiles.image(tile) * height * width * channels,
-                                     height,
-                                     width,
-                                     channels,
-                                     tiles.top(tile),
-                                     tiles.left(tile),
-                                     added};
+      const auto offset = tiles.image(tile) * image_size;
+      const winograd::Block<T> block{.image = to + offset,
+                                     .height = tiles.height,
+                                     .width = tiles.width,
+                                     .channels = channels,
+                                     .top = tiles.top(tile),
+                                     .left = tiles.left(tile),
+                                     .bias = biases,
+                                     .added = summands == nullptr ? nullptr : summands + offset};
       winograd::transform_output(from.data(), k * channels, block);
     }
   });
 }
 
 template <class T>
-torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
-  const Tiles tiles(x);
+torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                       const ConvolutionFusion& fusion) {
+  const auto last = [](const torch::Tensor& image) {
+    return image.defined() ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
+  };
+  const auto input = last(x), added = last(fusion.added);
+  const Tiles tiles(x, fusion.upsampling);
   const auto weights = transformed_weight<T>(weight);
   auto out =
-      torch::empty({x.size(0), weight.size(0), x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+      torch::empty({x.size(0), weight.size(0), tiles.height, tiles.width}, x.options(), at::MemoryFormat::ChannelsLast);
   torch::Tensor inputs;
   std::vector<torch::Tensor> products(
       kPoints);  // [tiles, O] each: a product that LibTorch batches is by MKL, and slower
@@ -115,26 +135,27 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
     const auto count = std::min(kTilesAtOnce, tiles.count() - first);
     if (!inputs.defined() || inputs.size(1) != count)
       inputs = torch::empty({kPoints, count, x.size(1)}, torch::kFloat32);
-    transform_inputs<T>(input, tiles, first, inputs);
+    transform_inputs<T>(input, fusion, tiles, first, inputs);
     for (std::int64_t p = 0; p < kPoints; ++p)
       products[static_cast<std::size_t>(p)] = linear_layer(inputs[p], weights[p], {});
-    transform_outputs<T>(products, bias, tiles, first, out);
+    transform_outputs<T>(products, bias, added, tiles, first, out);
   }
   return out;
 }
 
 }  // namespace
 
-bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight) {
+bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling) {
   if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type()) return false;
   if (weight.size(0) % lanes::kLane != 0 || weight.size(1) % lanes::kLane != 0) return false;
-  if (is_plain_inference(x)) return Tiles(x).count() >= kWorthwhileTiles;
-  return !has_amx() && Tiles(x).count() >= kWorthwhileTilesOfBfloat16;
+  const auto tiles = Tiles(x, upsampling).count();
+  return is_plain_inference(x) ? tiles >= kWorthwhileTiles : !has_amx() && tiles >= kWorthwhileTilesOfBfloat16;
 }
 
-torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  if (x.scalar_type() == torch::kBFloat16) return convolve<at::BFloat16>(x, weight, bias);
-  return convolve<float>(x, weight, bias);
+torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                                const ConvolutionFusion& fusion) {
+  if (x.scalar_type() == torch::kBFloat16) return convolve<at::BFloat16>(x, weight, bias, fusion);
+  return convolve<float>(x, weight, bias, fusion);
 }
 
 }  // namespace sfumato

@@ -2,16 +2,33 @@
 
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <optional>
+
+#include "kernels/group_norm.h"
+
 namespace sfumato {
 
+/// Layers around a convolution that are computed while it reads x and writes its result, without a copy of the image.
+struct ConvolutionFusion {
+  /// A norm of x, applied before the padding with zeros.
+  std::optional<NormAffine> norm = {};
+  /// Upsamples x first to so many times its height and width, 1 or 2, by nearest neighbours.
+  std::int64_t upsampling = 1;
+  /// Added to the result: of its shape and dtype, or undefined.
+  torch::Tensor added = {};
+};
+
 /// True if convolve_winograd accepts these tensors and is faster: plain inference, channels in whole vectors, and an
-/// image large enough to outweigh the transform of the weights.
-bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight);
+/// image, after the upsampling, large enough to outweigh the transform of the weights.
+bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling = 1);
 
 /// 3x3 convolution of stride 1 and padding 1 by Winograd's F(4x4, 3x3) (Lavin & Gray 2016), which needs a quarter of
 /// the multiplications of the direct sum. x [N, C, H, W], weight [O, C, 3, 3], bias [O] or undefined: [N, O, H, W],
 /// channels-last, without gradients. Its polynomials are evaluated at 0, +-sqrt(1/2), +-sqrt(2) and infinity rather
-/// than at integers: the rounding error is then about that of the direct sum. In bfloat16 it computes in float32.
-torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+/// than at integers: the rounding error is then about that of the direct sum. In bfloat16 it computes in float32, the
+/// norm and the sum of `fusion` included. H and W are x's after the upsampling.
+torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                                const ConvolutionFusion& fusion = {});
 
 }  // namespace sfumato

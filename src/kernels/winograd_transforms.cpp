@@ -51,11 +51,27 @@ template <class T>
 [[gnu::always_inline]] inline const T* pixel(const Window<T>& window, std::int64_t i, std::int64_t j) {
   const auto y = window.top + i, x = window.left + j;
   if (y < 0 || y >= window.height || x < 0 || x >= window.width) return nullptr;
-  return window.image + (y * window.width + x) * window.channels;
+  const auto row = (y >> window.doublings) * (window.width >> window.doublings);
+  return window.image + (row + (x >> window.doublings)) * window.channels;
 }
 
-template <class T>
-[[gnu::always_inline]] inline void transform_input_of(const Window<T>& window, float* to, std::int64_t point_stride) {
+enum class Map { kNone, kAffine, kAffineSilu };
+
+/// Loads channels c.. of a pixel, mapped; zeros for null.
+template <Map kMap, class T>
+[[gnu::always_inline]] inline void load_pixel(const T* pixel, std::int64_t c, const group_norm::Affine* affine,
+                                              Lane& out) {
+  if (pixel == nullptr) {
+    out = Lane{};
+    return;
+  }
+  load(pixel + c, out);
+  if constexpr (kMap != Map::kNone) out = out * load(affine->factor + c) + load(affine->shift + c);
+  if constexpr (kMap == Map::kAffineSilu) lanes::silu_of<lanes::kTermsFor<T>>(out, out);
+}
+
+template <Map kMap, class T>
+[[gnu::always_inline]] inline void transform_mapped(const Window<T>& window, float* to, std::int64_t point_stride) {
   const T* pixels[kInputs][kInputs];
   for (std::int64_t i = 0; i < kInputs; ++i)
     for (std::int64_t j = 0; j < kInputs; ++j) pixels[i][j] = pixel(window, i, j);
@@ -63,11 +79,7 @@ template <class T>
     Lanes<6> columns[kInputs];  // by column, then point of the rows
     for (std::int64_t j = 0; j < kInputs; ++j) {
       Lanes<6> column;
-      for (std::int64_t i = 0; i < kInputs; ++i)
-        if (pixels[i][j] == nullptr)
-          column[i] = Lane{};
-        else
-          load(pixels[i][j] + c, column[i]);
+      for (std::int64_t i = 0; i < kInputs; ++i) load_pixel<kMap>(pixels[i][j], c, window.affine, column[i]);
       evaluate_input(column, columns[j]);
     }
     for (std::int64_t i = 0; i < kInputs; ++i) {
@@ -77,6 +89,13 @@ template <class T>
       for (std::int64_t j = 0; j < kInputs; ++j) store(points[j], to + (i * kInputs + j) * point_stride + c);
     }
   }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void transform_input_of(const Window<T>& window, float* to, std::int64_t point_stride) {
+  if (window.affine == nullptr) return transform_mapped<Map::kNone>(window, to, point_stride);
+  if (window.affine->silu) return transform_mapped<Map::kAffineSilu>(window, to, point_stride);
+  transform_mapped<Map::kAffine>(window, to, point_stride);
 }
 
 template <class T>
@@ -115,9 +134,12 @@ template <class T>
       const Lanes<6> row = {columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]};
       Lanes<4> pixels;
       interpolate(row, pixels);
-      T* to = block.image + ((block.top + i) * block.width + block.left) * block.channels + c;
-      for (std::int64_t j = 0; j < kOutputs && block.left + j < block.width; ++j)
-        store(static_cast<const Lane&>(pixels[j] + bias), to + j * block.channels);
+      const auto first = ((block.top + i) * block.width + block.left) * block.channels + c;
+      for (std::int64_t j = 0; j < kOutputs && block.left + j < block.width; ++j) {
+        Lane added{};
+        if (block.added != nullptr) load(block.added + first + j * block.channels, added);
+        store(static_cast<const Lane&>(pixels[j] + bias + added), block.image + first + j * block.channels);
+      }
     }
   }
 }

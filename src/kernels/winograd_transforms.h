@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/group_norm_loops.h"
+
 /// The linear maps of F(4x4, 3x3), each over a run of channels of one tile. With points a = sqrt(1/2) and b = sqrt(2),
 /// Y = A^T [(G g G^T) . (B^T d B)] A, where B^T evaluates 6 inputs and G 3 weights, and A^T interpolates 4 outputs.
 namespace sfumato::winograd {
@@ -12,12 +14,15 @@ constexpr std::int64_t kOutputs = 4, kInputs = 6, kPoints = kInputs * kInputs;
 
 /// The images and weights are float or c10::BFloat16, what lies between the transforms float.
 
-/// A window of kInputs x kInputs pixels of a channels-last image; pixels outside the image are zero.
+/// A window of kInputs x kInputs pixels of a channels-last image, which is upsampled by nearest neighbours to
+/// 2^doublings times its size and mapped by `affine`. Pixels outside the image are zero, also after the map.
 template <class T>
 struct Window {
-  const T* image;  // [H, W, C]
+  const T* image;  // [H >> doublings, W >> doublings, C]
   std::int64_t height, width, channels;
   std::int64_t top, left;  // may be -1
+  std::int64_t doublings;
+  const group_norm::Affine* affine;  // null for none
 };
 
 /// Writes `to`[p * point_stride + c] for each point p.
@@ -34,7 +39,8 @@ struct Block {
   T* image;  // [H, W, C]
   std::int64_t height, width, channels;
   std::int64_t top, left;
-  const T* bias;  // [C] or null
+  const T* bias;   // [C] or null
+  const T* added;  // [H, W, C] or null
 };
 
 /// Reads `from`[p][offset + c] for each point p.

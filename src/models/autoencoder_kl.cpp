@@ -6,6 +6,7 @@
 
 #include "kernels/plain_inference.h"
 #include "models/config_members.h"
+#include "nn/normed_convolution.h"
 
 namespace sfumato {
 namespace {
@@ -43,7 +44,7 @@ class ResnetsImpl : public torch::nn::Module {
     register_module("upsamplers", torch::nn::ModuleList(upsampler_));
   }
   torch::Tensor forward(torch::Tensor x) {
-    for (std::size_t i = 0; i < resnets_->size(); ++i) x = resnets_->at<ResnetBlock2DImpl>(i).forward(x, {});
+    for (std::size_t i = 0; i < resnets_->size(); ++i) x = resnets_->at<ResnetBlock2DImpl>(i).forward(std::move(x), {});
     if (downsampler_) return downsampler_(x);
     return upsampler_ ? upsampler_(x) : x;
   }
@@ -152,9 +153,10 @@ EncoderImpl::EncoderImpl(const AutoencoderKLConfig& config, bool double_z) {
 
 torch::Tensor EncoderImpl::forward(const torch::Tensor& x) {
   auto hidden = conv_in_(in_kernels_format(x));
-  for (std::size_t i = 0; i < down_blocks_->size(); ++i) hidden = down_blocks_->at<ResnetsImpl>(i).forward(hidden);
-  hidden = mid_block_(hidden, BlockConditions{});
-  return conv_out_(conv_norm_out_->forward_fused(hidden, {.silu = true}));
+  for (std::size_t i = 0; i < down_blocks_->size(); ++i)
+    hidden = down_blocks_->at<ResnetsImpl>(i).forward(std::move(hidden));
+  hidden = mid_block_(std::move(hidden), BlockConditions{});
+  return normed_convolution(conv_norm_out_, {.silu = true}, conv_out_, std::move(hidden));
 }
 
 DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
@@ -174,8 +176,9 @@ DecoderImpl::DecoderImpl(const AutoencoderKLConfig& config) {
 
 torch::Tensor DecoderImpl::forward(const torch::Tensor& z) {
   auto hidden = mid_block_(conv_in_(in_kernels_format(z)), BlockConditions{});
-  for (std::size_t i = 0; i < up_blocks_->size(); ++i) hidden = up_blocks_->at<ResnetsImpl>(i).forward(hidden);
-  return conv_out(conv_norm_out_->forward_fused(hidden, {.silu = true}));
+  for (std::size_t i = 0; i < up_blocks_->size(); ++i)
+    hidden = up_blocks_->at<ResnetsImpl>(i).forward(std::move(hidden));
+  return normed_convolution(conv_norm_out_, {.silu = true}, conv_out, std::move(hidden));
 }
 
 AutoencoderKLImpl::AutoencoderKLImpl(Config config) : config_(std::move(config)) {

@@ -4,6 +4,7 @@
 
 #include "kernels/plain_inference.h"
 #include "nn/activations.h"
+#include "nn/normed_convolution.h"
 
 namespace sfumato {
 namespace {
@@ -50,10 +51,10 @@ torch::Tensor UNet2DConditionModelImpl::forward(const UNet2DConditionInput& inpu
   const auto conditions = this->conditions(input, x.scalar_type());
   auto features = blocks_.encode(conv_in(x), conditions);
   add_residuals(features, input);
-  const auto decoded = blocks_.decode(std::move(features), conditions);
-  const bool silu = is_silu(config().act_fn);
-  const auto normed = conv_norm_out_->forward_fused(decoded, {.silu = silu});
-  return conv_out(silu ? normed : activation(config().act_fn)(normed));
+  auto decoded = blocks_.decode(std::move(features), conditions);
+  const auto& act_fn = config().act_fn;
+  if (is_silu(act_fn)) return normed_convolution(conv_norm_out_, {.silu = true}, conv_out, std::move(decoded));
+  return conv_out(activation(act_fn)(conv_norm_out_(decoded)));
 }
 
 torch::Tensor UNet2DConditionModelImpl::forward(const torch::Tensor& sample, double timestep,

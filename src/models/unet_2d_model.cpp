@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/plain_inference.h"
+#include "nn/normed_convolution.h"
 
 namespace sfumato {
 namespace {
@@ -110,7 +111,7 @@ torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, const torch:
   BlockConditions conditions;
   conditions.temb = time_embedding_(waves(timesteps, x.scalar_type()));  // [N, time_embed_dim]
   if (embed_class_) conditions.temb = conditions.temb + class_embedding(class_labels, x.scalar_type());
-  return conv_out(conv_norm_out_->forward_fused(blocks_.forward(conv_in(x), conditions), {.silu = true}));
+  return normed_convolution(conv_norm_out_, {.silu = true}, conv_out, blocks_.forward(conv_in(x), conditions));
 }
 
 torch::Tensor UNet2DModelImpl::forward(const torch::Tensor& sample, double timestep) {

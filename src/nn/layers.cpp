@@ -6,7 +6,6 @@
 #include "kernels/convolution.h"
 #include "kernels/linear.h"
 #include "kernels/plain_inference.h"
-#include "kernels/winograd.h"
 #include "nn/circular_padding.h"
 
 namespace sfumato {
@@ -36,16 +35,26 @@ Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, C
   if (options.bias) bias = register_parameter("bias", torch::empty({out}));
 }
 
+bool Conv2dImpl::keeps_size(std::int64_t kernel) const {
+  return weight.size(2) == kernel && options_.stride == 1 && 2 * options_.padding == kernel - 1;
+}
+
+bool Conv2dImpl::fuses(const torch::Tensor& x, std::int64_t upsampling) const {
+  return keeps_size(3) && !CircularPadding::is_enabled() && winograd_pays(x, weight, upsampling);
+}
+
+torch::Tensor Conv2dImpl::forward_fused(const torch::Tensor& x, const ConvolutionFusion& fusion) {
+  return convolve_winograd(x, weight, bias, fusion);
+}
+
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   if (CircularPadding::is_enabled() && options_.padding > 0) {
     const std::vector<std::int64_t> sides(4, options_.padding);
     return torch::conv2d(at::pad(x, sides, "circular"), weight, bias, options_.stride);
   }
-  const auto kernel = weight.size(2);
-  const bool keeps_size = options_.stride == 1 && 2 * options_.padding == kernel - 1;
-  if (keeps_size && kernel == 3 && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
-  if (keeps_size && kernel == 3 && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
-  if (keeps_size && kernel == 1 && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
+  if (keeps_size(3) && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
+  if (keeps_size(3) && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
+  if (keeps_size(1) && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
     return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
   return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
 }
@@ -75,14 +84,18 @@ torch::Tensor GroupNormImpl::normalised(const torch::Tensor& x) {
   return torch::group_norm(x, groups_, weight, bias, eps_).contiguous(x.suggest_memory_format());
 }
 
+std::optional<NormAffine> GroupNormImpl::affine(const torch::Tensor& x, const GroupNormFusion& fusion) const {
+  if (SharedStatistics::current() != nullptr) return std::nullopt;
+  return group_norm_affine(x, parameters(), fusion);
+}
+
 torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
   return forward_fused(x, {});
 }
 
 torch::Tensor GroupNormImpl::forward_fused(const torch::Tensor& x, const GroupNormFusion& fusion) {
   if (SharedStatistics::current() == nullptr)
-    if (auto y = fused_group_norm(x, {.weight = weight, .bias = bias, .groups = groups_, .eps = eps_}, fusion))
-      return *y;
+    if (auto y = fused_group_norm(x, parameters(), fusion)) return *y;
   const auto over_pixels = [](const torch::Tensor& rows) { return rows.unsqueeze(-1).unsqueeze(-1); };  // [N, C, 1, 1]
   auto y = normalised(fusion.added.defined() ? x + over_pixels(fusion.added) : x);
   if (fusion.scale.defined()) y = y * (1 + over_pixels(fusion.scale)) + over_pixels(fusion.shift);

@@ -3,8 +3,10 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "kernels/group_norm.h"
+#include "kernels/winograd.h"
 #include "nn/shared_statistics.h"
 
 /// Basic layers of every network. They differ from torch::nn's in one respect: parameters are allocated
@@ -33,9 +35,15 @@ class Conv2dImpl : public torch::nn::Module {
  public:
   Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options = {});
   torch::Tensor forward(const torch::Tensor& x);
+  /// True if forward_fused accepts x, upsampled to so many times its height and width.
+  bool fuses(const torch::Tensor& x, std::int64_t upsampling = 1) const;
+  /// The convolution with the layers of `fusion` in the same pass.
+  torch::Tensor forward_fused(const torch::Tensor& x, const ConvolutionFusion& fusion);
   torch::Tensor weight, bias;
 
  private:
+  bool keeps_size(std::int64_t kernel) const;
+
   ConvOptions options_;
 };
 TORCH_MODULE(Conv2d);
@@ -48,9 +56,12 @@ class GroupNormImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
   /// The norm with what follows it in a residual block; x [N, channels, H, W].
   torch::Tensor forward_fused(const torch::Tensor& x, const GroupNormFusion& fusion);
+  /// Returns the map of each channel that forward_fused would apply to x on the CPU, or nothing where it has none.
+  std::optional<NormAffine> affine(const torch::Tensor& x, const GroupNormFusion& fusion) const;
   torch::Tensor weight, bias;
 
  private:
+  GroupNormParameters parameters() const { return {.weight = weight, .bias = bias, .groups = groups_, .eps = eps_}; }
   torch::Tensor normalised(const torch::Tensor& x);
   SharedStatistics::Affine affine_of(const torch::Tensor& x) const;
 

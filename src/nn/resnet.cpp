@@ -2,6 +2,9 @@
 
 #include <limits>
 #include <stdexcept>
+#include <utility>
+
+#include "nn/normed_convolution.h"
 
 namespace sfumato {
 Downsample2DImpl::Downsample2DImpl(std::int64_t channels, std::int64_t padding) : padding_(padding) {
@@ -24,12 +27,17 @@ Upsample2DImpl::Upsample2DImpl(std::int64_t channels) {
 }
 
 torch::Tensor Upsample2DImpl::forward(const torch::Tensor& x, std::optional<SpatialSize> size) {
+  const bool doubles = !size || *size == SpatialSize{2 * x.size(2), 2 * x.size(3)};
+  if (doubles && conv_->fuses(x, 2)) return conv_->forward_fused(x, {.upsampling = 2});
   return conv_(upsample_nearest(x, size));
 }
 
 ResnetBlock2DImpl::ResnetBlock2DImpl(std::int64_t in_channels, std::int64_t out_channels, const ResnetOptions& options,
                                      Resample resample)
-    : nonlinearity_(activation(options.non_linearity)), options_(options), resample_(resample) {
+    : nonlinearity_(activation(options.non_linearity)),
+      options_(options),
+      silu_(is_silu(options.non_linearity)),
+      resample_(resample) {
   const bool scale_shift = options.time_embedding_norm == "scale_shift";
   if (!scale_shift && options.time_embedding_norm != "default") {
     throw std::invalid_argument("resnet_time_scale_shift '" + options.time_embedding_norm +
@@ -54,33 +62,40 @@ torch::Tensor ResnetBlock2DImpl::resized(const torch::Tensor& x) const {
   return resample_ == Resample::kDown ? torch::avg_pool2d(x, 2, 2) : x;
 }
 
-torch::Tensor ResnetBlock2DImpl::conditioned(const torch::Tensor& x, const torch::Tensor& temb) {
-  GroupNormFusion fusion;
-  if (time_emb_proj_) {
-    const auto time = time_emb_proj_(nonlinearity_(temb));  // [N, C or 2C]
-    if (options_.time_embedding_norm == "default") {
-      fusion.added = time;
-    } else {
-      const auto scale_and_shift = time.chunk(2, 1);
-      fusion.scale = scale_and_shift[0];
-      fusion.shift = scale_and_shift[1];
-    }
-  }
-  return activated(norm2_, x, fusion);
+GroupNormFusion ResnetBlock2DImpl::time_fusion(const torch::Tensor& temb) {
+  if (!time_emb_proj_) return {.silu = silu_};
+  const auto time = time_emb_proj_(nonlinearity_(temb));  // [N, C or 2C]
+  if (options_.time_embedding_norm == "default") return {.added = time, .silu = silu_};
+  const auto scale_and_shift = time.chunk(2, 1);
+  return {.scale = scale_and_shift[0], .shift = scale_and_shift[1], .silu = silu_};
 }
 
-torch::Tensor ResnetBlock2DImpl::activated(GroupNorm& norm, const torch::Tensor& x, GroupNormFusion fusion) const {
-  fusion.silu = is_silu(options_.non_linearity);
+torch::Tensor ResnetBlock2DImpl::activated(GroupNorm& norm, const torch::Tensor& x,
+                                           const GroupNormFusion& fusion) const {
   const auto y = norm->forward_fused(x, fusion);
-  return fusion.silu ? y : nonlinearity_(y);
+  return silu_ ? y : nonlinearity_(y);
 }
 
-torch::Tensor ResnetBlock2DImpl::forward(const torch::Tensor& x, const torch::Tensor& temb) {
-  auto hidden = conditioned(conv1_(resized(activated(norm1_, x, {}))), temb);
-  if (options_.dropout > 0) hidden = torch::dropout(hidden, options_.dropout, is_training());
-  hidden = conv2_(hidden);
-  const auto input = resized(x);
-  hidden = hidden + (conv_shortcut_ ? conv_shortcut_(input) : input);
+torch::Tensor ResnetBlock2DImpl::first_half(const torch::Tensor& x) {
+  if (silu_ && resample_ == Resample::kNone) return normed_convolution(norm1_, {.silu = true}, conv1_, x);
+  return conv1_(resized(activated(norm1_, x, {.silu = silu_})));
+}
+
+torch::Tensor ResnetBlock2DImpl::second_half(torch::Tensor hidden, const torch::Tensor& temb,
+                                             const torch::Tensor& input) {
+  const auto fusion = time_fusion(temb);
+  const bool drops = options_.dropout > 0 && is_training();
+  if (silu_ && !drops) return normed_convolution(norm2_, fusion, conv2_, std::move(hidden), input);
+  hidden = activated(norm2_, hidden, fusion);
+  if (drops) hidden = torch::dropout(hidden, options_.dropout, /*train=*/true);
+  return conv2_(hidden) + input;
+}
+
+torch::Tensor ResnetBlock2DImpl::forward(torch::Tensor x, const torch::Tensor& temb) {
+  auto hidden = first_half(x);
+  x = resized(x);
+  if (conv_shortcut_) x = conv_shortcut_(x);
+  hidden = second_half(std::move(hidden), temb, x);
   return options_.output_scale_factor == 1 ? hidden : hidden / options_.output_scale_factor;
 }
 

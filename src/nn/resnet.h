@@ -64,19 +64,26 @@ class ResnetBlock2DImpl : public torch::nn::Module {
   ResnetBlock2DImpl(std::int64_t in_channels, std::int64_t out_channels, const ResnetOptions& options,
                     Resample resample = Resample::kNone);
   /// x [N, in, H, W], temb [N, temb_channels] or undefined without time: [N, out, H, W], or twice or half the size.
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& temb);
+  /// Frees x, if the caller moved it, as soon as it is no longer read.
+  torch::Tensor forward(torch::Tensor x, const torch::Tensor& temb);
 
  private:
   torch::Tensor resized(const torch::Tensor& x) const;
-  torch::Tensor conditioned(const torch::Tensor& x, const torch::Tensor& temb);
+  /// Returns the time embedding for the pass of norm2.
+  GroupNormFusion time_fusion(const torch::Tensor& temb);
   /// The nonlinearity of the norm, with `fusion` between them.
-  torch::Tensor activated(GroupNorm& norm, const torch::Tensor& x, GroupNormFusion fusion) const;
+  torch::Tensor activated(GroupNorm& norm, const torch::Tensor& x, const GroupNormFusion& fusion) const;
+  /// norm1, nonlinearity and conv1: [N, out, H, W], or twice or half the size.
+  torch::Tensor first_half(const torch::Tensor& x);
+  /// norm2 with the time embedding, nonlinearity and conv2, plus the shortcut `input`.
+  torch::Tensor second_half(torch::Tensor hidden, const torch::Tensor& temb, const torch::Tensor& input);
 
   GroupNorm norm1_{nullptr}, norm2_{nullptr};
   Conv2d conv1_{nullptr}, conv2_{nullptr}, conv_shortcut_{nullptr};
   Linear time_emb_proj_{nullptr};
   Activation nonlinearity_;
   ResnetOptions options_;
+  bool silu_;
   Resample resample_;
 };
 TORCH_MODULE(ResnetBlock2D);

@@ -41,9 +41,8 @@ torch::Tensor attend(torch::nn::ModuleList& attentions, std::size_t layer, const
   return attentions->at<AttentionImpl>(layer).forward_image(x, cross.encoder_hidden_states, cross.bias);
 }
 
-torch::Tensor resnet(torch::nn::ModuleList& resnets, std::size_t layer, const torch::Tensor& x,
-                     const torch::Tensor& temb) {
-  return resnets->at<ResnetBlock2DImpl>(layer).forward(x, temb);
+torch::Tensor resnet(torch::nn::ModuleList& resnets, std::size_t layer, torch::Tensor x, const torch::Tensor& temb) {
+  return resnets->at<ResnetBlock2DImpl>(layer).forward(std::move(x), temb);
 }
 
 }  // namespace
@@ -67,7 +66,7 @@ UNetDownBlockImpl::UNetDownBlockImpl(const UNetBlockOptions& options) : options_
 torch::Tensor UNetDownBlockImpl::forward(torch::Tensor x, const BlockConditions& conditions,
                                          std::vector<torch::Tensor>& skips) {
   for (std::size_t i = 0; i < resnets_->size(); ++i) {
-    x = attend(attentions_, i, resnet(resnets_, i, x, conditions.temb), conditions.cross);
+    x = attend(attentions_, i, resnet(resnets_, i, std::move(x), conditions.temb), conditions.cross);
     skips.push_back(x);
   }
   if (options_.resample == BlockResample::kNone) return x;
@@ -88,9 +87,10 @@ UNetMidBlockImpl::UNetMidBlockImpl(const UNetBlockOptions& options) : options_(o
 }
 
 torch::Tensor UNetMidBlockImpl::forward(torch::Tensor x, const BlockConditions& conditions) {
-  x = resnet(resnets_, 0, x, conditions.temb);
+  x = resnet(resnets_, 0, std::move(x), conditions.temb);
   for (std::size_t i = 1; i < resnets_->size(); ++i) {
-    x = resnet(resnets_, i, attend(attentions_, i - 1, x, conditions.cross), conditions.temb);
+    x = attend(attentions_, i - 1, x, conditions.cross);
+    x = resnet(resnets_, i, std::move(x), conditions.temb);
   }
   return x;
 }
@@ -125,9 +125,9 @@ torch::Tensor UNetUpBlockImpl::forward(torch::Tensor x, const BlockConditions& c
                                        std::vector<torch::Tensor>& skips) {
   for (std::size_t i = 0; i < resnets_->size(); ++i) {
     TORCH_CHECK(!skips.empty(), "an up block without a skip connection left");
-    const auto joined = torch::cat({x, skips.back()}, 1);
+    x = torch::cat({x, skips.back()}, 1);
     skips.pop_back();
-    x = attend(attentions_, i, resnet(resnets_, i, joined, conditions.temb), conditions.cross);
+    x = attend(attentions_, i, resnet(resnets_, i, std::move(x), conditions.temb), conditions.cross);
   }
   return upsampled(x, conditions.temb, skips);
 }
@@ -160,7 +160,7 @@ UNetFeatures UNetBlocks::encode(torch::Tensor x, const BlockConditions& conditio
 torch::Tensor UNetBlocks::decode(UNetFeatures features, const BlockConditions& conditions) {
   auto x = std::move(features.mid_block_res_sample);
   for (std::size_t i = 0; i < up_blocks->size(); ++i) {
-    x = up_blocks->at<UNetUpBlockImpl>(i).forward(x, conditions, features.down_block_res_samples);
+    x = up_blocks->at<UNetUpBlockImpl>(i).forward(std::move(x), conditions, features.down_block_res_samples);
   }
   return x;
 }
