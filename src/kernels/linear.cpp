@@ -1,7 +1,5 @@
 #include "kernels/linear.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <vector>
 
 #include "kernels/cuda_inference.h"
@@ -29,8 +27,7 @@ bool pays_in_inference(const Tensor& x, const Tensor& weight) {
 
 /// In bfloat16 LibTorch's products are oneDNN's.
 bool pays_in_training(const Tensor& x, const Tensor& weight) {
-  return is_cpu_training(x) && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU) &&
-         x.dim() > 1 && pays(x, weight);
+  return is_float32_training(x) && x.dim() > 1 && pays(x, weight);
 }
 
 }  // namespace

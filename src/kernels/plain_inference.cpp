@@ -35,4 +35,8 @@ bool is_cpu_training(const torch::Tensor& x) {
   return x.is_cpu() && !is_plain() && has_fast_dtype(x);
 }
 
+bool is_float32_training(const torch::Tensor& x) {
+  return is_cpu_training(x) && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
 }  // namespace sfumato

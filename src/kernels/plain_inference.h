@@ -18,4 +18,7 @@ bool is_cpu_inference(const torch::Tensor& x);
 /// bfloat16 on the CPU, where gradients or autocast are enabled.
 bool is_cpu_training(const torch::Tensor& x);
 
+/// The same in float32 without autocast, which would have computed in bfloat16.
+bool is_float32_training(const torch::Tensor& x);
+
 }  // namespace sfumato

@@ -44,6 +44,7 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   const auto kernel = weight.size(2);
   const bool keeps_size = options_.stride == 1 && 2 * options_.padding == kernel - 1;
   if (keeps_size && kernel == 3 && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
+  if (keeps_size && kernel == 3 && winograd_pays_in_training(x, weight)) return trainable_winograd(x, weight, bias);
   if (keeps_size && kernel == 3 && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
   if (keeps_size && kernel == 1 && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
     return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
