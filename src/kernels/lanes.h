@@ -37,6 +37,16 @@ using Halves [[gnu::vector_size(kLane * sizeof(std::uint16_t)), gnu::aligned(ali
   *reinterpret_cast<Lane*>(to) = value;
 }
 
+// The same for one value, where a loop ends in less than a vector.
+
+[[gnu::always_inline]] inline void load(const float* from, float& out) {
+  out = *from;
+}
+
+[[gnu::always_inline]] inline void store(const float& value, float* to) {
+  *to = value;
+}
+
 /// Rounds to the nearest bfloat16, ties to even.
 [[gnu::always_inline]] inline void store(const Lane& value, c10::BFloat16* to) {
   const Bits bits = reinterpret_cast<const Bits&>(value);

@@ -7,23 +7,36 @@
 namespace sfumato {
 namespace {
 
-bool infers_on_cpu(const torch::Tensor& x) {
-  return x.is_cpu() && !at::GradMode::is_enabled() && !at::autocast::is_autocast_enabled(at::kCPU);
+bool is_plain() {
+  return !at::GradMode::is_enabled() && !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
+/// True for float32 and for bfloat16 on processors with instructions for it.
+bool has_fast_dtype(const torch::Tensor& x) {
+  static const bool fast = has_fast_bfloat16();
+  return x.scalar_type() == torch::kFloat32 || (fast && x.scalar_type() == torch::kBFloat16);
 }
 
 }  // namespace
 
 bool is_plain_inference(const torch::Tensor& x) {
-  return infers_on_cpu(x) && x.scalar_type() == torch::kFloat32;
+  return is_cpu_inference(x) && x.scalar_type() == torch::kFloat32;
 }
 
 bool is_bfloat16_inference(const torch::Tensor& x) {
-  static const bool fast = has_fast_bfloat16();
-  return fast && infers_on_cpu(x) && x.scalar_type() == torch::kBFloat16;
+  return is_cpu_inference(x) && x.scalar_type() == torch::kBFloat16;
 }
 
 bool is_cpu_inference(const torch::Tensor& x) {
-  return is_plain_inference(x) || is_bfloat16_inference(x);
+  return x.is_cpu() && is_plain() && has_fast_dtype(x);
+}
+
+bool is_cpu_training(const torch::Tensor& x) {
+  return x.is_cpu() && !is_plain() && has_fast_dtype(x);
+}
+
+bool is_float32_training(const torch::Tensor& x) {
+  return is_cpu_training(x) && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
 }  // namespace sfumato

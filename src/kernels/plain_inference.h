@@ -14,4 +14,11 @@ bool is_bfloat16_inference(const torch::Tensor& x);
 /// channels-last.
 bool is_cpu_inference(const torch::Tensor& x);
 
+/// True if the kernels of this folder that have gradients accept x: float32 or, on processors with instructions for it,
+/// bfloat16 on the CPU, where gradients or autocast are enabled.
+bool is_cpu_training(const torch::Tensor& x);
+
+/// The same in float32 without autocast, which would have computed in bfloat16.
+bool is_float32_training(const torch::Tensor& x);
+
 }  // namespace sfumato

@@ -6,39 +6,22 @@
 
 #include "core/processor.h"
 #include "kernels/lanes.h"
-#include "kernels/linear.h"
 #include "kernels/parallel.h"
 #include "kernels/plain_inference.h"
+#include "kernels/winograd_tiles.h"
 #include "kernels/winograd_transforms.h"
 
 namespace sfumato {
 namespace {
 
-using winograd::kOutputs;
 using winograd::kPoints;
+using winograd::kTilesAtOnce;
+using winograd::Tiles;
 
-// Number of tiles transformed at once: few enough to stay in the cache, enough for an efficient product.
-constexpr std::int64_t kTilesAtOnce = 512;
 // With fewer tiles the transform of the weights, whose cost is constant, outweighs the gain.
 constexpr std::int64_t kWorthwhileTiles = 64;
 // In bfloat16 the direct sum takes half the time that it takes in float32. Measured on a Zen 4.
 constexpr std::int64_t kWorthwhileTilesOfBfloat16 = 256;
-
-/// Blocks of kOutputs x kOutputs pixels that cover a batch of images.
-struct Tiles {
-  explicit Tiles(const torch::Tensor& x, std::int64_t upsampling)
-      : images(x.size(0)),
-        height(x.size(2) * upsampling),
-        width(x.size(3) * upsampling),
-        rows((height + kOutputs - 1) / kOutputs),
-        columns((width + kOutputs - 1) / kOutputs) {}
-  std::int64_t count() const { return images * rows * columns; }
-  std::int64_t image(std::int64_t tile) const { return tile / (rows * columns); }
-  std::int64_t top(std::int64_t tile) const { return tile / columns % rows * kOutputs; }
-  std::int64_t left(std::int64_t tile) const { return tile % columns * kOutputs; }
-
-  std::int64_t images, height, width, rows, columns;
-};
 
 /// Transforms [O, C, 3, 3] to [36, O, C].
 template <class T>
@@ -54,38 +37,6 @@ torch::Tensor transformed_weight(const torch::Tensor& weight) {
       winograd::transform_weight(from + o * 9 * channels, channels, to + o * channels, stride);
   });
   return points;
-}
-
-/// Returns the norm's map of one image.
-group_norm::Affine affine_of(const NormAffine& norm, std::int64_t image) {
-  const auto first = image * norm.factor.size(1);
-  return {norm.factor.const_data_ptr<float>() + first, norm.shift.const_data_ptr<float>() + first, norm.silu};
-}
-
-/// Transforms tiles first .. first + count of x (channels-last) to [36, count, C].
-template <class T>
-void transform_inputs(const torch::Tensor& x, const ConvolutionFusion& fusion, const Tiles& tiles, std::int64_t first,
-                      torch::Tensor& points) {
-  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
-  const auto* from = x.const_data_ptr<T>();
-  auto* to = points.mutable_data_ptr<float>();
-  const auto count = points.size(1);
-  parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
-    for (auto k = begin; k < end; ++k) {
-      const auto tile = first + k;
-      const auto image = tiles.image(tile);
-      const auto affine = fusion.norm ? affine_of(*fusion.norm, image) : group_norm::Affine{};
-      const winograd::Window<T> window{.image = from + image * pixels * channels,
-                                       .height = tiles.height,
-                                       .width = tiles.width,
-                                       .channels = channels,
-                                       .top = tiles.top(tile) - 1,
-                                       .left = tiles.left(tile) - 1,
-                                       .doublings = fusion.upsampling / 2,
-                                       .affine = fusion.norm ? &affine : nullptr};
-      winograd::transform_input(window, to + k * channels, points.stride(0));
-    }
-  });
 }
 
 /// Transforms 36 products [count, O] to tiles first .. first + count of `out` (channels-last).
@@ -129,27 +80,33 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
   auto out =
       torch::empty({x.size(0), weight.size(0), tiles.height, tiles.width}, x.options(), at::MemoryFormat::ChannelsLast);
   torch::Tensor inputs;
-  std::vector<torch::Tensor> products(
-      kPoints);  // [tiles, O] each: a product that LibTorch batches is by MKL, and slower
+  std::vector<torch::Tensor> products(kPoints);  // [tiles, O]
   for (std::int64_t first = 0; first < tiles.count(); first += kTilesAtOnce) {
     const auto count = std::min(kTilesAtOnce, tiles.count() - first);
-    if (!inputs.defined() || inputs.size(1) != count)
-      inputs = torch::empty({kPoints, count, x.size(1)}, torch::kFloat32);
-    transform_inputs<T>(input, fusion, tiles, first, inputs);
+    if (!inputs.defined() || inputs.size(1) != count) inputs = winograd::empty_points(count, x.size(1));
+    winograd::transform_inputs<T>(input, tiles, first, inputs, fusion);
     for (std::int64_t p = 0; p < kPoints; ++p)
-      products[static_cast<std::size_t>(p)] = linear_layer(inputs[p], weights[p], {});
+      products[static_cast<std::size_t>(p)] = winograd::product(inputs[p], weights[p]);
     transform_outputs<T>(products, bias, added, tiles, first, out);
   }
   return out;
 }
 
+bool has_whole_vectors(const torch::Tensor& weight) {
+  return weight.size(0) % lanes::kLane == 0 && weight.size(1) % lanes::kLane == 0;
+}
+
 }  // namespace
 
 bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling) {
-  if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type()) return false;
-  if (weight.size(0) % lanes::kLane != 0 || weight.size(1) % lanes::kLane != 0) return false;
+  if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type() || !has_whole_vectors(weight)) return false;
   const auto tiles = Tiles(x, upsampling).count();
   return is_plain_inference(x) ? tiles >= kWorthwhileTiles : !has_amx() && tiles >= kWorthwhileTilesOfBfloat16;
+}
+
+bool winograd_pays_in_training(const torch::Tensor& x, const torch::Tensor& weight) {
+  return is_float32_training(x) && weight.scalar_type() == torch::kFloat32 && has_whole_vectors(weight) &&
+         Tiles(x).count() >= kWorthwhileTiles;
 }
 
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,

@@ -31,4 +31,10 @@ bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                                 const ConvolutionFusion& fusion = {});
 
+/// True if trainable_winograd accepts these tensors and is faster: training in float32, otherwise as winograd_pays.
+bool winograd_pays_in_training(const torch::Tensor& x, const torch::Tensor& weight);
+
+/// The convolution of convolve_winograd in float32 with gradients, which are Winograd convolutions too.
+torch::Tensor trainable_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+
 }  // namespace sfumato

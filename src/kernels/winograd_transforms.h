@@ -47,4 +47,18 @@ struct Block {
 void transform_output(const float* const* from, std::int64_t offset, const Block<float>& block);
 void transform_output(const float* const* from, std::int64_t offset, const Block<c10::BFloat16>& block);
 
+/// Gradients of the pixels of tiles by their place (row * kOutputs + column): place k begins at first[k * stride].
+struct PlacedPixels {
+  const float* first;
+  std::int64_t stride;
+};
+
+/// Transforms the gradients of `count` tiles of one channel, which are consecutive: A dy A^T. Writes `to`[p *
+/// point_stride + tile] for each point p.
+void transform_output_gradient(const PlacedPixels& pixels, std::int64_t count, float* to, std::int64_t point_stride);
+
+/// Reads `from`[p][offset + c] for each point p, and writes the gradients of one output channel's weights
+/// [3, 3, channels]: G^T u G.
+void transform_weight_gradient(const float* const* from, std::int64_t offset, std::int64_t channels, float* to);
+
 }  // namespace sfumato::winograd

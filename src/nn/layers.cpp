@@ -53,6 +53,7 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
     return torch::conv2d(at::pad(x, sides, "circular"), weight, bias, options_.stride);
   }
   if (keeps_size(3) && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
+  if (keeps_size(3) && winograd_pays_in_training(x, weight)) return trainable_winograd(x, weight, bias);
   if (keeps_size(3) && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
   if (keeps_size(1) && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
     return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
