@@ -26,6 +26,7 @@
 #include "models/replayed_unet.h"
 #include "models/unet_2d_condition_model.h"
 #include "nn/layers.h"
+#include "nn/packing.h"
 
 namespace sfumato {
 namespace {
@@ -87,6 +88,7 @@ class Networks {
     print_seconds(placement_.device, 1, [&] {
       network = from_pretrained<Network>(folder_ / name, placement_);
       if (prefers_channels_last(placement_)) make_channels_last(*network);
+      if (packs_weights(placement_)) pack_weights(*network);
     });
   }
   void load_unet() {

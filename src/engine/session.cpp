@@ -5,6 +5,7 @@
 
 #include "core/shipped_folders.h"
 #include "engine/find_model.h"
+#include "nn/packing.h"
 #include "systems/clip.h"
 #include "systems/stable_diffusion/job.h"
 #include "systems/stable_diffusion/refiner.h"
@@ -29,6 +30,15 @@ std::shared_ptr<const StableDiffusion> refiner_of(const PlannedBatch& first, con
   if (!refiner.is_on()) return nullptr;
   const auto path = find_model(refiner.model, model_roots(source));
   return load_refiner(path, base, shipped_folders("tokenizer", source), first.adapters);
+}
+
+/// Packs the weights of all networks that a run evaluates, where the processor reads them faster (pack_weights).
+void pack(const StableDiffusion& model, const Attachments& attachments) {
+  if (packs_weights(model.vae_placement)) pack_weights(*model.vae);
+  if (!packs_weights(model.placement)) return;
+  pack_weights(*model.unet);
+  for (const auto& controlnet : attachments.controlnets) pack_weights(*controlnet.network);
+  if (attachments.refiner) pack_weights(*attachments.refiner->unet);
 }
 
 std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::Device device,
@@ -57,6 +67,8 @@ Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& bat
                   .refiner = refiner_of(first, *model_, source),
                   .clip = clip_of(first.request.clip_guidance, placement_.device, source),
                   .vae_tiling = vae_tiling_of(choice.vae_tiling, first.request.tiling)};
+  // Packed weights cannot change, and have no gradients.
+  if (!loras_ && !first.request.clip_guidance.is_on()) pack(*model_, attachments_);
   warn(model_->warnings);
   for (const auto& batch : batches) validate(batch.request, limits_of(*model_, attachments_));
 }

@@ -1,5 +1,6 @@
 #include "kernels/linear.h"
 
+#include <optional>
 #include <vector>
 
 #include "kernels/cuda_inference.h"
@@ -30,6 +31,12 @@ bool pays_in_training(const Tensor& x, const Tensor& weight) {
   return is_float32_training(x) && x.dim() > 1 && pays(x, weight);
 }
 
+std::optional<Tensor> one_dnn_geglu(const Tensor& x, const std::vector<Tensor>& halves, const Tensor& bias) {
+  const auto biases = bias.defined() ? bias.chunk(2) : std::vector<Tensor>(2);
+  const auto gate = one_dnn_linear(x, halves[1], biases[1], "gelu");
+  return gate ? one_dnn_linear_times(x, *gate, halves[0], biases[0]) : std::nullopt;
+}
+
 }  // namespace
 
 Tensor linear_layer(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -41,17 +48,17 @@ Tensor linear_layer(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 Tensor linear_geglu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (pays_in_inference(x, weight)) {
-    const auto weights = weight.chunk(2);
-    const auto biases = bias.defined() ? bias.chunk(2) : std::vector<Tensor>(2);
-    const auto input = x.contiguous();
-    if (const auto gate = one_dnn_linear(input, weights[1], biases[1], "gelu"))
-      if (auto y = one_dnn_linear_times(input, *gate, weights[0], biases[0])) return *y;
+    if (auto y = one_dnn_geglu(x.contiguous(), weight.chunk(2), bias)) return *y;
   }
   // The kernel adds the bias, which LibTorch's product would copy into its result first for some shapes.
   if (has_cuda_geglu(x))
     if (auto y = cuda_geglu(torch::linear(x, weight), bias)) return *y;
   const auto value_and_gate = linear_layer(x, weight, bias).chunk(2, -1);
   return value_and_gate[0] * torch::gelu(value_and_gate[1]);
+}
+
+Tensor packed_linear_geglu(const Tensor& x, const std::vector<Tensor>& halves, const Tensor& bias) {
+  return one_dnn_geglu(x, halves, bias).value();
 }
 
 }  // namespace sfumato

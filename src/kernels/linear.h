@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <vector>
+
 namespace sfumato {
 
 /// x W^T + b. x [..., in], weight [out, in], bias [out] or undefined: [..., out]. Plain inference uses oneDNN, measured
@@ -12,5 +14,9 @@ torch::Tensor linear_layer(const torch::Tensor& x, const torch::Tensor& weight, 
 /// [2 out, in] and bias [2 out]. In plain inference both products are completed while they are written, so that neither
 /// half is read again. Inference on CUDA completes both halves in one kernel of our own.
 torch::Tensor linear_geglu(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+
+/// linear_geglu with the halves of the weight packed (pack_linear), of value and gate.
+torch::Tensor packed_linear_geglu(const torch::Tensor& x, const std::vector<torch::Tensor>& halves,
+                                  const torch::Tensor& bias);
 
 }  // namespace sfumato

@@ -1,10 +1,14 @@
 #include "nn/layers.h"
 
+#include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "core/processor.h"
 #include "kernels/convolution.h"
 #include "kernels/linear.h"
+#include "kernels/one_dnn.h"
 #include "kernels/plain_inference.h"
 #include "nn/circular_padding.h"
 
@@ -18,6 +22,20 @@ torch::Tensor mapped(const torch::Tensor& x, const SharedStatistics::Affine& aff
   return torch::addcmul(affine.shift.view(shape).to(x.dtype()), x, affine.factor.view(shape).to(x.dtype()));
 }
 
+/// Checks the input of a layer with packed weights, for which LibTorch has no gradients, and returns it contiguous.
+torch::Tensor packed_input(const torch::Tensor& x, const torch::Tensor& weight,
+                           at::MemoryFormat format = at::MemoryFormat::Contiguous) {
+  TORCH_CHECK(is_cpu_inference(x) && x.scalar_type() == weight.scalar_type(),
+              "packed weights accept inputs of their dtype on the CPU, without gradients");
+  return x.contiguous(format);
+}
+
+/// Frees a weight that is packed. What is left has its shape and is NaN everywhere.
+void free_packed(torch::Tensor& weight) {
+  weight.set_data(torch::full({1}, std::numeric_limits<double>::quiet_NaN(), weight.options().requires_grad(false))
+                      .expand(weight.sizes()));
+}
+
 }  // namespace
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
@@ -26,7 +44,21 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
-  return linear_layer(x, weight, bias);
+  if (packed_.empty()) return linear_layer(x, weight, bias);
+  return one_dnn_linear(packed_input(x, weight), packed_.at(0), bias).value();
+}
+
+torch::Tensor LinearImpl::forward_geglu(const torch::Tensor& x) {
+  if (packed_.empty()) return linear_geglu(x, weight, bias);
+  return packed_linear_geglu(packed_input(x, weight), packed_, bias);
+}
+
+void LinearImpl::pack(std::int64_t parts) {
+  if (!packed_.empty()) return;
+  std::vector<torch::Tensor> packed;
+  for (const auto& part : weight.detach().chunk(parts)) packed.push_back(pack_linear(part).value());
+  packed_ = std::move(packed);
+  free_packed(weight);
 }
 
 Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options)
@@ -40,18 +72,39 @@ bool Conv2dImpl::keeps_size(std::int64_t kernel) const {
 }
 
 bool Conv2dImpl::fuses(const torch::Tensor& x, std::int64_t upsampling) const {
-  return keeps_size(3) && !CircularPadding::is_enabled() && winograd_pays(x, weight, upsampling);
+  return !packed_.defined() && keeps_size(3) && !CircularPadding::is_enabled() && winograd_pays(x, weight, upsampling);
 }
 
 torch::Tensor Conv2dImpl::forward_fused(const torch::Tensor& x, const ConvolutionFusion& fusion) {
   return convolve_winograd(x, weight, bias, fusion);
 }
 
+void Conv2dImpl::pack() {
+  const bool as_linear = keeps_size(1);
+  // Winograd's transforms read plain weights. Layers that are so wide see too few pixels for it to pay.
+  constexpr std::int64_t kPackedChannels = 1280, kPackedChannelsWithAmx = 64;
+  const auto least = as_linear ? 1 : has_amx() ? kPackedChannelsWithAmx : kPackedChannels;
+  if (packed_.defined() || weight.size(0) < least || weight.size(1) < least) return;
+  const auto plain = weight.detach();
+  packed_ = (as_linear ? pack_linear(plain.flatten(1))
+                       : pack_convolution(plain, {.stride = options_.stride, .padding = options_.padding}))
+                .value();
+  free_packed(weight);
+}
+
+torch::Tensor Conv2dImpl::forward_packed(const torch::Tensor& x, std::int64_t padding) const {
+  const auto input = packed_input(x, weight, at::MemoryFormat::ChannelsLast);
+  if (keeps_size(1)) return one_dnn_linear(input.permute({0, 2, 3, 1}), packed_, bias).value().permute({0, 3, 1, 2});
+  return one_dnn_convolution(input, packed_, bias, {.stride = options_.stride, .padding = padding});
+}
+
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   if (CircularPadding::is_enabled() && options_.padding > 0) {
     const std::vector<std::int64_t> sides(4, options_.padding);
-    return torch::conv2d(at::pad(x, sides, "circular"), weight, bias, options_.stride);
+    const auto padded = at::pad(x, sides, "circular");
+    return packed_.defined() ? forward_packed(padded, 0) : torch::conv2d(padded, weight, bias, options_.stride);
   }
+  if (packed_.defined()) return forward_packed(x, options_.padding);
   if (keeps_size(3) && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
   if (keeps_size(3) && winograd_pays_in_training(x, weight)) return trainable_winograd(x, weight, bias);
   if (keeps_size(3) && patches_pay(x, weight)) return convolve_patches(x, weight, bias);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "kernels/group_norm.h"
 #include "kernels/winograd.h"
@@ -19,7 +20,15 @@ class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
   torch::Tensor forward(const torch::Tensor& x);
+  /// GEGLU: value * gelu(gate), where value and gate are the halves of y.
+  torch::Tensor forward_geglu(const torch::Tensor& x);
+  /// pack_weights (nn/packing.h), in 2 parts for forward_geglu, else 1. Neither method can replace the other then. Has
+  /// no effect on packed weights.
+  void pack(std::int64_t parts = 1);
   torch::Tensor weight, bias;
+
+ private:
+  std::vector<torch::Tensor> packed_;  ///< parts of the weight; empty if it is not packed
 };
 TORCH_MODULE(Linear);
 
@@ -39,12 +48,16 @@ class Conv2dImpl : public torch::nn::Module {
   bool fuses(const torch::Tensor& x, std::int64_t upsampling = 1) const;
   /// The convolution with the layers of `fusion` in the same pass.
   torch::Tensor forward_fused(const torch::Tensor& x, const ConvolutionFusion& fusion);
+  /// pack_weights (nn/packing.h).
+  void pack();
   torch::Tensor weight, bias;
 
  private:
   bool keeps_size(std::int64_t kernel) const;
+  torch::Tensor forward_packed(const torch::Tensor& x, std::int64_t padding) const;
 
   ConvOptions options_;
+  torch::Tensor packed_;  ///< undefined if the weight is not packed
 };
 TORCH_MODULE(Conv2d);
 

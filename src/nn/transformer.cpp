@@ -45,7 +45,7 @@ FeedForwardImpl::FeedForwardImpl(std::int64_t dim, const std::string& activation
 }
 
 torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
-  if (gated_) return project_out_(linear_geglu(x, project_in_->weight, project_in_->bias));
+  if (gated_) return project_out_(project_in_->forward_geglu(x));
   return project_out_(torch::gelu(project_in_(x), approximate_));
 }
 

@@ -29,6 +29,8 @@ class FeedForwardImpl : public torch::nn::Module {
  public:
   explicit FeedForwardImpl(std::int64_t dim, const std::string& activation_fn = "geglu");
   torch::Tensor forward(const torch::Tensor& x);
+  /// Packs the first layer (pack_weights in nn/packing.h).
+  void pack() { project_in_->pack(gated_ ? 2 : 1); }
 
  private:
   torch::nn::ModuleList net_;
