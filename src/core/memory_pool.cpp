@@ -16,7 +16,7 @@ namespace {
 
 // Large tensors are allocated in whole pages.
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kLarge = std::size_t{1} << 20;
+constexpr std::size_t kLarge = std::size_t{1} << 19;
 // Size of one request to the system: address space, of which only pages in use cost memory.
 constexpr std::size_t kArena = std::size_t{256} << 20;
 // Precedes the data and is as long as their alignment.
@@ -38,7 +38,7 @@ class Holes {
     for (auto it = holes_.begin(); it != holes_.end(); ++it) {
       if (it->second >= size && (best == holes_.end() || it->second < best->second)) best = it;
     }
-    if (best == holes_.end()) best = add(map_arena(size), std::max(size, kArena));
+    if (best == holes_.end()) best = grow(size);
     auto* const address = best->first;
     const auto left = best->second - size;
     holes_.erase(best);
@@ -54,6 +54,13 @@ class Holes {
 
  private:
   using Map = std::map<std::byte*, std::size_t>;
+
+  /// Maps an arena of at least `size` bytes. The pages of the holes, too small for a request that may fill the arena,
+  /// go back to the system: they would add to the peak.
+  Map::iterator grow(std::size_t size) {
+    for (const auto& [address, length] : holes_) madvise(address, length, MADV_DONTNEED);
+    return add(map_arena(size), std::max(size, kArena));
+  }
 
   static std::byte* map_arena(std::size_t size) {
     auto* const address =

@@ -4,7 +4,7 @@
 
 namespace sfumato {
 
-/// Makes LibTorch allocate large CPU tensors (1 MiB and more) from a pool that keeps freed memory. The C library
+/// Makes LibTorch allocate large CPU tensors (512 KiB and more) from a pool that keeps freed memory. The C library
 /// returns blocks of that size to the system at once, and each layer of a network then faults its activations in again:
 /// a fifth of a UNet's step. A stretch of more than `keep` free bytes, such as the weights of a destroyed network, is
 /// returned to the system. For programs, at their start: users of the library keep their own allocator.

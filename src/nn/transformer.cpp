@@ -96,8 +96,8 @@ Transformer2DModelImpl::Transformer2DModelImpl(std::int64_t in_channels, const T
 }
 
 torch::Tensor Transformer2DModelImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
-  const auto normed = norm_(x);
-  auto tokens = conv_in_ ? image_to_tokens(conv_in_(normed)) : linear_in_(image_to_tokens(normed));  // [N, H*W, inner]
+  auto tokens = image_to_tokens(conv_in_ ? conv_in_(norm_(x)) : norm_(x));
+  if (linear_in_) tokens = linear_in_(tokens);  // [N, H*W, inner]
   for (std::size_t i = 0; i < transformer_blocks_->size(); ++i) {
     tokens = transformer_blocks_->at<BasicTransformerBlockImpl>(i).forward(tokens, cross);
   }

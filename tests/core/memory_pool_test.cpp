@@ -63,6 +63,17 @@ TEST(MemoryPool, ALargeStretchGoesBackToTheSystem) {
   EXPECT_LT(resident_mebibytes(), with - 1400);
 }
 
+TEST(MemoryPool, HolesAreGivenBackBeforeThePoolGrows) {
+  pool_cpu_memory();
+  auto first = bytes(200, 1);
+  const auto behind = bytes(200, 2);
+  const auto with = resident_mebibytes();
+  first.reset();
+  EXPECT_GT(resident_mebibytes(), with - 100) << "a hole of this size is kept";
+  const auto too_large_for_holes = torch::empty({4000 * kMiB}, torch::kUInt8);  // without pages of its own
+  EXPECT_LT(resident_mebibytes(), with - 190);
+}
+
 TEST(MemoryPool, ATensorBeyondAllMemoryIsAnError) {
   pool_cpu_memory();
   EXPECT_THROW(torch::empty({std::int64_t{1} << 50}, torch::kUInt8), c10::Error);
