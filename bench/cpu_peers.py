@@ -28,14 +28,14 @@ one step (minutes); the times of the parts come from its log. Processor seconds 
 """
 
 import argparse
-import json
 import os
-import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from peers import Contender, as_text, output_of, processor_facts, revision_of, script, versions_of, write_figures
 
 NETWORKS = ("unet", "vae")
 COMPARED = ("sfumato", "diffusers", "diffusers compiled", "openvino")
@@ -72,45 +72,6 @@ with open(sys.argv[1] + "/model_index.json", "w") as index:
     json.dump({"_class_name": "StableDiffusionPipeline", **parts}, index)
 """
 
-VERSIONS = """
-import importlib.metadata, json, platform, sys
-versions = {"python": platform.python_version()}
-for name in sys.argv[1:]:
-    try:
-        versions[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        pass
-print(json.dumps(versions))
-"""
-
-
-class Contender:
-    """A process that answers words with numbers, as bench_networks and the scripts in contenders/ do."""
-
-    def __init__(self, command, threads):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, text=True, env=environment)
-
-    def ask(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            status = self.process.wait()
-            self.errors.seek(0)
-            raise SystemExit(f"{self.process.args[0]} ended with status {status} at '{word}': {self.errors.read()[-2000:]}")
-        return [float(number) for number in answer.split()]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def script(name):
-    return str(Path(__file__).resolve().parent / "contenders" / f"{name}.py")
-
 
 def diffusers_command(options, dtype, mode):
     return [options.python, script("run_diffusers"), str(options.model), str(options.threads), dtype, mode]
@@ -142,10 +103,6 @@ def convert_for_openvino(options):
         if not (folder / f"{network}.xml").exists():
             output_of(options.openvino_python, "-W", "ignore", script("convert_for_openvino"), options.model, network,
                       folder, packages)
-
-
-def output_of(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def save_expected_output(options, network, path):
@@ -194,35 +151,14 @@ def report(network, name, result):
           f"peak {result['peak_mib']:.0f} MiB{error}", flush=True)
 
 
-def processor_entry(key):
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith(key):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
-
-
-def processor_name():
-    return processor_entry("model name")
-
-
-def as_text(command):
-    """A command without the folders of this machine."""
-    return shlex.join(Path(word).name if word.startswith("/") else word for word in command)
-
-
 def circumstances(options):
     """Everything besides the figures that a reader of them needs."""
-    flags = processor_entry("flags").split()
     pythons = {"diffusers": (options.python, "torch", "diffusers"), "openvino": (options.openvino_python, "openvino"),
                "stable-diffusion.cpp": (options.sdcpp_python, "cyllama", "stable-diffusion-cpp-python")}
-    versions = {name: json.loads(output_of(python, "-c", VERSIONS, *packages))
-                for name, (python, *packages) in pythons.items() if python}
-    versions["sfumato"] = subprocess.run(["git", "-C", options.binary.parent, "describe", "--always", "--dirty"],
-                                         capture_output=True, text=True).stdout.strip()
-    return {"command": as_text(sys.argv), "processor": processor_name(),
-            "avx512_bf16": "avx512_bf16" in flags, "amx_bf16": "amx_bf16" in flags,
-            "threads": options.threads, "dtype": options.dtype, "versions": versions,
-            "commands": {name: as_text(command) for name, command in commands(options).items()}}
+    versions = {name: versions_of(python, *packages) for name, (python, *packages) in pythons.items() if python}
+    versions["sfumato"] = revision_of(options.binary)
+    return {"command": as_text(sys.argv), **processor_facts(), "threads": options.threads, "dtype": options.dtype,
+            "versions": versions, "commands": {name: as_text(command) for name, command in commands(options).items()}}
 
 
 def main():
@@ -252,8 +188,7 @@ def main():
         for name, result in contenders.items():
             report(network, name, result)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(kept, indent=2) + "\n")
+        write_figures(options.json, kept)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cpu_peers import Contender, processor_name
+from peers import Contender, processor_name
 
 # Rows and side of the latents, and evaluations in a measurement.
 WORK = {"sd1": ["unet 2 64 20", "unet 16 64 10", "vae 1 64 10", "vae 8 64 3"],

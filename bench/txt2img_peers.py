@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cpu_peers import VERSIONS, as_text, output_of, processor_name, script
+from peers import as_text, output_of, processor_facts, revision_of, script, versions_of, write_figures
 
 DIFFUSERS = """
 import sys, torch
@@ -101,8 +101,8 @@ def convert_for_openvino(options):
 def versions(options):
     pythons = {"diffusers": (options.python, "torch", "diffusers"),
                "openvino-genai": (options.openvino_python, "openvino", "openvino-genai")}
-    return {name: json.loads(output_of(python, "-c", VERSIONS, *packages))
-            for name, (python, *packages) in pythons.items() if python}
+    found = {name: versions_of(python, *packages) for name, (python, *packages) in pythons.items() if python}
+    return {**found, "sfumato": revision_of(options.binary)}
 
 
 def main():
@@ -138,11 +138,10 @@ def main():
     for name, (seconds, memory) in medians.items():
         print(f"median {name:14} {seconds:7.2f} s ({seconds / medians['sfumato'][0]:.2f} of ours) {memory:8.0f} MiB")
     if options.json:
-        options.json.write_text(json.dumps({
-            "command": as_text(sys.argv), "processor": processor_name(), "cores": os.cpu_count(),
-            "versions": versions(options), "runs": results,
-            "median_seconds": {name: row[0] for name, row in medians.items()},
-            "median_peak_mib": {name: row[1] for name, row in medians.items()}}, indent=2) + "\n")
+        write_figures(options.json, {
+            "command": as_text(sys.argv), **processor_facts(), "cores": os.cpu_count(), "versions": versions(options),
+            "runs": results, "median_seconds": {name: row[0] for name, row in medians.items()},
+            "median_peak_mib": {name: row[1] for name, row in medians.items()}})
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class Holes {
     return address;
   }
 
+  void shrink() {
+    const std::lock_guard lock(mutex_);
+    return_pages();
+  }
+
   void give(std::byte* address, std::size_t size) {
     const std::lock_guard lock(mutex_);
     const auto hole = add(address, size);
@@ -55,10 +60,14 @@ class Holes {
  private:
   using Map = std::map<std::byte*, std::size_t>;
 
+  void return_pages() const {
+    for (const auto& [address, length] : holes_) madvise(address, length, MADV_DONTNEED);
+  }
+
   /// Maps an arena of at least `size` bytes. The pages of the holes, too small for a request that may fill the arena,
   /// go back to the system: they would add to the peak.
   Map::iterator grow(std::size_t size) {
-    for (const auto& [address, length] : holes_) madvise(address, length, MADV_DONTNEED);
+    return_pages();
     return add(map_arena(size), std::max(size, kArena));
   }
 
@@ -100,6 +109,8 @@ class MemoryPool final : public c10::Allocator {
 
   explicit MemoryPool(std::size_t keep) : holes_(keep) {}
 
+  void shrink() { holes_.shrink(); }
+
   c10::DataPtr allocate(std::size_t size) override {
     auto* data = size == 0 ? nullptr : take(size + kHeader);
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
@@ -138,6 +149,10 @@ class MemoryPool final : public c10::Allocator {
 
 void pool_cpu_memory(std::size_t keep) {
   c10::SetCPUAllocator(&MemoryPool::instance(keep), /*priority=*/1);
+}
+
+void shrink_cpu_pool() {
+  MemoryPool::instance().shrink();
 }
 
 }  // namespace sfumato

@@ -11,4 +11,8 @@ namespace sfumato {
 /// Only the first call has an effect.
 void pool_cpu_memory(std::size_t keep = std::size_t{1} << 30);
 
+/// Returns the pool's free memory to the system, where much has been freed that will not be allocated again. Has no
+/// effect without pool_cpu_memory.
+void shrink_cpu_pool();
+
 }  // namespace sfumato

@@ -14,6 +14,13 @@ void copy_state(const std::map<std::string, torch::Tensor>& state, const std::st
   target.copy_(found->second);
 }
 
+/// A view of a tensor with the dimensions of `parameter` in which that one is contiguous if it is channels-last.
+/// LibTorch's fused kernel copies tensors of another layout first, and pairs the values of different layouts wrongly.
+torch::Tensor in_order_of(const torch::Tensor& parameter, const torch::Tensor& tensor) {
+  const bool channels_last = parameter.dim() == 4 && parameter.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return channels_last ? tensor.permute({0, 2, 3, 1}) : tensor;
+}
+
 }  // namespace
 
 AdamW::AdamW(NamedTensors parameters, AdamWOptions options) : options_(options) {
@@ -37,11 +44,12 @@ void AdamW::step(double lr) {
 void AdamW::step_group(Group& group, double lr) {
   std::vector<torch::Tensor> parameters, gradients, exp_avg, exp_avg_sq, steps;
   for (std::size_t i = 0; i < group.parameters.size(); ++i) {
-    if (!group.parameters[i].grad().defined()) continue;
-    parameters.push_back(group.parameters[i]);
-    gradients.push_back(group.parameters[i].grad());
-    exp_avg.push_back(group.exp_avg[i]);
-    exp_avg_sq.push_back(group.exp_avg_sq[i]);
+    const auto& parameter = group.parameters[i];
+    if (!parameter.grad().defined()) continue;
+    parameters.push_back(in_order_of(parameter, parameter));
+    gradients.push_back(in_order_of(parameter, parameter.grad()).contiguous());
+    exp_avg.push_back(in_order_of(parameter, group.exp_avg[i]));
+    exp_avg_sq.push_back(in_order_of(parameter, group.exp_avg_sq[i]));
   }
   if (parameters.empty()) return;
   const auto step = torch::full({}, static_cast<float>(steps_), parameters[0].options().dtype(torch::kFloat32));
