@@ -152,7 +152,7 @@ void pool_cpu_memory(std::size_t keep) {
 }
 
 void shrink_cpu_pool() {
-  MemoryPool::instance().shrink();
+  if (auto* const pool = dynamic_cast<MemoryPool*>(c10::GetCPUAllocator())) pool->shrink();
 }
 
 }  // namespace sfumato
