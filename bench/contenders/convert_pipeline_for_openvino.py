@@ -64,7 +64,7 @@ def save(name, network, inputs, outputs, source):
 
 
 width = json.loads((folder / "text_encoder" / "config.json").read_text())["hidden_size"]
-save("unet", Unet, {"sample": (torch.randn(2, 4, 64, 64), [-1, 4, -1, -1]), "timestep": (torch.tensor(500), []),
+save("unet", Unet, {"sample": (torch.randn(2, 4, 64, 64), [-1, 4, -1, -1]), "timestep": (torch.tensor([500]), [-1]),
                     "encoder_hidden_states": (torch.randn(2, 77, width), [-1, 77, width])}, ["out_sample"], "unet")
 save("vae_decoder", Decoder, {"latent_sample": (torch.randn(1, 4, 64, 64), [-1, 4, -1, -1])}, ["sample"], "vae")
 save("text_encoder", TextEncoder, {"input_ids": (torch.ones(1, 77, dtype=torch.int64), [-1, 77])},
