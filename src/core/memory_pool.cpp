@@ -2,6 +2,9 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -131,6 +134,13 @@ class MemoryPool final : public c10::Allocator {
 
 void pool_cpu_memory(std::size_t keep) {
   c10::SetCPUAllocator(&MemoryPool::instance(keep), /*priority=*/1);
+}
+
+void keep_small_blocks() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
 }
 
 }  // namespace sfumato
