@@ -85,7 +85,10 @@ def processor_facts():
 
 def as_text(command):
     """A command without the folders of this machine."""
-    return shlex.join(Path(word).name if word.startswith("/") else word for word in map(str, command))
+    def short(word):
+        key, equals, value = word.rpartition("=")
+        return key + equals + (Path(value).name if value.startswith("/") else value)
+    return shlex.join(short(str(word)) for word in command)
 
 
 def write_figures(path, figures):

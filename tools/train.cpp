@@ -158,6 +158,7 @@ int run_training(const Arguments& arguments) {
   const auto device = device_for(arguments, recipe);
   const auto replicas = replicas_for(arguments, *job, device);
   pool_cpu_memory();
+  keep_small_blocks();
   const RunFolder run(arguments.out);
   const bool fresh = !run.has_checkpoints();
   if (const auto step = fresh ? 0 : step_of(run); step >= recipe.steps) {

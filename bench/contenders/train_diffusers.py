@@ -1,8 +1,8 @@
 """train_diffusers.py RECIPE THREADS DTYPE OPTIMIZER LAYOUT: a minimal training loop with diffusers on the CPU.
 
 The networks, batch size, noise schedule, optimizer and moving average of a text-to-image recipe, on random latents and
-token ids of its shapes. DTYPE is float32 or bfloat16 (autocast), OPTIMIZER fused or foreach (torch.optim.AdamW's), LAYOUT
-contiguous or channels_last. Answers "steps N" with the seconds of N updates, "parameters" with their number, and
+token ids of its shapes. DTYPE is float32 or bfloat16 (autocast), OPTIMIZER fused or foreach (of torch.optim.AdamW),
+LAYOUT contiguous or channels_last. Answers "steps N" with the seconds of N updates, "parameters" with their number, and
 "memory" with the peak in MiB.
 """
 

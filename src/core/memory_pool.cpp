@@ -2,6 +2,9 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -153,6 +156,13 @@ void pool_cpu_memory(std::size_t keep) {
 
 void shrink_cpu_pool() {
   if (auto* const pool = dynamic_cast<MemoryPool*>(c10::GetCPUAllocator())) pool->shrink();
+}
+
+void keep_small_blocks() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
 }
 
 }  // namespace sfumato

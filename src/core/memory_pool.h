@@ -15,4 +15,9 @@ void pool_cpu_memory(std::size_t keep = std::size_t{1} << 30);
 /// effect without pool_cpu_memory.
 void shrink_cpu_pool();
 
+/// Makes the C library keep freed blocks of up to 32 MiB, at most 256 MiB at the end of a heap. A training step
+/// allocates thousands of small tensors and scratch blocks, and would fault the same pages in each time: a twentieth of
+/// a step. For programs, at their start. Only the GNU C library has these settings.
+void keep_small_blocks();
+
 }  // namespace sfumato

@@ -34,8 +34,8 @@ std::optional<NormAffine> group_norm_affine(const torch::Tensor& x, const GroupN
                                             const GroupNormFusion& fusion);
 
 /// The norm of x [N, C, H, W], channels-last, by a kernel of our own, on the CPU or CUDA, with sums in float32 or
-/// wider. On the CPU it has gradients. Returns nothing where LibTorch's operators must be used: on CUDA with gradients or
-/// autocast, in another memory format or dtype, or with a number of channels that the kernels do not accept. Throws
+/// wider. On the CPU it has gradients. Returns nothing where LibTorch's operators must be used: on CUDA with gradients
+/// or autocast, in another memory format or dtype, or with a number of channels that the kernels do not accept. Throws
 /// c10::Error if a CUDA kernel fails.
 std::optional<torch::Tensor> fused_group_norm(const torch::Tensor& x, const GroupNormParameters& parameters,
                                               const GroupNormFusion& fusion);

@@ -7,8 +7,8 @@
 namespace sfumato {
 
 /// x W^T + b. x [..., in], weight [out, in], bias [out] or undefined: [..., out]. Plain inference and
-/// training in float32 use oneDNN, measured as a tenth to a third faster than MKL on a Zen 4 and twice as fast on a Zen 5;
-/// everything else uses torch::linear.
+/// training in float32 use oneDNN, measured as a tenth to a third faster than MKL on a Zen 4 and twice as fast on a Zen
+/// 5; everything else uses torch::linear.
 torch::Tensor linear_layer(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 /// GEGLU (Shazeer 2020): value * gelu(gate), where value and gate [..., out] are the halves of x W^T + b with weight

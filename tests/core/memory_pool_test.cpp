@@ -1,12 +1,14 @@
 #include "core/memory_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <vector>
 
 namespace sfumato {
 namespace {
@@ -15,6 +17,12 @@ constexpr std::int64_t kMiB = 1 << 20;
 
 torch::Tensor bytes(std::int64_t mebibytes, int value) {
   return torch::full({mebibytes * kMiB}, value, torch::kUInt8);
+}
+
+std::int64_t page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
 }
 
 std::int64_t resident_mebibytes() {
@@ -72,6 +80,24 @@ TEST(MemoryPool, HolesAreGivenBackBeforeThePoolGrows) {
   EXPECT_GT(resident_mebibytes(), with - 100) << "a hole of this size is kept";
   const auto too_large_for_holes = torch::empty({4000 * kMiB}, torch::kUInt8);  // without pages of its own
   EXPECT_LT(resident_mebibytes(), with - 190);
+}
+
+// Below the size from which on the pool allocates.
+TEST(MemoryPool, SmallBlocksStayInTheProcessOnRequest) {
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "another allocator";
+#endif
+  keep_small_blocks();
+  constexpr int kBlocks = 64;
+  constexpr std::int64_t kBlock = kMiB / 4;
+  const auto faults_of_use = [] {
+    const auto before = page_faults();
+    std::vector<torch::Tensor> blocks;
+    for (int i = 0; i < kBlocks; ++i) blocks.push_back(torch::full({kBlock}, i, torch::kUInt8));
+    return page_faults() - before;
+  };
+  faults_of_use();
+  EXPECT_LT(faults_of_use(), kBlocks * kBlock / 4096 / 10);
 }
 
 TEST(MemoryPool, ATensorBeyondAllMemoryIsAnError) {
