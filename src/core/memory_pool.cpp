@@ -29,6 +29,11 @@ std::size_t rounded_up(std::size_t size, std::size_t unit) {
   return (size + unit - 1) / unit * unit;
 }
 
+/// Throws c10::OutOfMemoryError, in the words of LibTorch's own allocator.
+void check_allocated(bool is_allocated, std::size_t size) {
+  TORCH_CHECK_WITH(OutOfMemoryError, is_allocated, "not enough memory: you tried to allocate ", size, " bytes.");
+}
+
 /// Free memory of this process by address. Adjacent blocks form one hole.
 class Holes {
  public:
@@ -77,7 +82,7 @@ class Holes {
   static std::byte* map_arena(std::size_t size) {
     auto* const address =
         mmap(nullptr, std::max(size, kArena), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    TORCH_CHECK(address != MAP_FAILED, "not enough memory for a tensor of ", size >> 20, " MiB");
+    check_allocated(address != MAP_FAILED, size);
     return static_cast<std::byte*>(address);
   }
 
@@ -133,7 +138,7 @@ class MemoryPool final : public c10::Allocator {
 
   static std::byte* take_small(std::size_t size) {
     auto* const address = std::aligned_alloc(kHeader, rounded_up(size, kHeader));
-    TORCH_CHECK(address != nullptr, "not enough memory for a tensor of ", size, " bytes");
+    check_allocated(address != nullptr, size);
     return static_cast<std::byte*>(address);
   }
 

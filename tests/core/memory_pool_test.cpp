@@ -102,7 +102,7 @@ TEST(MemoryPool, SmallBlocksStayInTheProcessOnRequest) {
 
 TEST(MemoryPool, ATensorBeyondAllMemoryIsAnError) {
   pool_cpu_memory();
-  EXPECT_THROW(torch::empty({std::int64_t{1} << 50}, torch::kUInt8), c10::Error);
+  EXPECT_THROW(torch::empty({std::int64_t{1} << 50}, torch::kUInt8), c10::OutOfMemoryError);
 }
 
 }  // namespace
