@@ -62,6 +62,18 @@ TEST(LinearKernel, GradientsFlowWhereTheyAreAskedFor) {
 }
 
 // oneDNN uses the stack register for its own data in this product; see core/interrupt.cpp.
+// The sums are of 140 rows and 48 outputs, so that kRounding, of sums of 40, suffices.
+TEST(LinearKernel, ItsGradientsAreThoseOfTheProduct) {
+  Case c;
+  const auto dy = torch::randn({2, 70, 48});
+  for (auto* tensor : {&c.x, &c.weight, &c.bias}) tensor->requires_grad_();
+  linear_layer(c.x, c.weight, c.bias).backward(dy);
+  const auto rows = [](const torch::Tensor& tensor) { return tensor.detach().to(torch::kFloat64).flatten(0, 1); };
+  EXPECT_LE(error(c.x.grad().flatten(0, 1), rows(dy).matmul(c.weight.detach().to(torch::kFloat64))), kRounding);
+  EXPECT_LE(error(c.weight.grad(), rows(dy).t().matmul(rows(c.x))), kRounding);
+  EXPECT_LE(error(c.bias.grad(), rows(dy).sum(0)), kRounding);
+}
+
 TEST(LinearKernel, LeavesTheHeapIntactWhenASignalArrives) {
   constexpr int kSignals = 200;
   const auto threads = at::get_num_threads();
