@@ -56,7 +56,7 @@ struct Terms {
 Terms terms_of(const ForwardPass& pass, const Tensor& moments, std::int64_t groups) {
   const auto images = pass.x.size(0), channels = pass.x.size(1), width = channels / groups;
   const auto rows = [&] { return torch::empty({images, channels}, torch::kFloat32); };
-  const Terms terms{rows(), rows(), rows(), rows(), rows()};
+  Terms terms{rows(), rows(), rows(), rows(), rows()};
   const auto data_of = [](const Tensor& tensor) { return tensor.mutable_data_ptr<float>(); };
   auto *slope = data_of(terms.slope), *offset = data_of(terms.offset), *totals = data_of(terms.totals);
   auto *sums = data_of(terms.sums), *products = data_of(terms.products);

@@ -46,7 +46,7 @@ NormMap map_of(const Moments& moments, std::int64_t pixels, const GroupNormParam
                const GroupNormFusion& fusion) {
   const auto images = moments.origin.size(0), channels = moments.origin.size(1), width = channels / parameters.groups;
   const auto rows = [&] { return torch::empty({images, channels}, torch::kFloat32); };
-  const NormMap map{rows(), rows(), rows(), torch::empty({images, parameters.groups}, torch::kFloat64)};
+  NormMap map{rows(), rows(), rows(), torch::empty({images, parameters.groups}, torch::kFloat64)};
   auto *factor = map.factor.mutable_data_ptr<float>(), *shift = map.shift.mutable_data_ptr<float>();
   auto* centre = map.centre.mutable_data_ptr<float>();
   auto* inverse_stds = map.inverse_std.mutable_data_ptr<double>();

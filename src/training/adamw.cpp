@@ -5,7 +5,8 @@
 namespace sfumato {
 namespace {
 
-void copy_state(const std::map<std::string, torch::Tensor>& state, const std::string& name, torch::Tensor target) {
+void copy_state(const std::map<std::string, torch::Tensor>& state, const std::string& name,
+                const torch::Tensor& target) {
   const auto found = state.find(name);
   if (found == state.end()) throw std::runtime_error("the optimizer's state lacks '" + name + "'");
   if (found->second.sizes() != target.sizes()) {
@@ -23,7 +24,7 @@ torch::Tensor in_order_of(const torch::Tensor& parameter, const torch::Tensor& t
 
 }  // namespace
 
-AdamW::AdamW(NamedTensors parameters, AdamWOptions options) : options_(options) {
+AdamW::AdamW(const NamedTensors& parameters, AdamWOptions options) : options_(options) {
   groups_.resize(2);
   groups_[0].weight_decay = options.weight_decay;
   for (auto& [name, parameter] : parameters) {

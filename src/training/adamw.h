@@ -25,7 +25,7 @@ struct AdamWOptions {
 /// all tensors. Weight decay acts on matrices and kernels, not on biases and norms (tensors of one dimension).
 class AdamW {
  public:
-  AdamW(NamedTensors parameters, AdamWOptions options);
+  AdamW(const NamedTensors& parameters, AdamWOptions options);
 
   /// Performs one update with learning rate `lr`; parameters without a gradient stay unchanged.
   void step(double lr);

@@ -112,7 +112,7 @@ TEST(CudaGraphs, AreNotThereForTheCpu) {
 
 // In a separate process, since the CUDA half cannot be unloaded. Without a device the library loads, with all symbols,
 // and its recorder throws.
-TEST(CudaGraphsDeathTest, TheLibraryLoadsWithAllItsSymbolsResolved) {
+TEST(CudaDeathTest, TheLibraryOfGraphsLoadsWithAllItsSymbolsResolved) {
   if (!std::filesystem::exists(cuda_library())) GTEST_SKIP() << "this LibTorch is built without CUDA";
   if (!std::filesystem::exists(own_library("libsfumato_cuda_graphs.so"))) GTEST_SKIP() << "the library is not built";
   testing::FLAGS_gtest_death_test_style = "threadsafe";

@@ -32,7 +32,7 @@ TextEncoder clip_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<C
 
 }  // namespace
 
-TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model) {
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, const std::shared_ptr<T5EncoderModelImpl>& model) {
   const auto encode = [model](const torch::Tensor& ids, std::int64_t) -> EncodedText {
     return {model->forward(ids), {}};
   };

@@ -37,7 +37,7 @@ enum class ClipStates {
   penultimate,  ///< Stable Diffusion XL: the last but one layer's, not normalised
 };
 
-TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<T5EncoderModelImpl> model);
+TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, const std::shared_ptr<T5EncoderModelImpl>& model);
 TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer, std::shared_ptr<CLIPTextModelImpl> model,
                               ClipStates states);
 TextEncoder make_text_encoder(std::shared_ptr<Tokenizer> tokenizer,

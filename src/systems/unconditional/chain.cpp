@@ -10,7 +10,7 @@ Denoiser denoiser_of(const Unconditional& model, const torch::Tensor& labels, co
     const auto timestep = torch::full({1}, evaluation.level.t, torch::dtype(torch::kFloat32).device(x.device()));
     return model.predict(x.to(model.placement.dtype), timestep, condition.class_labels);
   };
-  const auto denoise = make_denoiser(backbone, {.class_labels = labels}, Prediction::of(model.schedule.config()));
+  auto denoise = make_denoiser(backbone, {.class_labels = labels}, Prediction::of(model.schedule.config()));
   if (!on_evaluation) return denoise;
   return [denoise, on_evaluation](const torch::Tensor& x, const Evaluation& evaluation) {
     auto estimate = denoise(x, evaluation);
