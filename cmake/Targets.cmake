@@ -50,6 +50,15 @@ function(sfumato_library folder)
   set_property(GLOBAL APPEND PROPERTY SFUMATO_LIBRARIES ${target})
 endfunction()
 
+# The shared libraries that a program loads where there is a device are built with it.
+function(_sfumato_loads_cuda_libraries target)
+  foreach(library sfumato_cuda_graphs sfumato_cuda_kernels)
+    if(TARGET ${library})
+      add_dependencies(${target} ${library})
+    endif()
+  endforeach()
+endfunction()
+
 # sfumato_program(txt2img DEPENDS engine LINK CLI11::CLI11): the program of tools/txt2img.cpp.
 function(sfumato_program name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
@@ -57,6 +66,7 @@ function(sfumato_program name)
   list(TRANSFORM ARG_DEPENDS PREPEND sfumato_)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} ${ARG_LINK})
   _sfumato_common(${name})
+  _sfumato_loads_cuda_libraries(${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

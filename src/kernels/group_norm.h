@@ -21,8 +21,8 @@ struct GroupNormFusion {
   bool silu = false;
 };
 
-/// What a norm with its fusion does to each channel once the statistics are known: factor x + shift, each float32
-/// [N, C], then SiLU if `silu`.
+/// Map of each channel that a norm with its fusion amounts to once the statistics are known: factor x + shift, each
+/// float32 [N, C], then SiLU if `silu`.
 struct NormAffine {
   torch::Tensor factor, shift;
   bool silu = false;
