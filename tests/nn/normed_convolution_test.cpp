@@ -26,12 +26,14 @@ Network ready(Network network) {
   return network;
 }
 
-/// The relative error of inference, by the kernels, to LibTorch's operators, which run where gradients are on.
-template <class Forward>
-double error_of_inference(const Forward& forward) {
-  const auto expected = forward().detach();
+/// Relative error of inference in float32 to LibTorch's operators, which compute float64. `forward` takes the dtype.
+template <class Network, class Forward>
+double error_of_inference(Network& network, const Forward& forward) {
   const torch::NoGradGuard no_grad;
-  return relative_error(forward(), expected);
+  network->to(torch::kFloat64);
+  const auto expected = forward(torch::kFloat64);
+  network->to(torch::kFloat32);
+  return relative_error(forward(torch::kFloat32), expected);
 }
 
 class ResnetBlockKernels : public testing::TestWithParam<std::tuple<std::string, std::string, std::int64_t, Resample>> {
@@ -45,7 +47,8 @@ TEST_P(ResnetBlockKernels, AgreeWithLibTorch) {
   auto block = ready(ResnetBlock2D(32, channels, options, resample));
   const auto x = odd_image(32, 2), temb = torch::randn({2, 8}, seeded_generator(3), torch::kFloat32);
   const auto before = x.clone();
-  EXPECT_LE(error_of_inference([&] { return block(x, temb); }), tolerance(torch::kFloat32, 6));
+  EXPECT_LE(error_of_inference(block, [&](auto dtype) { return block(x.to(dtype), temb.to(dtype)); }),
+            tolerance(torch::kFloat32, 6));
   EXPECT_TRUE(torch::equal(x, before)) << "the caller's image has changed";
 }
 
@@ -57,8 +60,13 @@ INSTANTIATE_TEST_SUITE_P(Blocks, ResnetBlockKernels,
 TEST(Upsample2DKernels, AgreeWithLibTorchAtEitherSize) {
   auto upsample = ready(Upsample2D(32));
   const auto x = odd_image(32, 2);
-  EXPECT_LE(error_of_inference([&] { return upsample(x); }), tolerance(torch::kFloat32, 1));
-  EXPECT_LE(error_of_inference([&] { return upsample(x, SpatialSize{53, 51}); }), tolerance(torch::kFloat32, 1));
+  EXPECT_LE(error_of_inference(upsample, [&](auto dtype) { return upsample(x.to(dtype)); }),
+            tolerance(torch::kFloat32, 1));
+  EXPECT_LE(error_of_inference(upsample,
+                               [&](auto dtype) {
+                                 return upsample(x.to(dtype), SpatialSize{53, 51});
+                               }),
+            tolerance(torch::kFloat32, 1));
 }
 
 class NormedConvolution : public testing::Test {
