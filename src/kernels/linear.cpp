@@ -34,7 +34,7 @@ bool pays_in_training(const Tensor& x, const Tensor& weight) {
 std::optional<Tensor> one_dnn_geglu(const Tensor& x, const std::vector<Tensor>& halves, const Tensor& bias) {
   const auto biases = bias.defined() ? bias.chunk(2) : std::vector<Tensor>(2);
   const auto gate = one_dnn_linear(x, halves[1], biases[1], "gelu");
-  return gate ? one_dnn_linear_times(x, *gate, halves[0], biases[0]) : std::nullopt;
+  return gate ? one_dnn_linear_with(x, *gate, halves[0], biases[0], "mul") : std::nullopt;
 }
 
 }  // namespace
@@ -44,6 +44,12 @@ Tensor linear_layer(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (auto y = one_dnn_linear(x.contiguous(), weight, bias)) return *y;
   if (pays_in_training(x, weight)) return trainable_linear(x, weight, bias);
   return torch::linear(x, weight, bias);
+}
+
+Tensor linear_plus(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& added) {
+  if (pays_in_inference(x, weight) && added.scalar_type() == x.scalar_type())
+    if (auto y = one_dnn_linear_with(x.contiguous(), added.contiguous(), weight, bias, "add")) return *y;
+  return linear_layer(x, weight, bias) + added;
 }
 
 Tensor linear_geglu(const Tensor& x, const Tensor& weight, const Tensor& bias) {

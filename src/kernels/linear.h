@@ -11,6 +11,11 @@ namespace sfumato {
 /// 5; everything else uses torch::linear.
 torch::Tensor linear_layer(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
+/// x W^T + b + added, with `added` [..., out]. In plain inference the sum is computed while the product is written, and
+/// rounded once.
+torch::Tensor linear_plus(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                          const torch::Tensor& added);
+
 /// GEGLU (Shazeer 2020): value * gelu(gate), where value and gate [..., out] are the halves of x W^T + b with weight
 /// [2 out, in] and bias [2 out]. In plain inference both products are completed while they are written, so that neither
 /// half is read again. Inference on CUDA completes both halves in one kernel of our own.

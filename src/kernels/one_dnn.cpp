@@ -41,11 +41,11 @@ std::optional<Tensor> one_dnn_linear(const Tensor& x, const Tensor& weight, cons
                   c10::List<std::optional<at::Scalar>>(), "none");
 }
 
-std::optional<Tensor> one_dnn_linear_times(const Tensor& x, const Tensor& other, const Tensor& weight,
-                                           const Tensor& bias) {
+std::optional<Tensor> one_dnn_linear_with(const Tensor& x, const Tensor& other, const Tensor& weight,
+                                          const Tensor& bias, const char* operation) {
   static const auto op = find_one_dnn<Binary>("mkldnn::_linear_pointwise", "binary");
   if (!op) return std::nullopt;
-  return op->call(x, other, weight, bias.defined() ? std::optional(bias) : std::nullopt, "mul");
+  return op->call(x, other, weight, bias.defined() ? std::optional(bias) : std::nullopt, operation);
 }
 
 std::optional<Tensor> pack_linear(const Tensor& weight) {

@@ -12,9 +12,10 @@ namespace sfumato {
 std::optional<torch::Tensor> one_dnn_linear(const torch::Tensor& x, const torch::Tensor& weight,
                                             const torch::Tensor& bias, const char* act = "none");
 
-/// other * (x W^T + b), likewise.
-std::optional<torch::Tensor> one_dnn_linear_times(const torch::Tensor& x, const torch::Tensor& other,
-                                                  const torch::Tensor& weight, const torch::Tensor& bias);
+/// x W^T + b combined with `other` [..., out] while it is written, likewise; `operation` is "add" or "mul".
+std::optional<torch::Tensor> one_dnn_linear_with(const torch::Tensor& x, const torch::Tensor& other,
+                                                 const torch::Tensor& weight, const torch::Tensor& bias,
+                                                 const char* operation);
 
 /// Stride and padding of a square convolution, the same on each side.
 struct OneDnnConvolution {
@@ -22,7 +23,7 @@ struct OneDnnConvolution {
 };
 
 /// Returns a linear layer's weight [out, in] in the layout in which oneDNN multiplies on this processor, for x of any
-/// number of rows. one_dnn_linear and one_dnn_linear_times then need not rearrange it at each call. Only these
+/// number of rows. one_dnn_linear and one_dnn_linear_with then need not rearrange it at each call. Only these
 /// functions can read it. Nothing if LibTorch was built without oneDNN.
 std::optional<torch::Tensor> pack_linear(const torch::Tensor& weight);
 /// The same for a convolution's weight [out, in, k, k] and one_dnn_convolution.

@@ -48,6 +48,11 @@ torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
   return one_dnn_linear(packed_input(x, weight), packed_.at(0), bias).value();
 }
 
+torch::Tensor LinearImpl::forward_plus(const torch::Tensor& x, const torch::Tensor& added) {
+  if (packed_.empty()) return linear_plus(x, weight, bias, added);
+  return one_dnn_linear_with(packed_input(x, weight), packed_input(added, weight), packed_.at(0), bias, "add").value();
+}
+
 torch::Tensor LinearImpl::forward_geglu(const torch::Tensor& x) {
   if (packed_.empty()) return linear_geglu(x, weight, bias);
   return packed_linear_geglu(packed_input(x, weight), packed_, bias);
@@ -69,6 +74,11 @@ Conv2dImpl::Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, C
 
 bool Conv2dImpl::keeps_size(std::int64_t kernel) const {
   return weight.size(2) == kernel && options_.stride == 1 && 2 * options_.padding == kernel - 1;
+}
+
+/// True if the convolution is a linear layer of the pixels of x, as they lie in memory.
+bool Conv2dImpl::is_linear(const torch::Tensor& x) const {
+  return keeps_size(1) && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 bool Conv2dImpl::fuses(const torch::Tensor& x, std::int64_t upsampling) const {
@@ -108,9 +118,16 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   if (keeps_size(3) && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
   if (keeps_size(3) && winograd_pays_in_training(x, weight)) return trainable_winograd(x, weight, bias);
   if (keeps_size(3) && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
-  if (keeps_size(1) && is_cpu_inference(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast))
-    return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+  if (is_linear(x)) return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
   return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
+}
+
+torch::Tensor Conv2dImpl::forward_plus(const torch::Tensor& x, const torch::Tensor& added) {
+  if (!is_linear(x) || added.scalar_type() != x.scalar_type()) return forward(x) + added;
+  const auto pixels = x.permute({0, 2, 3, 1}), sums = added.permute({0, 2, 3, 1}).contiguous();
+  const auto y = packed_.defined() ? one_dnn_linear_with(pixels, sums, packed_, bias, "add").value()
+                                   : linear_plus(pixels, weight.flatten(1), bias, sums);
+  return y.permute({0, 3, 1, 2});
 }
 
 GroupNormImpl::GroupNormImpl(std::int64_t groups, std::int64_t channels, double eps) : groups_(groups), eps_(eps) {

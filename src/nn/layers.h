@@ -20,9 +20,11 @@ class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(std::int64_t in, std::int64_t out, bool bias = true);
   torch::Tensor forward(const torch::Tensor& x);
+  /// y + added, where `added` has y's shape.
+  torch::Tensor forward_plus(const torch::Tensor& x, const torch::Tensor& added);
   /// GEGLU: value * gelu(gate), where value and gate are the halves of y.
   torch::Tensor forward_geglu(const torch::Tensor& x);
-  /// pack_weights (nn/packing.h), in 2 parts for forward_geglu, else 1. Neither method can replace the other then. Has
+  /// pack_weights (nn/packing.h), in 2 parts for forward_geglu, else 1. The methods cannot replace each other then. Has
   /// no effect on packed weights.
   void pack(std::int64_t parts = 1);
   torch::Tensor weight, bias;
@@ -44,6 +46,8 @@ class Conv2dImpl : public torch::nn::Module {
  public:
   Conv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, ConvOptions options = {});
   torch::Tensor forward(const torch::Tensor& x);
+  /// The convolution plus `added` [N, out, H', W'].
+  torch::Tensor forward_plus(const torch::Tensor& x, const torch::Tensor& added);
   /// True if forward_fused accepts x, upsampled to so many times its height and width.
   bool fuses(const torch::Tensor& x, std::int64_t upsampling = 1) const;
   /// The convolution with the layers of `fusion` in the same pass.
@@ -54,6 +58,7 @@ class Conv2dImpl : public torch::nn::Module {
 
  private:
   bool keeps_size(std::int64_t kernel) const;
+  bool is_linear(const torch::Tensor& x) const;
   torch::Tensor forward_packed(const torch::Tensor& x, std::int64_t padding) const;
 
   ConvOptions options_;

@@ -46,6 +46,20 @@ TEST(LinearKernel, TakesRowsThatAreNotContiguous) {
   EXPECT_LE(error(linear_layer(c.x, c.weight, c.bias), c.exact_linear(c.bias)), kRounding);
 }
 
+TEST(LinearKernel, AddsToTheProduct) {
+  const torch::NoGradGuard no_grad;
+  const Case c;
+  const auto added = torch::randn({2, 70, 48});
+  const auto exact = c.exact_linear(c.bias) + added;
+  EXPECT_LE(error(linear_plus(c.x, c.weight, c.bias, added), exact), kRounding);
+  EXPECT_LE(error(linear_plus(c.x.slice(1, 0, 3), c.weight, c.bias, added.slice(1, 0, 3)), exact.slice(1, 0, 3)),
+            kRounding);
+  EXPECT_LE(
+      error(linear_plus(c.x, c.weight, {}, added.transpose(0, 1).contiguous().transpose(0, 1)), c.exact_linear(added)),
+      kRounding);
+  EXPECT_GT(error(linear_plus(c.x, c.weight, c.bias, added.flip(0)), exact), 100 * kRounding);
+}
+
 TEST(LinearKernel, GegluIsValueTimesGeluOfGate) {
   const torch::NoGradGuard no_grad;
   const Case c;
@@ -57,7 +71,8 @@ TEST(LinearKernel, GegluIsValueTimesGeluOfGate) {
 TEST(LinearKernel, GradientsFlowWhereTheyAreAskedFor) {
   Case c;
   c.weight.requires_grad_();
-  (linear_layer(c.x, c.weight, c.bias).sum() + linear_geglu(c.x, c.weight, c.bias).sum()).backward();
+  const auto added = torch::randn({2, 70, 48});
+  (linear_plus(c.x, c.weight, c.bias, added).sum() + linear_geglu(c.x, c.weight, c.bias).sum()).backward();
   EXPECT_TRUE(c.weight.grad().defined());
 }
 

@@ -17,6 +17,22 @@ TEST(Initialize, TheSameSeedGivesTheSameWeights) {
   EXPECT_LE(a->weight.abs().max().item<float>(), 1 / std::sqrt(8.0F));
 }
 
+TEST(Conv2d, AddsToItsOutput) {
+  const torch::NoGradGuard no_grad;
+  for (const std::int64_t kernel : {1, 3}) {
+    Conv2d conv(6, 4, kernel, ConvOptions{.padding = kernel / 2});
+    initialize(*conv, seeded_generator(1));
+    const auto x = torch::randn({2, 6, 8, 8}, seeded_generator(2), torch::kFloat32);
+    const auto added = torch::randn({2, 4, 8, 8}, seeded_generator(3), torch::kFloat32);
+    const auto exact = torch::conv2d(x.to(torch::kFloat64), conv->weight.to(torch::kFloat64),
+                                     conv->bias.to(torch::kFloat64), 1, kernel / 2) +
+                       added;
+    for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast})
+      EXPECT_TRUE(torch::allclose(conv->forward_plus(x.contiguous(format), added).to(torch::kFloat64), exact, 1e-5,
+                                  1e-6));  // roundings of sums of 54
+  }
+}
+
 TEST(GroupNorm, RefusesChannelsThatDoNotDivide) {
   EXPECT_THROW(GroupNorm(3, 8, 1e-5), std::invalid_argument);
 }
