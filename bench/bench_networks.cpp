@@ -121,6 +121,7 @@ class Networks {
           random({rows, config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim});
       input.time_ids = random({rows, 6});
     }
+    input.text_keys_values = unet_->text_keys_values(input.encoder_hidden_states);  // once a prompt, as the programs do
     print_seconds(placement_.device, runs, [&] { replayed_ ? replayed_->forward(input) : unet_->forward(input); });
   }
   void decode(std::int64_t rows, std::int64_t side, std::int64_t runs, const std::optional<VaeTiling>& tiling) const {

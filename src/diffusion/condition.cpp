@@ -21,6 +21,7 @@ Condition mapped(const Condition& condition, const Map& map) {
   };
   for (const auto member : kInputs) apply(member);
   for (const auto member : kFlags) apply(member);
+  result.text_keys_values = condition.text_keys_values;
   return result;
 }
 
@@ -39,7 +40,28 @@ torch::Tensor joined_flags(const std::vector<Condition>& conditions, Member memb
   return torch::cat(flags);
 }
 
+/// Concatenates the keys and values of each layer.
+std::vector<torch::Tensor> joined_keys_values(const std::vector<Condition>& conditions) {
+  const auto& first = conditions.front();
+  for (const auto& condition : conditions)
+    if (condition.text_keys_values.size() != first.text_keys_values.size() ||
+        condition.rows_for_text() != first.rows_for_text())
+      throw std::invalid_argument(
+          "conditions to join: expected keys and values of the text for as many layers and rows");
+  std::vector<torch::Tensor> joined;
+  for (std::size_t layer = 0; layer < first.text_keys_values.size(); ++layer) {
+    std::vector<torch::Tensor> rows;
+    for (const auto& condition : conditions) rows.push_back(condition.text_keys_values[layer]);
+    joined.push_back(torch::cat(rows));
+  }
+  return joined;
+}
+
 }  // namespace
+
+std::int64_t Condition::rows_for_text() const {
+  return text_keys_values.empty() ? 1 : rows() / text_keys_values.front().size(0);
+}
 
 std::int64_t Condition::rows() const {
   for (const auto member : kInputs)
@@ -62,6 +84,7 @@ Condition cat(const std::vector<Condition>& conditions) {
   }
   for (const auto member : kFlags)
     if (!collected(conditions, member).empty()) result.*member = joined_flags(conditions, member);
+  if (!conditions.empty()) result.text_keys_values = joined_keys_values(conditions);
   return result;
 }
 
@@ -70,7 +93,12 @@ Condition repeat_interleave(const Condition& condition, std::int64_t count) {
 }
 
 Condition narrow(const Condition& condition, std::int64_t first, std::int64_t count) {
-  return mapped(condition, [&](const torch::Tensor& rows) { return rows.narrow(0, first, count); });
+  auto result = mapped(condition, [&](const torch::Tensor& rows) { return rows.narrow(0, first, count); });
+  const auto shared = condition.rows_for_text();
+  TORCH_CHECK(first % shared == 0 && count % shared == 0, "rows ", first, " to ", first + count,
+              " of a condition: expected multiples of ", shared);
+  for (auto& rows : result.text_keys_values) rows = rows.narrow(0, first / shared, count / shared);
+  return result;
 }
 
 }  // namespace sfumato

@@ -53,13 +53,16 @@ GuidedDenoiser::GuidedDenoiser(Networks networks, const GuidanceConditions& cond
       options_(options),
       prediction_(prediction),
       guided_(EvaluationRange::of_fractions(options.start, options.end, evaluations)) {
-  for (const auto& terms : conditions.distinct) {
+  for (auto terms : conditions.distinct) {
+    if (options.perturbed_attention.scale > 0) terms.perturbed = perturbed(terms.positives.back());
     Batches batches{.terms = terms, .all = cat(listed(terms)), .unperturbed = {}};
-    batches.unperturbed = batches.all;
-    if (options.perturbed_attention.scale > 0) {
-      batches.terms.perturbed = perturbed(terms.positives.back());
-      batches.all = cat(listed(batches.terms));
-    }
+    const auto rows = terms.positives.front().rows();  // of each term
+    batches.unperturbed = terms.perturbed ? narrow(batches.all, 0, batches.all.rows() - rows) : batches.all;
+    std::int64_t first = 0;
+    for_each_term(batches.terms, [&](Condition& term) {
+      term = narrow(batches.all, first, rows);
+      first += rows;
+    });
     distinct_.push_back(std::move(batches));
   }
 }

@@ -48,7 +48,7 @@ class GuidedDenoiser {
 
   /// Terms of one step, joined to batches before the first step.
   struct Batches {
-    GuidanceTerms<Condition> terms;  // with `perturbed` if the options enable it
+    GuidanceTerms<Condition> terms;  // views of `all`, with `perturbed` if the options enable it
     Condition all, unperturbed;      // rows of all terms, and of all but `perturbed`
   };
 

@@ -10,7 +10,8 @@ namespace {
 
 using Tensors = ReplayedFunction::Tensors;
 
-/// Members of an input that are always in the list of tensors; the down blocks' residuals follow them.
+/// Members of an input that are always in the list of tensors. The text's keys and values in each layer follow them,
+/// undefined if they are absent, and then the down blocks' residuals.
 constexpr torch::Tensor UNet2DConditionInput::*kMembers[] = {&UNet2DConditionInput::sample,
                                                              &UNet2DConditionInput::timestep,
                                                              &UNet2DConditionInput::encoder_hidden_states,
@@ -21,19 +22,23 @@ constexpr torch::Tensor UNet2DConditionInput::*kMembers[] = {&UNet2DConditionInp
                                                              &UNet2DConditionInput::time_ids,
                                                              &UNet2DConditionInput::mid_block_additional_residual};
 
-Tensors listed(const UNet2DConditionInput& input) {
+Tensors listed(const UNet2DConditionInput& input, std::size_t text_layers) {
   Tensors tensors;
   for (const auto member : kMembers) tensors.push_back(input.*member);
+  tensors.insert(tensors.end(), input.text_keys_values.begin(), input.text_keys_values.end());
+  tensors.resize(std::size(kMembers) + text_layers);
   const auto& residuals = input.down_block_additional_residuals;
   tensors.insert(tensors.end(), residuals.begin(), residuals.end());
   return tensors;
 }
 
-UNet2DConditionInput input_of(const Tensors& tensors) {
+UNet2DConditionInput input_of(const Tensors& tensors, std::size_t text_layers) {
   UNet2DConditionInput input;
   auto next = tensors.begin();
   for (const auto member : kMembers) input.*member = *next++;
-  input.down_block_additional_residuals.assign(next, tensors.end());
+  const auto residuals = next + static_cast<std::ptrdiff_t>(text_layers);
+  if (next != residuals && next->defined()) input.text_keys_values.assign(next, residuals);
+  input.down_block_additional_residuals.assign(residuals, tensors.end());
   return input;
 }
 
@@ -45,11 +50,11 @@ bool is_function_of_tensors(const UNet2DConditionInput& input) {
 
 ReplayedUNet::ReplayedUNet(std::shared_ptr<UNet2DConditionModelImpl> unet, DeviceGraphsOrNote graphs)
     : unet_(std::move(unet)),
-      replayed_([unet = unet_](const Tensors& inputs) { return unet->forward(input_of(inputs)); }, unet_->parameters(),
-                std::move(graphs)) {}
+      replayed_([unet = unet_](const Tensors& inputs) { return unet->forward(input_of(inputs, unet->text_layers())); },
+                unet_->parameters(), std::move(graphs)) {}
 
 torch::Tensor ReplayedUNet::forward(const UNet2DConditionInput& input) {
-  return is_function_of_tensors(input) ? replayed_(listed(input)) : unet_->forward(input);
+  return is_function_of_tensors(input) ? replayed_(listed(input, unet_->text_layers())) : unet_->forward(input);
 }
 
 std::shared_ptr<ReplayedUNet> replayed(const std::shared_ptr<UNet2DConditionModelImpl>& unet, torch::Device device) {

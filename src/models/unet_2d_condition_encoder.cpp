@@ -163,13 +163,29 @@ torch::Tensor UNet2DConditionEncoder::time_embedding(const UNet2DConditionInput&
   return config_.time_embedding_act_fn.empty() ? embedding : activation(config_.time_embedding_act_fn)(embedding);
 }
 
+torch::Tensor UNet2DConditionEncoder::attended_states(const torch::Tensor& encoder_hidden_states, torch::Dtype dtype) {
+  const auto states = encoder_hidden_states.to(dtype);
+  return encoder_hid_proj_ ? encoder_hid_proj_(states) : states;
+}
+
+std::vector<torch::Tensor> UNet2DConditionEncoder::text_keys_values(const torch::Tensor& encoder_hidden_states) {
+  const auto states = attended_states(encoder_hidden_states, conv_in->weight.scalar_type());
+  std::vector<torch::Tensor> keys_values;
+  for (auto* layer : text_layers_) keys_values.push_back(layer->keys_and_values(states));
+  return keys_values;
+}
+
 CrossAttention UNet2DConditionEncoder::cross_attention(const UNet2DConditionInput& input, torch::Dtype dtype) {
   CrossAttention cross;
   cross.identity = input.identity;
   cross.watch = input.watch;
-  if (!input.encoder_hidden_states.defined()) return cross;
-  cross.encoder_hidden_states = input.encoder_hidden_states.to(dtype);
-  if (encoder_hid_proj_) cross.encoder_hidden_states = encoder_hid_proj_(cross.encoder_hidden_states);
+  if (const auto& given = input.text_keys_values; !given.empty()) {
+    TORCH_CHECK(given.size() == text_layers_.size(), "keys and values of ", given.size(), " layers, expected ",
+                text_layers_.size());
+    for (std::size_t i = 0; i < given.size(); ++i) cross.keys_and_values[text_layers_[i]] = given[i];
+  } else if (input.encoder_hidden_states.defined()) {
+    cross.encoder_hidden_states = attended_states(input.encoder_hidden_states, dtype);
+  }
   if (input.encoder_attention_mask.defined()) {
     const auto hidden = (1 - input.encoder_attention_mask.to(dtype)) * kHidden;
     cross.bias = hidden.unsqueeze(1).unsqueeze(1);  // [N, 1, 1, L]

@@ -22,6 +22,9 @@ struct UNet2DConditionInput {
   torch::Tensor timestep;
   /// The text encoder's states [N, L, cross_attention_dim (or encoder_hid_dim)].
   torch::Tensor encoder_hidden_states;
+  /// text_keys_values of those states, or of R rows of which N/R adjacent rows of the sample each share one; empty to
+  /// compute them.
+  std::vector<torch::Tensor> text_keys_values;
   /// [N, L]: 1 (or true) keeps a state, 0 hides it; undefined keeps all.
   torch::Tensor encoder_attention_mask;
   /// Class ids [N], or the values that class_embed_type requires.
@@ -46,6 +49,12 @@ class UNet2DConditionEncoder : public torch::nn::Module {
  public:
   const UNet2DConditionModelConfig& unet_config() const { return config_; }
 
+  /// Returns the keys and values of the text's states [R, L, cross_attention_dim (or encoder_hid_dim)] in each layer
+  /// that attends to them, [R, 2, L, heads * channels of a head]. They depend on neither the sample nor the timestep.
+  std::vector<torch::Tensor> text_keys_values(const torch::Tensor& encoder_hidden_states);
+  /// Number of those layers.
+  std::size_t text_layers() const { return text_layers_.size(); }
+
   Conv2d conv_in{nullptr};
 
  protected:
@@ -55,6 +64,8 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   /// Converts the noisy latents for conv_in, to the weights' dtype.
   torch::Tensor conv_input(const torch::Tensor& sample) const;
   BlockConditions conditions(const UNet2DConditionInput& input, torch::Dtype dtype);
+  /// Finds the layers of text_keys_values; called once all blocks are there.
+  void find_text_layers() { text_layers_ = cross_attention_layers(*this); }
   /// Options of the blocks with block_out_channels[block] that down and up blocks share.
   UNetBlockOptions block_options(std::size_t block) const;
 
@@ -69,6 +80,7 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   torch::Tensor time_embedding(const UNet2DConditionInput& input, torch::Dtype dtype);
   torch::Tensor class_embedding(const torch::Tensor& class_labels, torch::Dtype dtype) const;
   torch::Tensor text_time_embedding(const UNet2DConditionInput& input, torch::Dtype dtype);
+  torch::Tensor attended_states(const torch::Tensor& encoder_hidden_states, torch::Dtype dtype);
   CrossAttention cross_attention(const UNet2DConditionInput& input, torch::Dtype dtype);
 
   UNet2DConditionModelConfig config_;
@@ -77,6 +89,7 @@ class UNet2DConditionEncoder : public torch::nn::Module {
   TextTimeEmbedding text_embedding_{nullptr};  // add_embedding of addition_embed_type text
   std::function<torch::Tensor(const torch::Tensor&)> embed_class_;
   Linear encoder_hid_proj_{nullptr};
+  std::vector<AttentionImpl*> text_layers_;
 };
 
 /// Returns a square convolution that keeps height and width.

@@ -28,6 +28,7 @@ UNet2DConditionModelImpl::UNet2DConditionModelImpl(Config config) : UNet2DCondit
   add_up_blocks();
   conv_norm_out_ = register_module("conv_norm_out", GroupNorm(settings.norm_num_groups, first, settings.norm_eps));
   conv_out = register_module("conv_out", same_size_conv(first, settings.out_channels, settings.conv_out_kernel));
+  find_text_layers();
 }
 
 void UNet2DConditionModelImpl::add_up_blocks() {

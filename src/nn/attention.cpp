@@ -15,6 +15,22 @@ torch::Tensor tokens_to_image(const torch::Tensor& tokens, const torch::Tensor& 
   return image.contiguous(like.suggest_memory_format());
 }
 
+namespace {
+
+/// [N, heads, L, d] -> [N, L, heads * d].
+torch::Tensor tokens(const torch::Tensor& mixed) {
+  return mixed.transpose(1, 2).flatten(2);
+}
+
+/// Returns how many adjacent rows of x share a row of the keys and values.
+std::int64_t rows_per_row(const AttentionInput& input) {
+  const auto rows = input.x.size(0), shared = input.keys_and_values.size(0);
+  TORCH_CHECK(rows % shared == 0, "keys and values of ", shared, " rows: expected a divisor of the input's ", rows);
+  return rows / shared;
+}
+
+}  // namespace
+
 AttentionImpl::AttentionImpl(const AttentionOptions& options) : options_(options) {
   const auto inner = options.heads * options.dim_head;
   const auto width = options.cross_attention_dim > 0 ? options.cross_attention_dim : options.query_dim;
@@ -44,29 +60,54 @@ torch::Tensor AttentionImpl::heads(const torch::Tensor& y) const {
   return y.unflatten(-1, {options_.heads, options_.dim_head}).transpose(1, 2);
 }
 
-torch::Tensor AttentionImpl::attend(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias) {
-  const auto& attended = states.defined() ? states : x;
-  const auto query = heads(to_q_(x));
-  const auto mask = bias.defined() ? std::optional(bias.to(query.dtype())) : std::nullopt;
-  return output(scaled_dot_product(query, heads(to_k_(attended)), heads(to_v_(attended)), mask));
+torch::Tensor AttentionImpl::keys_and_values(const torch::Tensor& states) {
+  TORCH_CHECK(!is_self_attention(), "self-attention has no keys and values of other states");
+  return add_k_proj_ ? torch::stack({add_k_proj_(states), add_v_proj_(states)}, 1)
+                     : torch::stack({to_k_(states), to_v_(states)}, 1);
 }
 
-torch::Tensor AttentionImpl::attend_added(const torch::Tensor& x, const torch::Tensor& states,
-                                          const torch::Tensor& bias) {
-  TORCH_CHECK(states.defined(), "states are needed by attention with added_kv_proj_dim");
-  auto key = heads(add_k_proj_(states)), value = heads(add_v_proj_(states));  // [N, heads, K, d]
+/// Returns [N, L, heads * d].
+torch::Tensor AttentionImpl::attend(const AttentionInput& input) {
+  if (input.keys_and_values.defined()) return attend_to_rows(input);
+  const auto& attended = input.states.defined() ? input.states : input.x;
+  const auto query = heads(to_q_(input.x));
+  const auto mask = input.bias.defined() ? std::optional(input.bias.to(query.dtype())) : std::nullopt;
+  return tokens(scaled_dot_product(query, heads(to_k_(attended)), heads(to_v_(attended)), mask));
+}
+
+/// The same with keys and values that are given. Rows of x that share them attend as one longer row.
+torch::Tensor AttentionImpl::attend_to_rows(const AttentionInput& input) {
+  const auto rows = input.keys_and_values.size(0), shared = rows_per_row(input);
+  const auto query = to_q_(input.x);  // [N, L, heads * d]
+  std::optional<torch::Tensor> mask;
+  if (input.bias.defined()) mask = input.bias.slice(0, 0, std::nullopt, shared).to(query.dtype());
+  const auto mixed =
+      scaled_dot_product(heads(query.reshape({rows, shared * query.size(1), query.size(2)})),
+                         heads(input.keys_and_values.select(1, 0)), heads(input.keys_and_values.select(1, 1)), mask);
+  return tokens(mixed).reshape(query.sizes());
+}
+
+/// Returns [N, L, heads * d].
+torch::Tensor AttentionImpl::attend_added(const AttentionInput& input) {
+  TORCH_CHECK(input.keys_and_values.defined() || input.states.defined(),
+              "states are needed by attention with added_kv_proj_dim");
+  const auto text = input.keys_and_values.defined() ? input.keys_and_values.repeat_interleave(rows_per_row(input), 0)
+                                                    : keys_and_values(input.states);  // [N, 2, K, heads * d]
+  auto key = heads(text.select(1, 0)), value = heads(text.select(1, 1));              // [N, heads, K, d]
   if (!options_.only_cross_attention) {
-    key = torch::cat({key, heads(to_k_(x))}, 2);
-    value = torch::cat({value, heads(to_v_(x))}, 2);
+    key = torch::cat({key, heads(to_k_(input.x))}, 2);
+    value = torch::cat({value, heads(to_v_(input.x))}, 2);
   }
   std::optional<torch::Tensor> mask;
-  if (bias.defined()) mask = torch::constant_pad_nd(bias.to(x.dtype()), {0, key.size(2) - states.size(1)});
-  return output(scaled_dot_product(heads(to_q_(x)), key, value, mask));
+  if (input.bias.defined())
+    mask = torch::constant_pad_nd(input.bias.to(input.x.dtype()), {0, key.size(2) - text.size(2)});
+  return tokens(scaled_dot_product(heads(to_q_(input.x)), key, value, mask));
 }
 
-/// [N, heads, L, d] -> [N, L, query_dim].
-torch::Tensor AttentionImpl::output(const torch::Tensor& mixed) {
-  return to_out_->at<LinearImpl>(0).forward(mixed.transpose(1, 2).flatten(2));
+/// [N, L, heads * d] -> [N, L, query_dim], plus `added` if it is defined.
+torch::Tensor AttentionImpl::output(const torch::Tensor& mixed, const torch::Tensor& added) {
+  auto& layer = to_out_->at<LinearImpl>(0);
+  return added.defined() ? layer.forward_plus(mixed, added) : layer.forward(mixed);
 }
 
 torch::Tensor AttentionImpl::finished(const torch::Tensor& hidden, const torch::Tensor& residual) const {
@@ -74,8 +115,13 @@ torch::Tensor AttentionImpl::finished(const torch::Tensor& hidden, const torch::
   return options_.rescale_output_factor == 1 ? sum : sum / options_.rescale_output_factor;
 }
 
-torch::Tensor AttentionImpl::forward(const torch::Tensor& x, const torch::Tensor& states, const torch::Tensor& bias) {
-  return finished(attend(normed(x), states, bias), x);
+torch::Tensor AttentionImpl::forward(const AttentionInput& input) {
+  if (input.identity_rows > 0) return forward_with_identity(input);
+  auto of_norm = input;
+  of_norm.x = normed(input.x);
+  if (!options_.residual_connection && options_.rescale_output_factor == 1) return output(attend(of_norm), input.added);
+  const auto out = finished(output(attend(of_norm)), input.x);
+  return input.added.defined() ? out + input.added : out;
 }
 
 torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
@@ -87,19 +133,29 @@ torch::Tensor AttentionImpl::received(const torch::Tensor& x) {
   return scores.softmax(-1).mean(1).sum(1);
 }
 
-torch::Tensor AttentionImpl::forward_with_identity(const torch::Tensor& x, std::int64_t rows) {
-  const auto attending = x.size(0) - rows;
-  const auto kept = x.narrow(0, attending, rows);
-  const auto values = to_v_(normed(kept));
-  const auto out = finished(to_out_->at<LinearImpl>(0).forward(values), kept);
-  return torch::cat({forward(x.narrow(0, 0, attending)), out});
+torch::Tensor AttentionImpl::forward_with_identity(const AttentionInput& input) {
+  TORCH_CHECK(is_self_attention(), "identity_rows are for self-attention");
+  const auto attending = input.x.size(0) - input.identity_rows;
+  const auto kept = input.x.narrow(0, attending, input.identity_rows);
+  const auto out = finished(output(to_v_(normed(kept))), kept);
+  const auto all = torch::cat({forward({.x = input.x.narrow(0, 0, attending)}), out});
+  return input.added.defined() ? all + input.added : all;
 }
 
-torch::Tensor AttentionImpl::forward_image(const torch::Tensor& x, const torch::Tensor& states,
-                                           const torch::Tensor& bias) {
-  const auto tokens = image_to_tokens(group_norm_ ? group_norm_(x) : x);
-  const auto hidden = add_k_proj_ ? attend_added(tokens, states, bias) : attend(tokens, {}, {});
-  return finished(tokens_to_image(hidden, x), x);
+torch::Tensor AttentionImpl::forward_image(const AttentionInput& input) {
+  const auto& image = input.x;
+  auto of_tokens = input;
+  of_tokens.x = image_to_tokens(group_norm_ ? group_norm_(image) : image);
+  const auto hidden = output(add_k_proj_ ? attend_added(of_tokens) : attend({.x = of_tokens.x}));
+  return finished(tokens_to_image(hidden, image), image);
+}
+
+std::vector<AttentionImpl*> cross_attention_layers(const torch::nn::Module& network) {
+  std::vector<AttentionImpl*> layers;
+  for (const auto& module : network.modules(/*include_self=*/false))
+    if (auto* layer = module->as<AttentionImpl>(); layer != nullptr && !layer->is_self_attention())
+      layers.push_back(layer);
+  return layers;
 }
 
 }  // namespace sfumato

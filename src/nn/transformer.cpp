@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "kernels/cuda_inference.h"
-#include "kernels/linear.h"
+#include "kernels/plain_inference.h"
 
 namespace sfumato {
 namespace {
@@ -19,9 +19,16 @@ TORCH_MODULE(Projection);
 
 constexpr double kNormEps = 1e-5;
 
-/// x + residual, and its norm.
-std::pair<torch::Tensor, torch::Tensor> add_and_normalise(const torch::Tensor& x, const torch::Tensor& residual,
-                                                          LayerNorm& norm) {
+/// Returns x + attention(input), and its norm. On a CPU the sum is part of the attention's last product, on CUDA of the
+/// norm.
+std::pair<torch::Tensor, torch::Tensor> add_and_normalise(const torch::Tensor& x, Attention& attention,
+                                                          AttentionInput input, LayerNorm& norm) {
+  if (is_cpu_inference(x)) {
+    input.added = x;
+    const auto sum = attention(input);
+    return {sum, norm(sum)};
+  }
+  const auto residual = attention(input);
   if (auto fused = cuda_add_layer_norm(x, residual, norm->weight, norm->bias, kNormEps)) return *fused;
   const auto sum = x + residual;
   return {sum, norm(sum)};
@@ -44,9 +51,16 @@ FeedForwardImpl::FeedForwardImpl(std::int64_t dim, const std::string& activation
   net_->push_back(project_out_);
 }
 
-torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x) {
-  if (gated_) return project_out_(project_in_->forward_geglu(x));
-  return project_out_(torch::gelu(project_in_(x), approximate_));
+torch::Tensor FeedForwardImpl::forward(const torch::Tensor& x, const torch::Tensor& added) {
+  const auto hidden = gated_ ? project_in_->forward_geglu(x) : torch::gelu(project_in_(x), approximate_);
+  return added.defined() ? project_out_->forward_plus(hidden, added) : project_out_(hidden);
+}
+
+AttentionInput CrossAttention::input_of(const AttentionImpl& layer, const torch::Tensor& x) const {
+  AttentionInput input{.x = x, .states = encoder_hidden_states, .bias = bias};
+  if (const auto found = keys_and_values.find(&layer); found != keys_and_values.end())
+    input.keys_and_values = found->second;
+  return input;
 }
 
 BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const TransformerOptions& options)
@@ -65,16 +79,15 @@ BasicTransformerBlockImpl::BasicTransformerBlockImpl(std::int64_t dim, const Tra
 }
 
 torch::Tensor BasicTransformerBlockImpl::forward(const torch::Tensor& x, const CrossAttention& cross) {
-  // The mask belongs to the text; diffusers passes attn1 another one, which Stable Diffusion leaves empty.
-  const auto attended = only_cross_attention_ ? cross.encoder_hidden_states : torch::Tensor();
   const auto normed = norm1_(x);
   if (cross.watch.sees(*attn1_)) *cross.watch.received = attn1_->received(normed.narrow(0, 0, cross.watch.rows));
-  const auto first = cross.identity.includes(*attn1_) ? attn1_->forward_with_identity(normed, cross.identity.rows)
-                                                      : attn1_(normed, attended);
-  const auto [mixed, to_text] = add_and_normalise(x, first, norm2_);
-  const auto second = attn2_(to_text, cross.encoder_hidden_states, cross.bias);
-  const auto [hidden, to_ff] = add_and_normalise(mixed, second, norm3_);
-  return hidden + ff_(to_ff);
+  auto first = only_cross_attention_ ? cross.input_of(*attn1_, normed) : AttentionInput{.x = normed};
+  // The mask belongs to the text; diffusers passes attn1 another one, which Stable Diffusion leaves empty.
+  first.bias = torch::Tensor();
+  if (cross.identity.includes(*attn1_)) first.identity_rows = cross.identity.rows;
+  const auto [mixed, to_text] = add_and_normalise(x, attn1_, first, norm2_);
+  const auto [hidden, to_ff] = add_and_normalise(mixed, attn2_, cross.input_of(*attn2_, to_text), norm3_);
+  return ff_->forward(to_ff, hidden);
 }
 
 Transformer2DModelImpl::Transformer2DModelImpl(std::int64_t in_channels, const TransformerOptions& options) {
@@ -101,7 +114,8 @@ torch::Tensor Transformer2DModelImpl::forward(const torch::Tensor& x, const Cros
   for (std::size_t i = 0; i < transformer_blocks_->size(); ++i) {
     tokens = transformer_blocks_->at<BasicTransformerBlockImpl>(i).forward(tokens, cross);
   }
-  if (conv_out_) return conv_out_(tokens_to_image(tokens, x)) + x;
+  if (conv_out_) return conv_out_->forward_plus(tokens_to_image(tokens, x), x);
+  if (is_cpu_inference(x)) return tokens_to_image(linear_out_->forward_plus(tokens, image_to_tokens(x)), x);
   return tokens_to_image(linear_out_(tokens), x) + x;
 }
 

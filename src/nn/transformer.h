@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "nn/attention.h"
@@ -16,11 +17,16 @@ namespace sfumato {
 struct CrossAttention {
   /// The text encoder's states [N, L, cross_attention_dim].
   torch::Tensor encoder_hidden_states;
+  /// Their keys and values in each layer (AttentionImpl::keys_and_values); empty to compute them.
+  std::map<const AttentionImpl*, torch::Tensor> keys_and_values = {};
   /// Added to the scores, [N, 1, 1, L]: 0 keeps a state, -10000 hides it; undefined keeps all.
   torch::Tensor bias;
   /// Layers and rows whose self-attention is the identity.
   IdentityAttention identity = {};
   AttentionWatch watch = {};
+
+  /// Returns the input of a layer in which x attends to the text.
+  AttentionInput input_of(const AttentionImpl& layer, const torch::Tensor& x) const;
 };
 
 /// A position-wise layer of width 4 dim (diffusers' FeedForward). activation_fn: geglu (Shazeer 2020), gelu or
@@ -28,7 +34,8 @@ struct CrossAttention {
 class FeedForwardImpl : public torch::nn::Module {
  public:
   explicit FeedForwardImpl(std::int64_t dim, const std::string& activation_fn = "geglu");
-  torch::Tensor forward(const torch::Tensor& x);
+  /// Returns the layer of x [..., dim], plus `added` [..., dim] if it is defined.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& added = {});
   /// Packs the first layer (pack_weights in nn/packing.h).
   void pack() { project_in_->pack(gated_ ? 2 : 1); }
 

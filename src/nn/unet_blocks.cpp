@@ -38,7 +38,8 @@ torch::Tensor attend(torch::nn::ModuleList& attentions, std::size_t layer, const
   if (layer >= attentions->size()) return x;
   const auto module = attentions->ptr(layer);
   if (auto* transformer = module->as<Transformer2DModelImpl>()) return transformer->forward(x, cross);
-  return attentions->at<AttentionImpl>(layer).forward_image(x, cross.encoder_hidden_states, cross.bias);
+  auto& attention = attentions->at<AttentionImpl>(layer);
+  return attention.forward_image(cross.input_of(attention, x));
 }
 
 torch::Tensor resnet(torch::nn::ModuleList& resnets, std::size_t layer, torch::Tensor x, const torch::Tensor& temb) {

@@ -38,6 +38,31 @@ TEST(Condition, RepeatsAndNarrowsItsRows) {
   EXPECT_TRUE(torch::equal(middle, torch::tensor({1., 2.}, torch::kFloat32)));
 }
 
+/// Two texts for two rows each, with keys and values of two layers.
+Condition with_keys_values() {
+  auto texts = condition(1);
+  texts.text_keys_values = {torch::arange(2).reshape({2, 1, 1, 1}), 10 + torch::arange(2).reshape({2, 1, 1, 1})};
+  return repeat_interleave(texts, 2);
+}
+
+TEST(Condition, RowsShareKeysAndValuesOfTheirText) {
+  const auto texts = with_keys_values();
+  EXPECT_EQ(texts.rows(), 4);
+  EXPECT_EQ(texts.rows_for_text(), 2);
+  const auto joined = cat({texts, texts});
+  EXPECT_EQ(joined.rows_for_text(), 2);
+  const auto last = narrow(joined, 2, 4);
+  EXPECT_TRUE(torch::equal(last.text_keys_values[0].flatten(), torch::tensor({1, 0})));
+  EXPECT_TRUE(torch::equal(last.text_keys_values[1].flatten(), torch::tensor({11, 10})));
+  EXPECT_THROW(narrow(joined, 1, 2), c10::Error);
+}
+
+TEST(Condition, RefusesToJoinKeysAndValuesOfOtherNumbersOfRows) {
+  const auto texts = with_keys_values();
+  EXPECT_THROW(cat({texts, repeat_interleave(texts, 2)}), std::invalid_argument);
+  EXPECT_THROW(cat({texts, condition(1)}), std::invalid_argument);
+}
+
 TEST(Condition, WithoutTensorsHasNoRows) {
   EXPECT_EQ(Condition().rows(), 0);
 }

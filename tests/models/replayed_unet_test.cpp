@@ -60,6 +60,24 @@ TEST_F(ReplayedUNetOnHost, ResidualsOfTheDownBlocksKeepTheirOrder) {
   EXPECT_EQ(graphs_->replays, 2);
 }
 
+TEST_F(ReplayedUNetOnHost, ReplaysKeysAndValuesOfTheText) {
+  const auto states = standard_normal({2, 5, 16}, 5);
+  const auto of_text = unet_->text_keys_values(states), of_other = unet_->text_keys_values(states.flip(0));
+  ASSERT_EQ(of_text.size(), 4U);  // one on the way down, one in the middle, two on the way up
+  for (int call = 0; call < 4; ++call) {
+    auto given = input(call);
+    given.text_keys_values = call < 3 ? of_text : of_other;
+    for (std::size_t i = 0; i < kDownResiduals; ++i)
+      given.down_block_additional_residuals.push_back(torch::full({1}, 0.1 * call));
+    const auto expected = unet_->forward(given);
+    EXPECT_TRUE(replayed_.forward(given).equal(expected)) << call;
+    given.text_keys_values.clear();
+    given.encoder_hidden_states = call < 3 ? states : states.flip(0);
+    EXPECT_TRUE(torch::allclose(unet_->forward(given), expected, 1e-4, 1e-5)) << call;  // some layers in float32
+  }
+  EXPECT_EQ(graphs_->replays, 3);
+}
+
 TEST_F(ReplayedUNetOnHost, CallsTheNetworkWhereItsOperationsDependOnMore) {
   const CircularPadding circular;
   for (int call = 0; call < 3; ++call) EXPECT_TRUE(replayed_.forward(input(call)).equal(unet_->forward(input(call))));

@@ -78,7 +78,8 @@ TEST_P(LayersOn, AttentionHidesWhatTheMaskHides) {
   const auto compared = compare(attention, GetParam(), [&](const Placement& at) {
     const auto placed = [&](const torch::Tensor& tensor) { return tensor.to(at.device, at.dtype); };
     const bool standard = at.device.is_cpu() && at.dtype == torch::kFloat32;
-    return standard ? attention(x, states.narrow(1, 0, 4)) : attention(placed(x), placed(states), placed(bias));
+    return standard ? attention->forward({.x = x, .states = states.narrow(1, 0, 4)})
+                    : attention->forward({.x = placed(x), .states = placed(states), .bias = placed(bias)});
   });
   EXPECT_LE(compared.error(), tolerance(GetParam().dtype, 5));
 }

@@ -74,14 +74,17 @@ TEST_F(LayerParity, AttentionBetweenPixels) {
                                                  .residual_connection = true,
                                                  .rescale_output_factor = 1.2}),
                       "attention_image");
-  expect_same(layer->forward_image(image_), "attention_image/output");
-  expect_same(layer->forward_image(image_.contiguous(at::MemoryFormat::ChannelsLast)), "attention_image/output");
-  expect_same(tokens_to_image(layer(image_to_tokens(image_)), image_), "attention_image/output");
+  expect_same(layer->forward_image({.x = image_}), "attention_image/output");
+  expect_same(layer->forward_image({.x = image_.contiguous(at::MemoryFormat::ChannelsLast)}), "attention_image/output");
+  expect_same(tokens_to_image(layer->forward({.x = image_to_tokens(image_)}), image_), "attention_image/output");
 }
 
 TEST_F(LayerParity, AttentionToText) {
   const AttentionOptions options{.query_dim = 12, .cross_attention_dim = 10, .heads = 2, .dim_head = 8};
-  expect_same(filled(Attention(options), "attention_text")(tokens_, states_), "attention_text/output");
+  auto layer = filled(Attention(options), "attention_text");
+  expect_same(layer->forward({.x = tokens_, .states = states_}), "attention_text/output");
+  expect_same(layer->forward({.x = tokens_, .keys_and_values = layer->keys_and_values(states_)}),
+              "attention_text/output");
 }
 
 TEST_F(LayerParity, Transformer) {

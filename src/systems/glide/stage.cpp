@@ -47,7 +47,8 @@ Condition encode_text(const GLIDE& model, const GLIDEStage& stage, const std::st
   const auto ids = torch::tensor(tokens.ids, torch::kInt64).unsqueeze(0);     // [1, L]
   const auto mask = torch::arange(ids.size(1)).unsqueeze(0) < tokens.length;  // false at padding
   const auto device = model.placement.device;
-  return {.encoder_hidden_states = stage.text_encoder->forward(ids.to(device), mask.to(device))};  // [1, L, D]
+  const auto states = stage.text_encoder->forward(ids.to(device), mask.to(device));  // [1, L, D]
+  return {.encoder_hidden_states = states, .text_keys_values = stage.unet->text_keys_values(states)};
 }
 
 torch::Tensor GLIDEInputs::concat(const GLIDEStage& stage, std::int64_t count) const {
@@ -67,6 +68,7 @@ Backbone glide_backbone(const GLIDEStage& stage) {
     input.sample = condition.concat.defined() ? torch::cat({x, condition.concat}, 1) : x;
     input.timestep = torch::full({1}, evaluation.level.t, torch::dtype(torch::kFloat32).device(x.device()));
     input.encoder_hidden_states = condition.encoder_hidden_states;
+    input.text_keys_values = condition.text_keys_values;
     input.class_labels = condition.encoder_hidden_states.select(1, -1);
     return stage.predict(input);
   };

@@ -51,6 +51,7 @@ torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& re
 /// Returns batch_count rows of one text.
 Condition condition_of(const Job& job, const EncodedText& text, double aesthetic_score, const torch::Tensor& concat) {
   Condition condition{.encoder_hidden_states = text.states,
+                      .text_keys_values = job.model.unet->text_keys_values(text.states),
                       .text_embeds = job.model.is_xl() ? text.pooled : torch::Tensor(),
                       .time_ids = time_ids(job.model, job.request, aesthetic_score),
                       .timestep_cond = guidance_embedding(job.model, job.request)};

@@ -190,6 +190,7 @@ void Control::add_residuals(UNet2DConditionInput& input, const Evaluation& evalu
   if (uncontrolled == input.sample.size(0)) return;
   auto controlled = without_first_rows(input, uncontrolled);
   controlled.timestep_cond = torch::Tensor();  // input of a distilled UNet only
+  controlled.text_keys_values.clear();         // of the UNet's layers
   auto& down = input.down_block_additional_residuals;
   for (const auto& [network, embedding, unit] : shown_) {
     if (!takes_part(unit, evaluation.index)) continue;
