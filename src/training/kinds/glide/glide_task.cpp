@@ -1,7 +1,6 @@
 #include "training/kinds/glide/glide_task.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "checkpoints/load.h"
 #include "training/grid.h"
@@ -9,7 +8,6 @@
 #include "training/kinds/glide/low_resolution.h"
 #include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
-#include "training/recipe_values.h"
 #include "training/sampling.h"
 
 namespace sfumato {
@@ -35,12 +33,8 @@ LatentSource low_res_source(const GLIDERecipe& recipe, Pack& pack, torch::Device
 
 void check_latents(const GLIDERecipe& recipe, const GLIDELatents& latents) {
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
-  if (unet.out_channels != 2 * latents.images.size(1))
-    refuse_misfit("unet: 'out_channels'", unet.out_channels,
-                  "twice the autoencoder's 'latent_channels', " + std::to_string(2 * latents.images.size(1)));
-  if (unet.sample_size.front() != latents.images.size(2))
-    refuse_misfit("unet: 'sample_size'", unet.sample_size.front(),
-                  std::to_string(latents.images.size(2)) + ", the side of the latents");
+  check_latent_channels(latents.images, "unet: 'out_channels'", unet.out_channels, /*and_variance=*/true);
+  check_latent_side(latents.images, "unet: 'sample_size'", unet.sample_size.front());
 }
 
 GLIDELatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
