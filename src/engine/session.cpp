@@ -116,7 +116,7 @@ void Session::add_adapters(const std::vector<PlannedBatch>& batches) {
 void Session::use_loras(const Adapters& adapters) {
   warn(loras_->set(adapters.loras));
   adapters_ = adapters;
-  hashes_ = hashes_of(adapters);
+  hashes_ = hasher_.hashes_of(adapters);
 }
 
 void Session::watch_estimates(std::function<void(const torch::Tensor& x, const torch::Tensor& x0)> on_estimate) {
