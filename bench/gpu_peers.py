@@ -8,8 +8,9 @@ picture's steps queues them, and the median over the rounds.
     cmake --build build --target bench_networks sfumato_cuda_kernels sfumato_cuda_graphs
     python bench/gpu_peers.py --binary build/tests/bench_networks --json bench/results/gpu_h100.json
 
-Work that the file of --json has already is not done again. The folders are made on the first run (beside the binary unless --models names a place; 2 and 6 GB). Compiling takes
-minutes with --compile-mode max-autotune; reduce-overhead, the default here, uses CUDA graphs too.
+Work that the file of --json has already is not done again. The folders are made on the first run (beside the binary
+unless --models names a place; 2 and 6 GB). Compiling takes minutes with --compile-mode max-autotune; reduce-overhead,
+the default here, uses CUDA graphs too.
 """
 
 import argparse

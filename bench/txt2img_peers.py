@@ -8,9 +8,9 @@ process makes N pictures one after the other.
     python bench/txt2img_peers.py --binary build/tools/txt2img --model models/sfumato-emoji-128
 
 OpenVINO GenAI takes part if --openvino-python names a Python with openvino-genai and openvino-tokenizers. It reads a
-folder in its own format, which the first run writes next to the model (4 GB in float32 for Stable Diffusion 1) with torch
-and diffusers of --python, of the same minor version. It accepts models with CLIP's tokenizer and text encoder, such as
-the random one that cpu_peers.py makes.
+folder in its own format, which the first run writes next to the model (4 GB in float32 for Stable Diffusion 1) with
+torch and diffusers of --python, of the same minor version. It accepts models with CLIP's tokenizer and text encoder,
+such as the random one that cpu_peers.py makes.
 """
 
 import argparse

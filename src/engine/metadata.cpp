@@ -1,12 +1,10 @@
 #include "engine/metadata.h"
 
-#include <fstream>
 #include <stdexcept>
 
 #include "core/error_text.h"
 #include "core/json_text.h"
 #include "core/number_text.h"
-#include "core/sha256.h"
 #include "diffusion/samplers.h"
 #include "diffusion/sigma_schedules.h"
 #include "systems/stable_diffusion/upscalers.h"
@@ -96,17 +94,6 @@ std::string variation(const Request& request) {
          ", Variation seed strength: " + number_text(request.subseed_strength);
 }
 
-std::string file_hash(const std::filesystem::path& path, bool skips_header) {
-  constexpr std::size_t kDigits = 12, kLength = 8;
-  std::uint64_t begin = 0;
-  if (skips_header && path.extension() == ".safetensors") {
-    std::ifstream in(path, std::ios::binary);
-    in.read(reinterpret_cast<char*>(&begin), kLength);
-    begin += kLength;
-  }
-  return sha256_of_file(path, begin).substr(0, kDigits);
-}
-
 /// Returns AUTOMATIC1111's form, which similar programs parse: prompt, negative prompt, one line of settings.
 std::string parameters(const ImageRecord& record) {
   const auto& request = record.request;
@@ -144,16 +131,6 @@ void refuse_other_programs(const std::filesystem::path& path, const std::string&
 }
 
 }  // namespace
-
-AdapterHashes hashes_of(const Adapters& adapters) {
-  AdapterHashes hashes;
-  const auto is_file = [](const std::filesystem::path& path) { return std::filesystem::is_regular_file(path); };
-  for (const auto& lora : adapters.loras)
-    if (is_file(lora.path)) hashes.loras.emplace_back(lora.path.stem().string(), file_hash(lora.path, true));
-  for (const auto& path : adapters.embeddings)
-    if (is_file(path)) hashes.embeddings.emplace_back(path.stem().string(), file_hash(path, false));
-  return hashes;
-}
 
 TextChunks to_text_chunks(const ImageRecord& record) {
   const auto& model = record.model;

@@ -3,21 +3,13 @@
 #include <filesystem>
 #include <string>
 
+#include "engine/adapter_hashes.h"
 #include "engine/model_choice.h"
 #include "images/write.h"
 #include "systems/stable_diffusion/adapters.h"
 #include "systems/stable_diffusion/request.h"
 
 namespace sfumato {
-
-/// Hashes by which other programs find an image's adapters and embeddings: name and 12 hexadecimal digits.
-struct AdapterHashes {
-  std::vector<std::pair<std::string, std::string>> loras{}, embeddings{};
-};
-
-/// Returns the SHA-256 of each file as AUTOMATIC1111's web UI computes it: of a LoRA in safetensors without its header,
-/// of any other file as a whole. Throws std::runtime_error naming a file that cannot be read.
-AdapterHashes hashes_of(const Adapters& adapters);
 
 /// Record in an image file, complete enough to generate the image again.
 struct ImageRecord {
@@ -27,7 +19,7 @@ struct ImageRecord {
   ModelChoice model = {};
   /// Files, with the paths that the user gave.
   Adapters adapters{};
-  /// Hashes of those files for other programs (hashes_of); not read back.
+  /// Hashes of those files for other programs (AdapterHasher); not read back.
   AdapterHashes hashes{};
 };
 

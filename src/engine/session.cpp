@@ -49,6 +49,13 @@ void pack(const StableDiffusion& model, const Attachments& attachments) {
   if (attachments.refiner) pack_weights(*attachments.refiner->unet);
 }
 
+/// Checks guidance by CLIP from the CLIP's config, before any network is loaded.
+void check_clip_guidance(const std::vector<PlannedBatch>& batches, const std::filesystem::path& source) {
+  const auto& clip = batches.front().request.clip_guidance;
+  const bool noised = clip.is_on() && is_noised_clip(find_model(clip.model, model_roots(source)));
+  for (const auto& batch : batches) validate_clip_guidance(batch.request, noised);
+}
+
 std::shared_ptr<const CLIP> clip_of(const Request::ClipGuidance& clip, torch::Device device,
                                     const std::filesystem::path& source) {
   return clip.is_on() ? load_clip(find_model(clip.model, model_roots(source)), device) : nullptr;
@@ -63,6 +70,7 @@ Session::Session(const ModelChoice& choice, const std::vector<PlannedBatch>& bat
   placement_.offload = choice.offload && placement_.device.is_cuda();
   if (placement_.offload && batches.front().request.clip_guidance.is_on())
     throw std::invalid_argument("--offload with --clip-guidance, which decodes at every step: expected one of them");
+  check_clip_guidance(batches, source);
   if (choice.offload && !placement_.offload) warn({"--offload has no effect on " + placement_.device.str()});
   path_ = find_model(choice.name, model_roots(source));
   if (choice.dtype == "auto" && prefers_bfloat16(path_, placement_.device)) placement_.dtype = torch::kBFloat16;
@@ -108,7 +116,7 @@ void Session::add_adapters(const std::vector<PlannedBatch>& batches) {
 void Session::use_loras(const Adapters& adapters) {
   warn(loras_->set(adapters.loras));
   adapters_ = adapters;
-  hashes_ = hashes_of(adapters);
+  hashes_ = hasher_.hashes_of(adapters);
 }
 
 void Session::watch_estimates(std::function<void(const torch::Tensor& x, const torch::Tensor& x0)> on_estimate) {

@@ -55,6 +55,7 @@ class Session {
   std::optional<LoraSlot> loras_;  ///< empty if all batches have the same
   Adapters adapters_;              ///< those in use, and their hashes
   AdapterHashes hashes_;
+  AdapterHasher hasher_;
 };
 
 }  // namespace sfumato

@@ -16,12 +16,11 @@ constexpr std::int64_t kGradientPixelsAtOnce = 8;
 template <bool kSilu, class T>
 [[gnu::always_inline]] inline void pass_activation(const Lane& x, const Lane& factor, const Lane& shift,
                                                    Lane& gradient) {
-  constexpr float kLog2E = 1.4426950408889634F;
   if constexpr (kSilu) {
     const Lane z = x * factor + shift;
-    Lane power;
-    lanes::exp2_of<lanes::kTermsFor<T>>(z * -kLog2E, power);
-    const Lane sigmoid = 1 / (1 + power);
+    Lane divisor;
+    lanes::sigmoid_divisor_of<lanes::kTermsFor<T>>(z, divisor);
+    const Lane sigmoid = 1 / divisor;
     gradient = gradient * sigmoid * (1 + z * (1 - sigmoid));
   }
 }

@@ -75,13 +75,20 @@ template <int kTerms>
   out = reinterpret_cast<const Lane&>(bits);
 }
 
+/// The divisor of the sigmoid, 1 / (1 + e^-x), with kTerms of exp2_of.
+template <int kTerms>
+[[gnu::always_inline]] inline void sigmoid_divisor_of(const Lane& x, Lane& out) {
+  constexpr float kLog2E = 1.4426950408889634F;
+  exp2_of<kTerms>(x * -kLog2E, out);
+  out = 1 + out;
+}
+
 /// SiLU, x / (1 + e^-x), with kTerms of exp2_of.
 template <int kTerms>
 [[gnu::always_inline]] inline void silu_of(const Lane& x, Lane& out) {
-  constexpr float kLog2E = 1.4426950408889634F;
-  Lane power;
-  exp2_of<kTerms>(x * -kLog2E, power);
-  out = x / (1 + power);
+  Lane divisor;
+  sigmoid_divisor_of<kTerms>(x, divisor);
+  out = x / divisor;
 }
 
 /// Terms of exp2_of that suit the precision of T.

@@ -4,13 +4,11 @@
 namespace sfumato::winograd {
 namespace {
 
-constexpr float kRootHalf = 0.70710678118654752F, kRootTwo = 1.4142135623730950F;
-
 /// A, the transposed of A^T: 4 outputs to 6 points. V is lanes::Lane or float.
 template <class V>
 [[gnu::always_inline]] inline void spread(const V (&y)[4], V (&out)[6]) {
-  const V even_a = y[0] + 0.5F * y[2], odd_a = kRootHalf * (y[1] + 0.5F * y[3]);
-  const V even_b = y[0] + 2 * y[2], odd_b = kRootTwo * (y[1] + 2 * y[3]);
+  const V even_a = y[0] + 0.5F * y[2], odd_a = kA * (y[1] + 0.5F * y[3]);
+  const V even_b = y[0] + 2 * y[2], odd_b = kB * (y[1] + 2 * y[3]);
   out[0] = y[0];
   out[1] = even_a + odd_a;
   out[2] = even_a - odd_a;
@@ -21,9 +19,8 @@ template <class V>
 
 /// G^T: 6 points to 3 weights.
 [[gnu::always_inline]] inline void gather(const lanes::Lane (&u)[6], lanes::Lane (&out)[3]) {
-  constexpr float kScaleA = -1 / 1.5F, kScaleB = 1 / 6.0F;  // as in the transform of the weights
-  const lanes::Lane sum_a = kScaleA * (u[1] + u[2]), difference_a = kScaleA * kRootHalf * (u[1] - u[2]);
-  const lanes::Lane sum_b = kScaleB * (u[3] + u[4]), difference_b = kScaleB * kRootTwo * (u[3] - u[4]);
+  const lanes::Lane sum_a = kWeightScaleA * (u[1] + u[2]), difference_a = kWeightScaleA * kA * (u[1] - u[2]);
+  const lanes::Lane sum_b = kWeightScaleB * (u[3] + u[4]), difference_b = kWeightScaleB * kB * (u[3] - u[4]);
   out[0] = u[0] + sum_a + sum_b;
   out[1] = difference_a + difference_b;
   out[2] = 0.5F * sum_a + 2 * sum_b + u[5];

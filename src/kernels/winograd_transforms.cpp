@@ -9,8 +9,6 @@ using lanes::Lane;
 using lanes::load;
 using lanes::store;
 
-constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;  // sqrt(1/2), sqrt(2)
-
 template <std::int64_t N>
 using Lanes = Lane[N];
 
@@ -26,9 +24,8 @@ using Lanes = Lane[N];
 }
 
 [[gnu::always_inline]] inline void evaluate_weight(const Lanes<3>& g, Lanes<6>& out) {
-  constexpr float kScaleA = -1 / 1.5F, kScaleB = 1 / 6.0F;  // 1 / prod(p_i - p_j)
-  const Lane even_a = kScaleA * (g[0] + 0.5F * g[2]), odd_a = kScaleA * kA * g[1];
-  const Lane even_b = kScaleB * (g[0] + 2 * g[2]), odd_b = kScaleB * kB * g[1];
+  const Lane even_a = kWeightScaleA * (g[0] + 0.5F * g[2]), odd_a = kWeightScaleA * kA * g[1];
+  const Lane even_b = kWeightScaleB * (g[0] + 2 * g[2]), odd_b = kWeightScaleB * kB * g[1];
   out[0] = g[0];
   out[1] = even_a + odd_a;
   out[2] = even_a - odd_a;

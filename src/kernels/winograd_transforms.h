@@ -6,11 +6,16 @@
 
 #include "kernels/group_norm_loops.h"
 
-/// The linear maps of F(4x4, 3x3), each over a run of channels of one tile. With points a = sqrt(1/2) and b = sqrt(2),
-/// Y = A^T [(G g G^T) . (B^T d B)] A, where B^T evaluates 6 inputs and G 3 weights, and A^T interpolates 4 outputs.
+/// The linear maps of F(4x4, 3x3), each over a run of channels of one tile: Y = A^T [(G g G^T) . (B^T d B)] A, where
+/// B^T evaluates 6 inputs and G 3 weights, and A^T interpolates 4 outputs.
 namespace sfumato::winograd {
 
 constexpr std::int64_t kOutputs = 4, kInputs = 6, kPoints = kInputs * kInputs;
+
+/// The points of the maps are 0, a, -a, b, -b and infinity, with a = sqrt(1/2) and b = sqrt(2).
+constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;
+/// Factors of G at a and -a, and at b and -b: 1 / prod(p_i - p_j).
+constexpr float kWeightScaleA = -1 / 1.5F, kWeightScaleB = 1 / 6.0F;
 
 /// The images and weights are float or c10::BFloat16, what lies between the transforms float.
 

@@ -3,7 +3,9 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "nn/layers.h"
 
@@ -68,6 +70,19 @@ class CLIPLayerImpl : public torch::nn::Module {
   CLIPMLP mlp;
   LayerNorm layer_norm2;
 };
+
+/// Makes the num_hidden_layers layers of a transformer of CLIP's kind, and registers them in `model` as encoder.layers.
+template <class Layer, class Config>
+std::vector<std::shared_ptr<Layer>> register_clip_layers(torch::nn::Module& model, const Config& config) {
+  std::vector<std::shared_ptr<Layer>> layers;
+  auto list = torch::nn::ModuleList();
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    layers.push_back(std::make_shared<Layer>(config));
+    list->push_back(layers.back());
+  }
+  model.register_module("encoder", std::make_shared<torch::nn::Module>())->register_module("layers", list);
+  return layers;
+}
 
 /// Throws std::invalid_argument naming the class for a hidden_act that CLIPMLP does not have.
 void require_clip_activation(const std::string& class_name, const std::string& hidden_act);

@@ -80,12 +80,7 @@ CLIPTextModelImpl::CLIPTextModelImpl(const CLIPTextModelConfig& config)
   const auto embeddings = register_module("embeddings", std::make_shared<torch::nn::Module>());
   embeddings->register_module("token_embedding", token_embedding_);
   embeddings->register_module("position_embedding", position_embedding_);
-  auto list = torch::nn::ModuleList();
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.push_back(std::make_shared<CLIPEncoderLayerImpl>(config));
-    list->push_back(layers_.back());
-  }
-  register_module("encoder", std::make_shared<torch::nn::Module>())->register_module("layers", list);
+  layers_ = register_clip_layers<CLIPEncoderLayerImpl>(*this, config);
   register_module("final_layer_norm", final_layer_norm_);
 }
 

@@ -97,12 +97,7 @@ CLIPVisionModelImpl::CLIPVisionModelImpl(const CLIPVisionModelConfig& config)
     register_module("time_embedding", time_embedding_);
   }
   register_module("pre_layrnorm", pre_layrnorm_);
-  auto list = torch::nn::ModuleList();
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.push_back(std::make_shared<CLIPVisionLayerImpl>(config));
-    list->push_back(layers_.back());
-  }
-  register_module("encoder", std::make_shared<torch::nn::Module>())->register_module("layers", list);
+  layers_ = register_clip_layers<CLIPVisionLayerImpl>(*this, config);
   register_module("post_layernorm", post_layernorm_);
 }
 

@@ -96,12 +96,7 @@ GLIDETextModelImpl::GLIDETextModelImpl(const GLIDETextModelConfig& config)
     padding_embedding_ = Embedding(config.max_position_embeddings, config.hidden_size);
     embeddings->register_module("padding_embedding", padding_embedding_);
   }
-  auto list = torch::nn::ModuleList();
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.push_back(std::make_shared<GLIDETextLayerImpl>(config));
-    list->push_back(layers_.back());
-  }
-  register_module("encoder", std::make_shared<torch::nn::Module>())->register_module("layers", list);
+  layers_ = register_clip_layers<GLIDETextLayerImpl>(*this, config);
   register_module("final_layer_norm", final_layer_norm_);
 }
 

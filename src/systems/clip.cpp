@@ -92,6 +92,13 @@ torch::Tensor CLIP::prepare(const torch::Tensor& images) const {
   return (pixels - channels(image_processor.image_mean)) / channels(image_processor.image_std);
 }
 
+bool is_noised_clip(const fs::path& folder) {
+  if (!fs::exists(folder / "config.json")) return false;
+  const auto config = read_json(folder / "config.json");
+  const auto vision = config.is_object() ? config.value("vision_config", Json()) : Json();
+  return vision.is_object() && value_or(vision, "time_embedding", false);
+}
+
 std::shared_ptr<const CLIP> load_clip(const fs::path& folder, torch::Device device) {
   try {
     return read_clip(folder, device);

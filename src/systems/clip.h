@@ -40,6 +40,10 @@ struct CLIP {
   torch::Tensor prepare(const torch::Tensor& images) const;
 };
 
+/// True if the CLIPModel of a folder is noised: its config has a time embedding. Reads config.json alone. False for a
+/// folder without that file.
+bool is_noised_clip(const std::filesystem::path& folder);
+
 /// Loads a folder of transformers' CLIPModel: config.json, weights, the tokenizer's files (also in its subfolder
 /// tokenizer) and preprocessor_config.json; a noised one (docs/glide.md) has a scheduler_config.json. Computes in
 /// float32. Throws std::runtime_error naming the folder if it holds no CLIPModel or a part is missing or damaged.

@@ -67,7 +67,6 @@ void check_clip(const CLIP& clip, const GuidedSpace& space) {
 }
 
 GuidanceValue clip_value(const std::shared_ptr<const CLIP>& clip, const GuidedTexts& texts, const GuidedSpace& space) {
-  check_clip(*clip, space);
   std::vector<torch::Tensor> encoded;
   for (const auto& text : texts.distinct) encoded.push_back(clip->encode_text(text));
   return [clip, encoded, of_step = texts.of_step, decode = space.decode](

@@ -32,7 +32,7 @@ struct GuidedTexts {
 /// of another size or of another noise schedule, or one without noise that takes no RGB images.
 void check_clip(const CLIP& clip, const GuidedSpace& space);
 
-/// Returns the value that guidance by CLIP increases.
+/// Returns the value that guidance by CLIP increases. The CLIP must fit the space (check_clip).
 ///
 /// With a noised model (Nichol et al. 2021, section 2.3): exp(logit_scale) f(x_t, t) . g(c) of features at unit length.
 /// Its gradient takes one forward and one backward pass of the image tower, whose size is that of x.

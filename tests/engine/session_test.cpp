@@ -1,7 +1,11 @@
 #include "engine/session.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+
+#include "core/json.h"
 #include "nn/packing.h"
 
 namespace sfumato {
@@ -42,6 +46,29 @@ TEST(Session, AMissingAdapterIsReportedBeforeTheFirstImage) {
   auto wrong = batch_of("a cat");
   wrong.adapters.loras = {{"/nonexistent.safetensors"}};
   EXPECT_THROW(session_of({batch_of("a cat"), wrong}), std::runtime_error);
+}
+
+/// Returns the message with which a session refuses the request, for a model that does not exist.
+std::string refusal_without_model(const Request& request) {
+  try {
+    session_of({{request}}, {.name = "no-model", .device = "cpu"});
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Session, GuidanceByClipIsCheckedBeforeTheModelLoads) {
+  const auto folder = std::filesystem::temp_directory_path() / ("session-clip-test-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  write_json(folder / "config.json", {{"vision_config", {{"time_embedding", true}}}});
+  auto request = batch_of("a cat").request;
+  request.clip_guidance = {.model = folder.string(), .scale = 1};
+  request.hires.scale = 2;
+  EXPECT_NE(refusal_without_model(request).find("is noised and takes latents of one size"), std::string::npos);
+  request.clip_guidance.scale = -1;
+  EXPECT_EQ(refusal_without_model(request), "clip guidance -1: expected 0, or a number above it up to 1000000");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Session, SettingsWithoutEffectAreWarnedOfOnce) {

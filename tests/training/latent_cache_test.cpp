@@ -51,6 +51,27 @@ TEST(StandardiseLatents, LeavesAnAutoencoderWithoutQuantConvAlone) {
   EXPECT_FALSE(standardise_latents(*vae, torch::zeros(3), torch::ones(3)));
 }
 
+TEST(LatentCache, NetworksOfAnotherShapeAreRefusedByTheirKey) {
+  const auto refusal = [](const auto& check) -> std::string {
+    try {
+      check();
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto latents = torch::zeros({2, 4, 8, 8});
+  EXPECT_EQ(refusal([&] { check_latent_channels(latents, "'in_channels'", 4); }), "");
+  EXPECT_EQ(refusal([&] { check_latent_channels(latents, "'in_channels'", 3); }),
+            "'in_channels' is 3; expected the autoencoder's 'latent_channels', 4");
+  EXPECT_EQ(refusal([&] { check_latent_channels(latents, "'out_channels'", 8, /*and_variance=*/true); }), "");
+  EXPECT_EQ(refusal([&] { check_latent_channels(latents, "'out_channels'", 4, /*and_variance=*/true); }),
+            "'out_channels' is 4; expected twice the autoencoder's 'latent_channels', 8");
+  EXPECT_EQ(refusal([&] { check_latent_side(latents, "'sample_size'", 8); }), "");
+  EXPECT_EQ(refusal([&] { check_latent_side(latents, "'sample_size'", 16); }),
+            "'sample_size' is 16; expected 8, the side of the latents");
+}
+
 /// More images of 8 x 8 pixels than one part of the cache holds.
 constexpr std::int64_t kImages = 1100;
 

@@ -1,11 +1,7 @@
 #include "generate/checks.h"
 
-#include <filesystem>
 #include <stdexcept>
 
-#include "core/json.h"
-#include "core/number_text.h"
-#include "engine/find_model.h"
 #include "images/animation.h"
 #include "tokenizer/utf8.h"
 
@@ -18,14 +14,6 @@ void check_utf8_path(const std::string& name, const std::string& path) {
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(name + " '" + path + "': " + error.what() + ": the picture's record takes UTF-8 alone");
   }
-}
-
-/// True if the config of a CLIPModel has a time embedding. A folder without one is refused when it is loaded.
-bool is_noised_clip(const std::filesystem::path& folder) {
-  if (!std::filesystem::exists(folder / "config.json")) return false;
-  const auto config = read_json(folder / "config.json");
-  const auto vision = config.is_object() ? config.value("vision_config", Json()) : Json();
-  return vision.is_object() && value_or(vision, "time_embedding", false);
 }
 
 }  // namespace
@@ -55,21 +43,6 @@ void check_prompts(const std::vector<Request>& requests, const std::string& sour
       throw std::invalid_argument("'" + source + "', prompt " + std::to_string(i + 1) + ": " + error.what());
     }
   }
-}
-
-void check_clip_guidance(const Request& request) {
-  constexpr double kLargest = 1e6;
-  const auto& clip = request.clip_guidance;
-  if (clip.scale == 0) return;
-  if (!(clip.scale > 0 && clip.scale <= kLargest))
-    throw std::invalid_argument("clip guidance " + number_text(clip.scale) +
-                                ": expected 0, or a number above it up to 1000000");
-  const bool resizes = request.hires.is_on() && request.hires.scale != 1;
-  if (!resizes || !is_noised_clip(find_model(clip.model, model_roots(SFUMATO_SOURCE_DIR)))) return;
-  throw std::invalid_argument(
-      "clip model '" + clip.model +
-      "' is noised and takes latents of one size, but the second pass has another: expected a " +
-      "CLIP that is not noised, or no --hires-scale, --hires-width and --hires-height");
 }
 
 void check_output_options(const GenerateOptions& options, bool random_seed) {

@@ -15,10 +15,6 @@ void check_prompts(const std::vector<Request>& requests, const std::string& sour
 /// Checks that paths in an image's record are UTF-8.
 void check_recorded_paths(const GenerateOptions& options);
 
-/// Refuses guidance by CLIP with a scale out of range or without the folder of a CLIPModel, and by a noised CLIP, which
-/// takes latents of one size, together with a second pass of another size. Reads the folder's config alone.
-void check_clip_guidance(const Request& request);
-
 /// Checks that --quality and --preview-every are in range and that --skip-existing has names that repeat in each run.
 void check_output_options(const GenerateOptions& options, bool random_seed);
 

@@ -171,7 +171,6 @@ std::optional<GenerateOptions> parse_options(const GenerateProgram& program, int
   const bool prompted = app.get_option("--prompt")->count() > 0 || !arguments.prompts_file.empty();
   arguments.options.requests = settled_requests(arguments, !prompted);
   check_output_options(arguments.options, arguments.asked.seed.empty() || arguments.asked.seed.starts_with('-'));
-  check_clip_guidance(arguments.options.requests.front());
   take_lora_tags(arguments.options, arguments.adapters.lora_dir);
   refuse_idle_options(app, arguments.options);
   if (arguments.adapters.lora_partial) {

@@ -49,7 +49,9 @@ GradientGuidance clip_guidance(const Job& job, const Denoising& denoising, std::
   const auto texts = texts_of(request, denoising.steps);
   for (const auto& text : texts.distinct)
     if (auto note = cut_note(*clip, text); !note.empty()) warnings.push_back(std::move(note));
-  return {.value = clip_value(clip, texts, space_of(job, denoising.start)),
+  const auto space = space_of(job, denoising.start);
+  check_clip(*clip, space);
+  return {.value = clip_value(clip, texts, space),
           .scale = request.clip_guidance.scale,
           .steps = denoising.steps,
           .learned_variance = false,

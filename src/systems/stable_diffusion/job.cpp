@@ -69,6 +69,7 @@ ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachmen
   auto limits = model.limits();
   if (const auto& refiner = attachments.refiner)
     limits.clip_layers = std::min(limits.clip_layers, refiner->clip_layers());
+  limits.noised_clip = attachments.clip && attachments.clip->schedule;
   return limits;
 }
 

@@ -37,7 +37,7 @@ struct Job {
   std::vector<Step> begun(const std::vector<Step>& steps, std::int64_t count) const;
 };
 
-/// Returns the limits of a model together with those of attachments that read the same prompts.
+/// Returns the limits of a model together with those of its attachments.
 ModelLimits limits_of(const StableDiffusion& model, const Attachments& attachments);
 
 /// Returns the model's noise schedule with the request's sigma schedule; align_your_steps is that of its family.

@@ -129,15 +129,6 @@ void check_refiner(const Request::Refiner& refiner) {
     refuse("refiner switch at", number_text(refiner.switch_at), "a number above 0 and below 1");
 }
 
-void check_clip_guidance(const Request::ClipGuidance& clip) {
-  constexpr double kLargestClipGuidance = 1e6;
-  if (clip.scale == 0) return;
-  check_text("clip model", clip.model);
-  if (!(clip.scale > 0 && clip.scale <= kLargestClipGuidance))
-    refuse("clip guidance", number_text(clip.scale), "0, or a number above it up to 1000000");
-  if (clip.model.empty()) refuse("clip guidance", number_text(clip.scale), "a clip model with it");
-}
-
 void check_hires(const Request& request, const ModelLimits& limits) {
   const auto& hires = request.hires;
   if (!hires.is_on()) return;
@@ -179,13 +170,27 @@ void validate(const Request& request, const ModelLimits& limits) {
   check_pixels("mask padding", request.inpaint.mask_padding);
   for (const auto& unit : request.controls) validate(unit);
   check_refiner(request.refiner);
-  check_clip_guidance(request.clip_guidance);
+  validate_clip_guidance(request, limits.noised_clip);
   check_hires(request, limits);
 }
 
 void validate_prompts(const Request& request) {
   check_text("prompt", request.prompt);
   if (request.negative_prompt) check_text("negative prompt", *request.negative_prompt);
+}
+
+void validate_clip_guidance(const Request& request, bool noised) {
+  constexpr double kLargestClipGuidance = 1e6;
+  const auto& clip = request.clip_guidance;
+  if (clip.scale == 0) return;
+  check_text("clip model", clip.model);
+  if (!(clip.scale > 0 && clip.scale <= kLargestClipGuidance))
+    refuse("clip guidance", number_text(clip.scale), "0, or a number above it up to 1000000");
+  if (clip.model.empty()) refuse("clip guidance", number_text(clip.scale), "a clip model with it");
+  if (noised && request.hires.is_on() && request.hires.scale != 1)
+    refuse("clip model",
+           "'" + clip.model + "' is noised and takes latents of one size, but the second pass has another",
+           "a CLIP that is not noised, or no hires scale, hires width and hires height");
 }
 
 Request part_of_batch(Request request, std::int64_t first, std::int64_t count) {

@@ -150,6 +150,8 @@ struct ModelLimits {
   std::int64_t vae_scale_factor = 8;
   /// Largest value of clip_skip; 0 for text encoders without a layer to skip.
   std::int64_t clip_layers = 0;
+  /// True with guidance by a noised CLIP, which takes latents of one size.
+  bool noised_clip = false;
 };
 
 /// Writes all members, in their order; rarely used ones only if they are set.
@@ -163,6 +165,9 @@ void validate(const Request& request, const ModelLimits& limits);
 
 /// Checks the prompts only, as validate does; needs no model.
 void validate_prompts(const Request& request);
+
+/// Checks clip_guidance only, as validate does; needs no model. `noised` is ModelLimits::noised_clip.
+void validate_clip_guidance(const Request& request, bool noised);
 
 /// Returns the request for `count` images of its batch, starting with image `first`.
 Request part_of_batch(Request request, std::int64_t first, std::int64_t count);

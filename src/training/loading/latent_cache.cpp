@@ -10,6 +10,7 @@
 #include "checkpoints/load.h"
 #include "checkpoints/safetensors.h"
 #include "core/json.h"
+#include "training/recipe_values.h"
 
 namespace sfumato {
 namespace {
@@ -160,6 +161,19 @@ LatentCache cache_latents_as_given(const RunFolder& run, const std::string& name
   }
   std::filesystem::remove_all(aside);
   return {*latents, vae};
+}
+
+void check_latent_channels(const torch::Tensor& latents, const std::string& key, std::int64_t value,
+                           bool and_variance) {
+  const auto expected = (and_variance ? 2 : 1) * latents.size(1);
+  const std::string twice = and_variance ? "twice " : "";
+  if (value != expected)
+    refuse_misfit(key, value, twice + "the autoencoder's 'latent_channels', " + std::to_string(expected));
+}
+
+void check_latent_side(const torch::Tensor& latents, const std::string& key, std::int64_t value) {
+  const auto side = latents.size(2);
+  if (value != side) refuse_misfit(key, value, std::to_string(side) + ", the side of the latents");
 }
 
 void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options) {

@@ -58,6 +58,14 @@ LatentCache cache_latents(const RunFolder& run, const std::string& vae, const La
 LatentCache cache_latents_as_given(const RunFolder& run, const std::string& name, const std::string& vae,
                                    const LatentSource& source, const OnEncoded& on_encoded);
 
+/// Throws std::invalid_argument if `value`, at `key` of a network's config, is not the number of channels of the
+/// `latents` [M, C, h, w], or twice that for eps `and_variance`.
+void check_latent_channels(const torch::Tensor& latents, const std::string& key, std::int64_t value,
+                           bool and_variance = false);
+
+/// Likewise, if it is not the side of the latents.
+void check_latent_side(const torch::Tensor& latents, const std::string& key, std::int64_t value);
+
 /// Writes the autoencoder of a run's latents as a diffusers folder, in the dtype of `options`.
 void export_first_stage(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options);
 

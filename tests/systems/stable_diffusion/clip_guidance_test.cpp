@@ -114,6 +114,19 @@ TEST(ClipGuidance, RefusesWhatDoesNotFit) {
   EXPECT_EQ(clip_refusal(request, {}), "clip guidance 2: expected a clip model with it");
 }
 
+TEST(ClipGuidance, ANoisedClipTakesNoSecondPassOfAnotherSize) {
+  const auto model = model_at({});
+  const auto noised = random_clip({.image_size = 8, .num_channels = 4, .scheduler = kModelSchedule});
+  auto request = clip_request(1);
+  request.hires.scale = 2;
+  EXPECT_EQ(clip_refusal(request, {.clip = noised}),
+            "clip model 'random' is noised and takes latents of one size, but the second pass has another: expected a "
+            "CLIP that is not noised, or no hires scale, hires width and hires height");
+  EXPECT_EQ(clip_refusal(request, {.clip = random_clip({.image_size = 16})}), "");
+  request.hires.scale = 1;
+  EXPECT_EQ(clip_refusal(request, {.clip = noised}), "");
+}
+
 TEST(ClipGuidance, AnImagesRecordContainsIt) {
   const auto request = clip_request(70);
   const auto json = Json::parse(to_json(request).dump());

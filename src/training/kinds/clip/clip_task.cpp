@@ -30,12 +30,8 @@ LatentCache clip_latents(const CLIPRecipe& recipe, const TaskContext& context, P
   if (recipe.vae.empty()) return {};
   auto cache = cache_latents(context.run, recipe.vae, latent_source(pack, context.device), context.on_encoded);
   const auto vision = recipe.config().vision_config;
-  if (vision.num_channels != cache.latents.size(1))
-    refuse_misfit("clip: vision_config: 'num_channels'", vision.num_channels,
-                  "the autoencoder's 'latent_channels', " + std::to_string(cache.latents.size(1)));
-  if (vision.image_size != cache.latents.size(2))
-    refuse_misfit("clip: vision_config: 'image_size'", vision.image_size,
-                  std::to_string(cache.latents.size(2)) + ", the side of the latents");
+  check_latent_channels(cache.latents, "clip: vision_config: 'num_channels'", vision.num_channels);
+  check_latent_side(cache.latents, "clip: vision_config: 'image_size'", vision.image_size);
   return cache;
 }
 

@@ -1,21 +1,18 @@
 #include "training/kinds/glide/glide_task.h"
 
-#include <algorithm>
-#include <stdexcept>
-
 #include "checkpoints/load.h"
 #include "training/grid.h"
+#include "training/held_out_loss.h"
 #include "training/kinds/glide/glide_export.h"
 #include "training/kinds/glide/low_resolution.h"
 #include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
-#include "training/recipe_values.h"
 #include "training/sampling.h"
 
 namespace sfumato {
 namespace {
 
-constexpr std::int64_t kHeldOutImages = 256, kImageBatch = 64, kGridColumns = 4;
+constexpr std::int64_t kHeldOutImages = 256, kGridColumns = 4;
 
 /// Returns the folder of the tokenizer; an upsampler has that of its base model.
 std::string tokenizer_of(const GLIDERecipe& recipe) {
@@ -35,12 +32,8 @@ LatentSource low_res_source(const GLIDERecipe& recipe, Pack& pack, torch::Device
 
 void check_latents(const GLIDERecipe& recipe, const GLIDELatents& latents) {
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
-  if (unet.out_channels != 2 * latents.images.size(1))
-    refuse_misfit("unet: 'out_channels'", unet.out_channels,
-                  "twice the autoencoder's 'latent_channels', " + std::to_string(2 * latents.images.size(1)));
-  if (unet.sample_size.front() != latents.images.size(2))
-    refuse_misfit("unet: 'sample_size'", unet.sample_size.front(),
-                  std::to_string(latents.images.size(2)) + ", the side of the latents");
+  check_latent_channels(latents.images, "unet: 'out_channels'", unet.out_channels, /*and_variance=*/true);
+  check_latent_side(latents.images, "unet: 'sample_size'", unet.sample_size.front());
 }
 
 GLIDELatentCache glide_latents(const GLIDERecipe& recipe, const TaskContext& context, Pack& pack) {
@@ -118,22 +111,17 @@ void GLIDETask::init_from(const std::filesystem::path& folder) {
                GLIDETextModelImpl::rename_key);
 }
 
-torch::Tensor GLIDETask::last_images(std::int64_t most) const {
-  const auto there = pack_.held_out() > 0 ? pack_.held_out() : std::min(pack_.size(), kImageBatch);
-  return torch::arange(pack_.size() - there, pack_.size()).narrow(0, 0, std::min(most, there));
+torch::Tensor GLIDETask::held_out(std::int64_t most) const {
+  return held_out_indices(pack_.size(), pack_.held_out(), most);
 }
 
 Json GLIDETask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   const EvaluationScope evaluation(*objective_.unet);
-  const auto indices = last_images(kHeldOutImages);
-  double sum = 0;
-  for (const auto& part : indices.split(kImageBatch)) {
-    auto generator =
-        generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(part[0].item<std::int64_t>()));
-    sum += objective_.simple_loss(loader_.held_out(part, generator)).item<double>() * static_cast<double>(part.size(0));
-  }
-  return {{"held_out_loss", sum / static_cast<double>(indices.size(0))}};
+  const auto loss = [&](const torch::Tensor& indices, at::Generator& generator) {
+    return objective_.simple_loss(loader_.held_out(indices, generator));
+  };
+  return {{"held_out_loss", mean_held_out_loss(held_out(kHeldOutImages), recipe_.seed, loss)}};
 }
 
 torch::Tensor GLIDETask::decode(const torch::Tensor& x0) {
@@ -145,7 +133,7 @@ torch::Tensor GLIDETask::sample_grid() {
   const EvaluationScope evaluation(*objective_.unet);
   auto generator = generator_for(recipe_.seed, Stream::kSample, 0);
   const bool needs_images = recipe_.inpaint || recipe_.is_upsampler();
-  auto batch = needs_images ? loader_.held_out(last_images(recipe_.sample.count), generator) : Batch{};
+  auto batch = needs_images ? loader_.held_out(held_out(recipe_.sample.count), generator) : Batch{};
   if (!needs_images) batch["ids"] = pack_.probe_ids().slice(0, 0, recipe_.sample.count).to(device_);  // [P, L]
   const auto& ids = batch.at("ids");
   const auto states_of = [&](const torch::Tensor& text) {

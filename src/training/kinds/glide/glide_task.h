@@ -34,7 +34,8 @@ class GLIDETask : public Task {
   torch::Tensor sample_grid() override;
 
  private:
-  torch::Tensor last_images(std::int64_t most) const;
+  /// Returns the indices of at most `most` held-out images.
+  torch::Tensor held_out(std::int64_t most) const;
   torch::Tensor decode(const torch::Tensor& x0);
 
   GLIDERecipe recipe_;

@@ -1,7 +1,6 @@
 #include "training/kinds/text_to_image/text_to_image_task.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "training/grid.h"
 #include "training/loading/captioned_pack.h"
@@ -16,10 +15,7 @@ constexpr std::int64_t kLatentBatch = 64;
 constexpr std::int64_t kGridColumns = 4;
 
 LatentCache latents_for(const UNet2DConditionModelConfig& config, LatentCache cache) {
-  const auto channels = cache.latents.size(1);
-  if (config.in_channels != channels)
-    throw std::invalid_argument("unet: 'in_channels' is " + std::to_string(config.in_channels) +
-                                "; expected the autoencoder's 'latent_channels', " + std::to_string(channels));
+  check_latent_channels(cache.latents, "unet: 'in_channels'", config.in_channels);
   return cache;
 }
 

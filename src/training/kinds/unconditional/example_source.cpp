@@ -66,9 +66,7 @@ void ExampleSource::encode(const UnconditionalRecipe& recipe, const TaskContext&
   latents_ = cache.latents;
   vae_ = cache.vae;
   const auto unet = UNet2DModelConfig::from_json(recipe.unet);
-  if (unet.in_channels != latents_.size(1))
-    refuse_misfit("unet: 'in_channels'", unet.in_channels,
-                  "the autoencoder's 'latent_channels', " + std::to_string(latents_.size(1)));
+  check_latent_channels(latents_, "unet: 'in_channels'", unet.in_channels);
   expect_sample_size(unet, latents_.size(2), "the side of the latents");
 }
 

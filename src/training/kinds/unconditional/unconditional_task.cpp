@@ -1,19 +1,19 @@
 #include "training/kinds/unconditional/unconditional_task.h"
 
-#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 #include "data/image_fit.h"
 #include "diffusion/scheduler_classes.h"
 #include "training/grid.h"
+#include "training/held_out_loss.h"
 #include "training/network_parameters.h"
 #include "training/sampling.h"
 
 namespace sfumato {
 namespace {
 
-constexpr std::int64_t kHeldOutExamples = 256, kExampleBatch = 64;
+constexpr std::int64_t kHeldOutExamples = 256;
 
 }  // namespace
 
@@ -39,22 +39,17 @@ void UnconditionalTask::init_from(const std::filesystem::path& folder) {
   copy_weights(*objective_.unet, folder / "unet", UNet2DModelImpl::rename_key);
 }
 
-torch::Tensor UnconditionalTask::held_out_indices(std::int64_t most) const {
-  const auto there = source_.held_out() > 0 ? source_.held_out() : std::min(source_.size(), kExampleBatch);
-  return torch::arange(source_.size() - there, source_.size()).narrow(0, 0, most == 0 ? there : std::min(most, there));
+torch::Tensor UnconditionalTask::held_out(std::int64_t most) const {
+  return held_out_indices(source_.size(), source_.held_out(), most);
 }
 
 Json UnconditionalTask::evaluate(std::int64_t step) {
   const torch::NoGradGuard no_grad;
   const EvaluationScope evaluation(*objective_.unet);
-  const auto indices = held_out_indices(kHeldOutExamples);
-  double sum = 0;
-  for (const auto& part : indices.split(kExampleBatch)) {
-    auto generator =
-        generator_for(recipe_.seed, Stream::kSample, static_cast<std::uint64_t>(part[0].item<std::int64_t>()));
-    sum += objective_.simple_loss(loader_.held_out(part, generator)).item<double>() * static_cast<double>(part.size(0));
-  }
-  Json metrics = {{"held_out_loss", sum / static_cast<double>(indices.size(0))}};
+  const auto loss = [&](const torch::Tensor& indices, at::Generator& generator) {
+    return objective_.simple_loss(loader_.held_out(indices, generator));
+  };
+  Json metrics = {{"held_out_loss", mean_held_out_loss(held_out(kHeldOutExamples), recipe_.seed, loss)}};
   const auto& bits = recipe_.bits_per_dimension;
   if (bits.every > 0 && (step % bits.every == 0 || step == recipe_.steps))
     metrics["held_out_bpd"] = held_out_bits({.images = bits.images, .timesteps = bits.timesteps})->total;
@@ -68,7 +63,7 @@ std::optional<BitsPerDimension> UnconditionalTask::held_out_bits(const BitsSetti
   const auto& config = objective_.schedule.config();
   const VariationalBound bound(objective_.schedule, device_, /*clip=*/1);
   const auto timesteps = bound_timesteps(config.num_train_timesteps, settings.timesteps);
-  const auto parts = held_out_indices(settings.images).split(kExampleBatch);
+  const auto parts = held_out(settings.images).split(kHeldOutBatch);
   const auto total = static_cast<std::int64_t>(parts.size() * timesteps.t.size());
   std::int64_t done = 0;
   BitsPerDimension mean;

@@ -24,9 +24,8 @@ class UnconditionalTask : public Task {
   std::optional<BitsPerDimension> held_out_bits(const BitsSettings& settings) override;
 
  private:
-  /// Returns the indices of the held-out images, at most `most` unless that is 0. If nothing is held out, the last
-  /// images are used.
-  torch::Tensor held_out_indices(std::int64_t most) const;
+  /// Returns the indices of at most `most` held-out images, or of all if `most` is 0.
+  torch::Tensor held_out(std::int64_t most) const;
 
   UnconditionalRecipe recipe_;
   torch::Device device_;
