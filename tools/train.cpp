@@ -186,9 +186,13 @@ int run_export(const Arguments& arguments) {
   if (!arguments.force && std::filesystem::exists(folder) && !std::filesystem::is_empty(folder))
     throw std::invalid_argument("'" + folder.string() + "' has files already: expected a new folder, or --force");
   check_writable_folder(folder);
-  export_run(RunFolder(arguments.positional[0]), folder,
-             {.dtype = parse_dtype(arguments.dtype),
-              .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)});
+  watch_interrupts();
+  const SaveOptions options{.dtype = parse_dtype(arguments.dtype),
+                            .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)};
+  if (!export_run(RunFolder(arguments.positional[0]), folder, options)) {
+    std::cerr << "train: interrupted; nothing was written to '" << folder.string() << "'\n";
+    return 130;
+  }
   if (!arguments.quiet) std::cout << folder.string() << std::endl;
   return 0;
 }

@@ -4,7 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/interrupt.h"
 #include "core/shortened.h"
+#include "core/whole_folder.h"
 #include "training/kinds/classifier/classifier_kind.h"
 #include "training/kinds/clip/clip_kind.h"
 #include "training/kinds/glide/glide_kind.h"
@@ -98,9 +100,13 @@ Checkpoint checkpoint_of(const RunFolder& run) {
   return *checkpoint;
 }
 
-void export_run(const RunFolder& run, const fs::path& folder, const SaveOptions& options) {
+bool export_run(const RunFolder& run, const fs::path& folder, const SaveOptions& options) {
   const auto job = job_of(run);
-  job->export_weights(run, checkpoint_of(run), folder, options);
+  const auto checkpoint = checkpoint_of(run);
+  return write_into_folder(folder, [&](const fs::path& written) {
+    job->export_weights(run, checkpoint, written, options);
+    return !interrupted();
+  });
 }
 
 }  // namespace sfumato

@@ -170,6 +170,21 @@ class Train(unittest.TestCase):
         self.assertIn(f"'{out}' has files already", refused.stderr)
         self.assertEqual([path.name for path in out.iterdir()], ["notes.txt"])
         self.assertEqual(run("--export", self.folder / "whole", out, "--force").returncode, 0)
+        self.assertTrue((out / "model_index.json").exists())
+        self.assertEqual((out / "notes.txt").read_text(), "mine")
+
+    def test_an_interrupted_export_leaves_nothing(self):
+        for pause in (0.3, 0.4, 0.5, 0.6):  # while it starts, before and while it writes
+            out = self.folder / f"interrupted-{pause}"
+            process = subprocess.Popen([TRAIN, "--export", self.folder / "whole", out], stderr=subprocess.PIPE)
+            time.sleep(pause)
+            process.terminate()
+            process.communicate()
+            left = [path.name for path in self.folder.iterdir() if path.name.startswith(out.name)]
+            if process.returncode == 0:
+                self.assertTrue((out / "model_index.json").exists())
+            else:
+                self.assertEqual(left, [])
 
     def test_an_unconditional_run_exports_a_pipeline_folder(self):
         out = self.folder / "unconditional-export"

@@ -6,7 +6,7 @@
 #include "checkpoints/save.h"
 #include "core/files.h"
 #include "core/json.h"
-#include "systems/whole_folder.h"
+#include "core/whole_folder.h"
 
 namespace sfumato {
 namespace {

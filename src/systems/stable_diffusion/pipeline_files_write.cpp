@@ -5,10 +5,10 @@
 #include "checkpoints/safetensors_header.h"
 #include "checkpoints/save.h"
 #include "core/files.h"
+#include "core/whole_folder.h"
 #include "models/original_layout.h"
 #include "systems/stable_diffusion/pipeline_files.h"
 #include "systems/stable_diffusion/single_file_check.h"
-#include "systems/whole_folder.h"
 
 namespace sfumato {
 namespace {

@@ -10,4 +10,8 @@ namespace sfumato {
 bool write_whole_folder(const std::filesystem::path& folder,
                         const std::function<bool(const std::filesystem::path&)>& write);
 
+/// The same, but moves what it wrote into `folder`, file by file: files of other names stay there.
+bool write_into_folder(const std::filesystem::path& folder,
+                       const std::function<bool(const std::filesystem::path&)>& write);
+
 }  // namespace sfumato

@@ -1,0 +1,50 @@
+#include "core/whole_folder.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "core/files.h"
+
+namespace sfumato {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Calls `write` with a temporary folder beside `folder`, then `finish` with the same if that returned true.
+bool write_beside(const fs::path& folder, const std::function<bool(const fs::path&)>& write,
+                  const std::function<void(const fs::path&)>& finish) {
+  const auto named = folder.has_filename() ? folder : folder.parent_path();  // "a/" is a
+  const auto written = fs::path(named.string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
+  try {
+    const bool whole = write(written);
+    if (whole) finish(written);
+    fs::remove_all(written);
+    return whole;
+  } catch (...) {
+    fs::remove_all(written);
+    throw;
+  }
+}
+
+}  // namespace
+
+bool write_whole_folder(const fs::path& folder, const std::function<bool(const fs::path&)>& write) {
+  return write_beside(folder, write, [&](const fs::path& written) {
+    fs::remove_all(folder);
+    fs::rename(written, folder.has_filename() ? folder : folder.parent_path());
+  });
+}
+
+bool write_into_folder(const fs::path& folder, const std::function<bool(const fs::path&)>& write) {
+  return write_beside(folder, write, [&](const fs::path& written) {
+    for (const auto& entry : fs::recursive_directory_iterator(written)) {
+      const auto target = folder / fs::relative(entry.path(), written);
+      fs::create_directories(entry.is_directory() ? target : target.parent_path());
+      if (!entry.is_directory()) fs::rename(entry.path(), target);
+    }
+  });
+}
+
+}  // namespace sfumato

@@ -1,0 +1,68 @@
+#include "core/whole_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "core/files.h"
+
+namespace sfumato {
+namespace {
+
+namespace fs = std::filesystem;
+
+class WholeFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(scratch_);
+    fs::create_directories(folder_ / "part");
+    put(folder_ / "own.txt", "own");
+    put(folder_ / "part" / "a.txt", "before");
+  }
+
+  static void put(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+  static bool write(const fs::path& folder) {
+    fs::create_directories(folder / "part" / "more");
+    put(folder / "part" / "a.txt", "after");
+    put(folder / "part" / "more" / "b.txt", "b");
+    return true;
+  }
+  void expect_as_before() const {
+    EXPECT_EQ(read_file(folder_ / "own.txt"), "own");
+    EXPECT_EQ(read_file(folder_ / "part" / "a.txt"), "before");
+    EXPECT_FALSE(fs::exists(folder_ / "part" / "more"));
+    expect_alone();
+  }
+  void expect_alone() const { EXPECT_EQ(std::distance(fs::directory_iterator(scratch_), fs::directory_iterator()), 1); }
+
+  fs::path scratch_ = fs::path(testing::TempDir()) / "sfumato_whole_folder", folder_ = scratch_ / "folder";
+};
+
+TEST_F(WholeFolder, ReplacesAFolder) {
+  EXPECT_TRUE(write_whole_folder(folder_, write));
+  EXPECT_FALSE(fs::exists(folder_ / "own.txt"));
+  EXPECT_EQ(read_file(folder_ / "part" / "a.txt"), "after");
+  expect_alone();
+}
+
+TEST_F(WholeFolder, WritesIntoAFolderBesideOtherFiles) {
+  EXPECT_TRUE(write_into_folder(folder_ / "", write));  // with a slash at its end
+  EXPECT_EQ(read_file(folder_ / "own.txt"), "own");
+  EXPECT_EQ(read_file(folder_ / "part" / "a.txt"), "after");
+  EXPECT_EQ(read_file(folder_ / "part" / "more" / "b.txt"), "b");
+  expect_alone();
+}
+
+TEST_F(WholeFolder, ChangesNothingWhereWritingEndsEarlyOrFails) {
+  for (const auto& written : {write_whole_folder, write_into_folder}) {
+    EXPECT_FALSE(written(folder_, [](const fs::path& folder) { return !write(folder); }));
+    expect_as_before();
+    const auto fail = [](const fs::path& folder) -> bool { throw std::runtime_error((write(folder), "full")); };
+    EXPECT_THROW(written(folder_, fail), std::runtime_error);
+    expect_as_before();
+  }
+}
+
+}  // namespace
+}  // namespace sfumato
