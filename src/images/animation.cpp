@@ -28,6 +28,7 @@ std::string encode_mp4(const std::filesystem::path& path, const std::vector<torc
   try {
     write_mp4(temporary, frames, timing);
     bytes = read_file(temporary);
+    if (!is_whole_mp4(bytes)) throw std::runtime_error("MP4: the file is not whole; is the disk full?");
   } catch (...) {
     std::filesystem::remove(temporary);
     throw;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "images/animation.h"
@@ -16,5 +17,9 @@ std::string encode_animated_webp(const std::vector<torch::Tensor>& frames, const
 /// Throws std::runtime_error.
 void write_mp4(const std::filesystem::path& path, const std::vector<torch::Tensor>& frames,
                const AnimationTiming& timing);
+
+/// True if a file's boxes (ISO/IEC 14496-12) fill it exactly and one is the index of the frames (moov): OpenCV does not
+/// report that a disk is full.
+bool is_whole_mp4(std::string_view bytes);
 
 }  // namespace sfumato

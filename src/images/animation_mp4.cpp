@@ -26,4 +26,17 @@ void write_mp4(const std::filesystem::path& path, const std::vector<torch::Tenso
   writer.release();
 }
 
+bool is_whole_mp4(std::string_view bytes) {
+  constexpr std::size_t kHeader = 8;  // the box's size in four bytes, its type in four
+  bool has_index = false;
+  while (bytes.size() >= kHeader) {
+    std::size_t size = 0;
+    for (const unsigned char byte : bytes.substr(0, 4)) size = size << 8 | byte;
+    if (size < kHeader || size > bytes.size()) return false;
+    has_index = has_index || bytes.substr(4, 4) == "moov";
+    bytes.remove_prefix(size);
+  }
+  return has_index && bytes.empty();
+}
+
 }  // namespace sfumato

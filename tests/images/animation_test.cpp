@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/files.h"
+#include "images/animation_formats.h"
 #include "images/read.h"
 #include "images/temporary_folder.h"
 
@@ -68,6 +69,15 @@ TEST_F(Animation, Mp4HoldsAllFramesAndTheLastForLonger) {
   cv::Mat frame;
   while (video.read(frame)) ++count;
   EXPECT_EQ(count, 2 + 10);
+}
+
+TEST_F(Animation, AnMp4ThatADiskCutShortIsNotWhole) {
+  const auto bytes = read_file(written("a.mp4"));
+  EXPECT_TRUE(is_whole_mp4(bytes));
+  EXPECT_FALSE(is_whole_mp4(bytes.substr(0, bytes.size() - 1)));
+  EXPECT_FALSE(is_whole_mp4(bytes.substr(0, bytes.size() / 2)));
+  EXPECT_FALSE(is_whole_mp4(bytes.substr(0, bytes.find("moov") - 4)));  // whole boxes, but no index
+  EXPECT_FALSE(is_whole_mp4(""));
 }
 
 TEST_F(Animation, OfOddSidesLosesARowAndAColumnAsMp4) {
