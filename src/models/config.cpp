@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/number_text.h"
+
 namespace sfumato {
 
 OneOrMany one_or_many(const Json& config, const std::string& key, OneOrMany fallback) {
@@ -96,6 +98,10 @@ void refuse_value(const std::string& class_name, const std::string& key, const s
 void require_positive(const std::string& class_name, const std::string& key, const std::vector<std::int64_t>& values) {
   for (const auto value : values)
     if (value < 1) refuse_value(class_name, key, std::to_string(value), "at least 1");
+}
+
+void require_dropout(const std::string& class_name, const std::string& key, double dropout) {
+  if (!(dropout >= 0 && dropout < 1)) refuse_value(class_name, key, number_text(dropout), "at least 0 and below 1");
 }
 
 std::string rename_attention_key(const std::string& key) {

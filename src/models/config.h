@@ -56,6 +56,9 @@ void require_types(const std::vector<std::string>& types, const std::string& key
 /// Throws as refuse_value does if one of the values is less than 1.
 void require_positive(const std::string& class_name, const std::string& key, const std::vector<std::int64_t>& values);
 
+/// Throws as refuse_value does unless 0 <= dropout < 1.
+void require_dropout(const std::string& class_name, const std::string& key, double dropout);
+
 /// Renames a key of attention in older checkpoints (query, key, value, proj_attn) to its current name.
 std::string rename_attention_key(const std::string& key);
 

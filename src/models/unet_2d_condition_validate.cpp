@@ -70,6 +70,7 @@ void UNet2DConditionModelConfig::validate() const {
   require_positive(kUNetClass, "layers_per_block", layers_per_block);
   require_positive(kUNetClass, "attention_head_dim", attention_head_dim);
   require_positive(kUNetClass, "cross_attention_dim", cross_attention_dim);
+  require_dropout(kUNetClass, "dropout", dropout);
   const auto count = [&](const std::vector<std::string>& types, const std::string& key) {
     require(types.size() == blocks && blocks > 0, "'" + key + "' names " + std::to_string(types.size()) +
                                                       " blocks, 'block_out_channels' " + std::to_string(blocks));

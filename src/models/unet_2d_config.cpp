@@ -66,6 +66,12 @@ nlohmann::ordered_json UNet2DModelConfig::to_json() const {
 }
 
 void UNet2DModelConfig::validate() const {
+  require_positive(kUNet2DModel, "in_channels", {in_channels});
+  require_positive(kUNet2DModel, "out_channels", {out_channels});
+  require_positive(kUNet2DModel, "norm_num_groups", {norm_num_groups});
+  require_positive(kUNet2DModel, "block_out_channels", block_out_channels);
+  require_positive(kUNet2DModel, "layers_per_block", {layers_per_block});
+  require_dropout(kUNet2DModel, "dropout", dropout);
   const auto blocks = block_out_channels.size();
   const auto check = [&](const std::vector<std::string>& types, const std::string& key,
                          std::initializer_list<const char*> supported) {

@@ -121,8 +121,10 @@ TEST(UNet2DConditionModelConfig, RefusesHeadsThatDoNotDivideABlockOfTextAndImage
   EXPECT_NE(refusal(json).find("'attention_head_dim' is 32"), std::string::npos) << refusal(json);
   EXPECT_NE(refusal(json).find("48 channels of a SimpleCrossAttn"), std::string::npos) << refusal(json);
   json["attention_head_dim"] = 16;
-  const Json unsupported = {
-      {"cross_attention_norm", "group_norm"}, {"resnet_skip_time_act", true}, {"resnet_out_scale_factor", 1.5}};
+  const Json unsupported = {{"cross_attention_norm", "group_norm"},
+                            {"resnet_skip_time_act", true},
+                            {"resnet_out_scale_factor", 1.5},
+                            {"dropout", 1}};
   for (const auto& [key, value] : unsupported.items()) {
     auto changed = json;
     changed[key] = value;
@@ -132,6 +134,24 @@ TEST(UNet2DConditionModelConfig, RefusesHeadsThatDoNotDivideABlockOfTextAndImage
 
 TEST(UNet2DConditionModelConfig, IgnoresUnknownKeys) {
   EXPECT_EQ(refusal({{"_diffusers_version", "9"}}), "");
+}
+
+TEST(UNet2DModelConfig, RefusesSizesAndDropoutOutOfRange) {
+  const Json json{
+      {"block_out_channels", {8}}, {"down_block_types", {"DownBlock2D"}}, {"up_block_types", {"UpBlock2D"}}};
+  EXPECT_NO_THROW(UNet2DModelConfig::from_json(json));
+  const Json wrong{{"block_out_channels", {-8}}, {"layers_per_block", 0}, {"in_channels", 0},
+                   {"out_channels", 0},          {"norm_num_groups", 0},  {"dropout", 1.5}};
+  for (const auto& [key, value] : wrong.items()) {
+    auto changed = json;
+    changed[key] = value;
+    try {
+      UNet2DModelConfig::from_json(changed);
+      ADD_FAILURE() << key;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_NE(std::string(error.what()).find("'" + key + "' is"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(UNet2DModelConfig, RefusesTextBlocks) {
