@@ -153,10 +153,11 @@ class Makes(Programs):
 
     def test_prompts_from_standard_input_and_file(self):
         self.makes(TXT2IMG, "--prompts-file", "-", "-s", "1", "-o", "{index}.png", input=b"a cat\r\n\na sofa\n")
-        (self.folder / "prompts.txt").write_text("a cat\na sofa")
+        (self.folder / "prompts.txt").write_bytes(b"\xef\xbb\xbfa cat\n \t\na sofa")  # with a byte-order mark
         self.makes(TXT2IMG, "--prompts-file", "prompts.txt", "-s", "1", "-o", "f{index}.png")
         self.assertEqual(self.files(), ["1.png", "2.png", "f1.png", "f2.png", "prompts.txt"])
-        self.assertEqual(pixels(self.folder / "2.png"), pixels(self.folder / "f2.png"))
+        for picture in ("1.png", "2.png"):
+            self.assertEqual(pixels(self.folder / picture), pixels(self.folder / f"f{picture}"))
         self.assertNotEqual(pixels(self.folder / "1.png"), pixels(self.folder / "2.png"))
 
     def test_prompts_with_weights_or_plain(self):
@@ -169,9 +170,12 @@ class Makes(Programs):
         self.assertNotEqual(picture("a (cat:1.5)"), picture("a cat"))
 
     def test_unusual_prompts(self):
-        for prompt in ("", "猫坐在沙发上，(红色:1.2)", "?!:;()[]|", "[cat|(sofa:" * 909, "\\"):
+        for prompt in ("", "猫坐在沙发上，(红色:1.2)", "?!:;()[]|", "\\"):
             result = self.run_program(TXT2IMG, "-p", prompt, "--steps", "1", "-o", "u.png", "--force")
             self.assertEqual((result.returncode, result.stderr), (0, b""), prompt[:40])
+        result = self.run_program(TXT2IMG, "-p", "[cat|(sofa:" * 909, "--steps", "1", "-o", "u.png", "--force")
+        self.assertEqual((result.returncode, result.stderr.count(b"\n")), (0, 1))  # 1.1^909 overflows
+        self.assertIn(b"not finite", result.stderr)
         plain = self.run_program(TXT2IMG, "cat " * 30, "--prompt-syntax", "plain", "--steps", "1", "-o", "v.png")
         self.assertIn(b"left out", plain.stderr)
 

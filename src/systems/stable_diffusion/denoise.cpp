@@ -147,6 +147,17 @@ torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents,
   return torch::cat(images);  // [N, 3, H, W]
 }
 
+void decode_result(const Job& job, Generated& generated) {
+  generated.images = decode(job.model, generated.latents, job.attachments.vae_tiling);
+  const auto is_finite = [](const torch::Tensor& values) { return values.isfinite().all().item<bool>(); };
+  if (is_finite(generated.images)) return;
+  generated.warnings.push_back(
+      is_finite(generated.latents)
+          ? "the VAE's output has values that are not finite, which become black: --dtype float32 may help"
+          : "the latents have values that are not finite, which become black: smaller weights of words or LoRA files, "
+            "less guidance or --dtype float32 may help");
+}
+
 void refuse_edits(const Job& job) {
   if (job.model.edits_images())
     throw std::invalid_argument("the model edits pictures by instructions (its UNet has " +

@@ -49,6 +49,9 @@ torch::Tensor encode(const StableDiffusion& model, const torch::Tensor& image, N
 torch::Tensor decode(const StableDiffusion& model, const torch::Tensor& latents,
                      const std::optional<VaeTiling>& tiling = std::nullopt);
 
+/// Decodes a result's latents to its images. Adds a warning if they have values that are not finite.
+void decode_result(const Job& job, Generated& generated);
+
 /// Throws std::invalid_argument for a model that edits images, which only image to image supports.
 void refuse_edits(const Job& job);
 

@@ -68,7 +68,7 @@ Generated image_to_image(const StableDiffusion& model, const Request& request, c
   Generated generated{.request = job.request};
   note_rounding(request, image, factor, generated);
   const auto make = model.edits_images() ? edit_image : vary_image;
-  if (make(job, resized, generated)) generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
+  if (make(job, resized, generated)) decode_result(job, generated);
   return generated;
 }
 

@@ -131,7 +131,7 @@ Generated inpaint(const StableDiffusion& model, const Request& request, const Ma
   const auto region = region_of(masked.image, masked.mask, job.request);
   const auto canvas = canvas_of(job, cut_out(masked.image, region), cut_out(masked.mask, region));
   if (!make_anew(job, canvas, generated)) return generated;
-  generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
+  decode_result(job, generated);
   if (how.paste) generated.images = laid_over(masked, generated.images, region, how.only_masked);
   return generated;
 }

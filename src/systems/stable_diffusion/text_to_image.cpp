@@ -48,7 +48,7 @@ Generated text_to_image(const StableDiffusion& model, const Request& request, co
     second->job.on_step = within(on_step, steps.size(), count);
     whole = run_second_pass(*second, generated);
   }
-  if (whole) generated.images = decode(job.model, generated.latents, attachments.vae_tiling);
+  if (whole) decode_result(job, generated);
   return generated;
 }
 
