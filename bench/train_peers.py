@@ -104,7 +104,9 @@ def fastest_diffusers(options, precision):
         speeds[", ".join(variant)] = contender.turn(options.warm_up, options.steps)
         contender.process.close()
         print(f"{precision} diffusers ({', '.join(variant)}): {speeds[', '.join(variant)]:.1f} images/s", flush=True)
-    return Diffusers(options, precision, max(speeds, key=speeds.get).split(", ")), speeds
+    fastest = Diffusers(options, precision, max(speeds, key=speeds.get).split(", "))
+    fastest.parameters()  # waits until it has started, which would slow down the first turn of another program
+    return fastest, speeds
 
 
 def measure(options, precision, folder):

@@ -31,9 +31,10 @@ std::string text_after(const std::string& text, std::string_view mark, const cha
   return text.substr(first, text.find_first_of(ends, first) - first);
 }
 
-std::string in_gib(const std::string& bytes) {
+std::string size_text(const std::string& bytes) {
+  const double mib = std::stod(bytes) / (1 << 20);
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f GiB", std::stod(bytes) / (1 << 30));
+  std::snprintf(text, sizeof text, mib < 1024 ? "%.1f MiB" : "%.2f GiB", mib < 1024 ? mib : mib / 1024);
   return text;
 }
 
@@ -43,7 +44,7 @@ std::string memory_text(const std::exception& error) {
   const auto of_device = text_after(text, kDeviceSize, "B");
   if (!of_device.empty()) return "out of memory on the device: tried to allocate " + of_device + "B";
   const auto bytes = text_after(text, kBytes, " ");
-  return bytes.empty() ? "out of memory" : "out of memory: tried to allocate " + in_gib(bytes);
+  return bytes.empty() ? "out of memory" : "out of memory: tried to allocate " + size_text(bytes);
 }
 
 }  // namespace

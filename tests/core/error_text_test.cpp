@@ -45,6 +45,11 @@ TEST(ErrorText, LackOfMemoryIsNamedWithTheSize) {
   } catch (const std::exception& error) {
     expect_text(error, "out of memory: tried to allocate 8388608.00 GiB");
   }
+  try {
+    TORCH_CHECK(false, "DefaultCPUAllocator: can't allocate memory: you tried to allocate 3670016 bytes.");
+  } catch (const std::exception& error) {
+    expect_text(error, "out of memory: tried to allocate 3.5 MiB");
+  }
   EXPECT_FALSE(is_out_of_memory(std::runtime_error("DefaultCPUAllocator: ")));
 }
 

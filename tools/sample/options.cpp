@@ -129,7 +129,7 @@ void check_sample_options(const CLI::App& app, const SampleOptions& options) {
   if (options.no_grid && (options.only_grid || !options.grid.empty()))
     refuse_sample("--no-grid with --grid or --only-grid", "one of them");
   if (options.only_grid && !options.output.empty())
-    refuse_sample("-o with --only-grid", "--grid, which names the grid");
+    refuse_sample("-o with --only-grid", "one of them; --grid names the grid");
   if (options.no_grid && options.columns > 0) refuse_sample("--columns with --no-grid", "one of them");
   check_grid(app, options);
   if (!options.grid.empty() && !is_writable_format(options.grid))

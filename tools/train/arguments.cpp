@@ -46,7 +46,7 @@ const char* const kUsage = R"(Trains a model from a recipe, or exports what a ru
 
 namespace {
 
-std::int64_t parse_count(const std::string& text, const std::string& option) {
+std::int64_t parse_count(const std::string& text, const std::string& option, const std::string& others = "") {
   std::size_t used = 0;
   std::int64_t value = 0;
   try {
@@ -55,7 +55,7 @@ std::int64_t parse_count(const std::string& text, const std::string& option) {
     used = 0;
   }
   if (used == 0 || used != text.size() || value < 1) {
-    throw std::invalid_argument(option + " '" + text + "': expected a whole number of at least 1");
+    throw std::invalid_argument(option + " '" + text + "': expected " + others + "a whole number of at least 1");
   }
   return value;
 }
@@ -124,7 +124,7 @@ class ArgumentParser {
       {"--replicas",
        [this](const std::string& value) {
          result_.replicas.reset();
-         if (value != "auto") result_.replicas = parse_count(value, "--replicas");
+         if (value != "auto") result_.replicas = parse_count(value, "--replicas", "auto or ");
        }},
       {"--set", [this](const std::string& value) { result_.settings.push_back(value); }}};
 };
