@@ -54,6 +54,8 @@ TEST(RecipeNetworks, AKeyThatIsMisspeltIsNotLeftOut) {
             "unet: unknown key 'cross_attention_dims'; did you mean 'cross_attention_dim'?");
   EXPECT_EQ(refusal_with(text_to_image_recipe(), "text_encoder.num_layer=2"),
             "text_encoder: unknown key 'num_layer'; did you mean 'num_layers'?");
+  EXPECT_NE(refusal_with(text_to_image_recipe(), "text_encoder.dropout_rate=0.1").find("'dropout_rate'"),
+            std::string::npos);
   EXPECT_EQ(refusal_with(text_to_image_recipe(), "scheduler.prediction_typ=epsilon"),
             "scheduler: unknown key 'prediction_typ'; did you mean 'prediction_type'?");
   EXPECT_EQ(

@@ -79,6 +79,7 @@ void check_text_to_image_recipe(const TextToImageRecipe& recipe) {
                     "unet");
   const auto text = T5EncoderModelConfig::from_json(recipe.text_encoder);
   refuse_other_keys(recipe.text_encoder, text.to_json(), {}, "text_encoder");
+  require_supported(recipe.text_encoder, "dropout_rate", {0}, "text_encoder");  // T5EncoderModel has no dropout
   check_scheduler(recipe.scheduler, recipe.sample.steps);
   check_text_width(unet, text.d_model);
   if (unet.in_channels != unet.out_channels)
