@@ -28,8 +28,11 @@ class Contender:
                                         stderr=self.errors, text=True, env=environment_with(threads))
 
     def ask(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(word + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended: there is no answer either
         answer = self.process.stdout.readline()
         if not answer:
             status = self.process.wait()

@@ -5,11 +5,11 @@ output's distance from that of such a file, relative to the file's, in the Eucli
 """
 
 import json
-import resource
 import sys
-import time
 
 import numpy as np
+
+from timing import print_peak_memory, timed
 
 numbers = np.random.RandomState(1)
 
@@ -20,18 +20,6 @@ def normal(*shape):
 
 INPUTS = {"unet": [normal(2, 4, 64, 64), np.array(500), normal(2, 77, 768)],  # latents, timestep, text
           "vae": [normal(1, 4, 64, 64)]}
-
-
-def timed(function, *arguments):
-    """Prints wall and processor seconds, and returns what the function returns."""
-    wall, processor = time.perf_counter(), time.process_time()
-    result = function(*arguments)
-    print(time.perf_counter() - wall, time.process_time() - processor, flush=True)
-    return result
-
-
-def print_peak_memory():
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)  # MiB
 
 
 def save(path, arrays):

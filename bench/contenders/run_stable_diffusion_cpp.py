@@ -10,7 +10,7 @@ import re
 import sys
 import time
 
-from answers import print_peak_memory, timed
+from timing import print_peak_memory, timed
 
 PARTS = {"unet": "sampling completed", "vae": "decode_first_stage completed"}
 log = []

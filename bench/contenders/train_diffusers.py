@@ -15,7 +15,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from transformers import T5Config, T5EncoderModel
 
-from answers import print_peak_memory
+from timing import print_peak_memory
 
 recipe = json.loads(Path(sys.argv[1]).read_text())
 threads, bfloat16, optimizer_name, layout = int(sys.argv[2]), sys.argv[3] == "bfloat16", sys.argv[4], sys.argv[5]
