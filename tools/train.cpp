@@ -90,6 +90,7 @@ TaskContext context_of(const RunFolder& run, torch::Device device, bool quiet) {
   TaskContext context{.run = run, .device = device, .on_encoded = encoding_bar(quiet)};
   context.on_read = labelled_bar("read", quiet);
   context.pack_folder = folder_packer(labelled_bar("read", quiet));
+  context.on_warning = [](const std::string& warning) { std::cerr << "train: warning: " << warning << std::endl; };
 #ifdef SFUMATO_HAVE_IMAGES
   context.read_image = read_image;
 #endif

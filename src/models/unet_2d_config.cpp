@@ -15,6 +15,10 @@ void require_supported_values(const Json& json) {
   require_supported(json, "class_embed_type", {null, "timestep", "identity"}, kUNet2DModel);
   require_supported(json, "downsample_type", {null, "conv", "resnet"}, kUNet2DModel);
   require_supported(json, "upsample_type", {null, "conv", "resnet"}, kUNet2DModel);
+  // A member of 0 stands for null, which a file's 0 does not.
+  for (const auto* key : {"attention_head_dim", "attn_norm_num_groups"})
+    if (const auto found = json.find(key); found != json.end() && found->is_number_integer())
+      require_positive(kUNet2DModel, key, {found->get<std::int64_t>()});
 }
 
 template <class Members, class Config>

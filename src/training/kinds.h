@@ -41,6 +41,8 @@ struct TaskContext {
   OnRead on_read = {};
   /// Packs a folder of captioned images; empty in a build without image libraries.
   PackFolder pack_folder = {};
+  /// May be empty; receives warnings of settings that have no effect with the data, one line each.
+  std::function<void(const std::string& warning)> on_warning = {};
 };
 
 /// Parts of a recipe that define a run.

@@ -140,8 +140,8 @@ TEST(UNet2DModelConfig, RefusesSizesAndDropoutOutOfRange) {
   const Json json{
       {"block_out_channels", {8}}, {"down_block_types", {"DownBlock2D"}}, {"up_block_types", {"UpBlock2D"}}};
   EXPECT_NO_THROW(UNet2DModelConfig::from_json(json));
-  const Json wrong{{"block_out_channels", {-8}}, {"layers_per_block", 0}, {"in_channels", 0},
-                   {"out_channels", 0},          {"norm_num_groups", 0},  {"dropout", 1.5}};
+  const Json wrong{{"block_out_channels", {-8}}, {"layers_per_block", 0}, {"in_channels", 0},       {"out_channels", 0},
+                   {"norm_num_groups", 0},       {"dropout", 1.5},        {"attention_head_dim", 0}};
   for (const auto& [key, value] : wrong.items()) {
     auto changed = json;
     changed[key] = value;

@@ -41,12 +41,20 @@ std::vector<std::int64_t> examples(const OversamplingRecipe& oversampling) {
   return {tensor.data_ptr<std::int64_t>(), tensor.data_ptr<std::int64_t>() + tensor.numel()};
 }
 
-TEST(Emphasis, RepeatsImagesWithOneOfTheWordsAndNoHeldOutOne) {
+TEST(Oversampling, RepeatsImagesWithOneOfTheWordsAndNoHeldOutOne) {
   EXPECT_EQ(examples({.words = {"cat", "horse"}, .repeats = 3}), (std::vector<std::int64_t>{0, 0, 0, 1, 2, 3, 3, 3}));
 }
 
-TEST(Emphasis, WithoutRepeatsEveryImageIsSeenOnce) {
+TEST(Oversampling, WithoutRepeatsEveryImageIsSeenOnce) {
   EXPECT_EQ(examples({}), (std::vector<std::int64_t>{0, 1, 2, 3}));
+}
+
+TEST(Oversampling, HasNoEffectIfNoCaptionOfATrainingImageHasAWord) {
+  const auto pack = pack_of({"a cat", "a dog", "a horse"});  // the last one is held out
+  EXPECT_TRUE(has_no_effect({.words = {"horse", "cow"}, .repeats = 2}, pack));
+  EXPECT_FALSE(has_no_effect({.words = {"cow", "dog"}, .repeats = 2}, pack));
+  EXPECT_FALSE(has_no_effect({.words = {"cow"}, .repeats = 1}, pack));
+  EXPECT_FALSE(has_no_effect({}, pack));
 }
 
 }  // namespace

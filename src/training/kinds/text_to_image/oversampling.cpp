@@ -34,4 +34,9 @@ torch::Tensor oversampled_examples(const Pack& pack, const OversamplingRecipe& o
   return torch::tensor(examples, torch::kInt64);
 }
 
+bool has_no_effect(const OversamplingRecipe& oversampling, const Pack& pack) {
+  if (oversampling.words.empty() || oversampling.repeats == 1) return false;
+  return oversampled_examples(pack, oversampling).size(0) == pack.size() - pack.held_out();
+}
+
 }  // namespace sfumato

@@ -12,4 +12,7 @@ namespace sfumato {
 /// either case; any other character than a letter or digit separates words.
 torch::Tensor oversampled_examples(const Pack& pack, const OversamplingRecipe& oversampling);
 
+/// True if `oversampling` names words, of which no training image has one in its caption.
+bool has_no_effect(const OversamplingRecipe& oversampling, const Pack& pack);
+
 }  // namespace sfumato

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "training/grid.h"
+#include "training/kinds/text_to_image/oversampling.h"
 #include "training/loading/captioned_pack.h"
 #include "training/network_parameters.h"
 #include "training/sampling.h"
@@ -32,6 +33,8 @@ TextToImageTask::TextToImageTask(const TextToImageRecipe& recipe, const TaskCont
                   cache_latents(context.run, recipe.vae, latent_source(pack_, context.device), context.on_encoded)))),
       loader_(recipe, pack_, cache_.latents, context.device) {
   const torch::NoGradGuard no_grad;
+  if (context.on_warning && has_no_effect(recipe.data.oversampling, pack_))
+    context.on_warning("data: oversampling: no training image has one of the 'words' in its caption");
   // The model's vocabulary, for the export.
   if (const auto things = pack_.things(); !things.empty()) write_json(context.run.path() / "things.json", things);
   auto& unet = *objective_.unet;
