@@ -26,6 +26,7 @@ ControlNetModelImpl::ControlNetModelImpl(Config config)
     : UNet2DConditionEncoder((config.validate(), config.unet)), config_(std::move(config)) {
   controlnet_cond_embedding_ = register_module("controlnet_cond_embedding", ControlNetConditioningEmbedding(config_));
   add_controlnet_blocks();
+  find_text_layers();
 }
 
 void ControlNetModelImpl::add_controlnet_blocks() {

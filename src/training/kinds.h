@@ -103,8 +103,8 @@ std::unique_ptr<Task> make_task(const TrainingJob& job, const TaskContext& conte
 std::vector<std::string> check_continues(const TrainingJob& job, const TrainingJob& begun, const std::string& where);
 
 /// Writes a run's averaged weights as a folder that diffusers opens (TrainingJob::export_weights). The folder appears,
-/// or its files change, once all are written; false if SIGINT or SIGTERM (core/interrupt.h) arrived before. Throws
-/// std::runtime_error if the run has no checkpoint and std::invalid_argument if its recipe is invalid.
+/// or its files change, once all are written. Returns false if SIGINT or SIGTERM (core/interrupt.h) arrived before.
+/// Throws std::runtime_error if the run has no checkpoint and std::invalid_argument if its recipe is invalid.
 bool export_run(const RunFolder& run, const std::filesystem::path& folder, const SaveOptions& options);
 
 /// Reads a run's recipe. Throws std::invalid_argument if the folder holds no run or its recipe is invalid.

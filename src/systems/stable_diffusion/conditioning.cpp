@@ -48,10 +48,18 @@ torch::Tensor guidance_embedding(const StableDiffusion& model, const Request& re
   return embedding.unsqueeze(0).to(model.placement.device);
 }
 
+/// Returns the text's keys and values in the UNet's layers, and then in those of each ControlNet.
+std::vector<torch::Tensor> keys_values_of(const Job& job, const torch::Tensor& states) {
+  auto layers = job.model.unet->text_keys_values(states);
+  for (const auto& controlnet : job.attachments.controlnets)
+    for (auto& layer : controlnet.network->text_keys_values(states)) layers.push_back(std::move(layer));
+  return layers;
+}
+
 /// Returns batch_count rows of one text.
 Condition condition_of(const Job& job, const EncodedText& text, double aesthetic_score, const torch::Tensor& concat) {
   Condition condition{.encoder_hidden_states = text.states,
-                      .text_keys_values = job.model.unet->text_keys_values(text.states),
+                      .text_keys_values = keys_values_of(job, text.states),
                       .text_embeds = job.model.is_xl() ? text.pooled : torch::Tensor(),
                       .time_ids = time_ids(job.model, job.request, aesthetic_score),
                       .timestep_cond = guidance_embedding(job.model, job.request)};

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "checkpoints/weight_files.h"
 #include "core/error_text.h"
@@ -135,6 +136,18 @@ UNet2DConditionInput without_first_rows(const UNet2DConditionInput& input, std::
   return result;
 }
 
+/// Returns the text's keys and values in a network's layers, the first of which is `layer`, without the first
+/// `uncontrolled` rows of the condition.
+std::vector<torch::Tensor> keys_values_of(const ControlNetModelImpl& network, const Condition& condition,
+                                          std::size_t layer, std::int64_t uncontrolled) {
+  std::vector<torch::Tensor> layers;
+  if (condition.text_keys_values.empty()) return layers;
+  const auto first = uncontrolled / condition.rows_for_text();
+  for (std::size_t i = 0; i < network.text_layers(); ++i)
+    layers.push_back(condition.text_keys_values.at(layer + i).slice(0, first));
+  return layers;
+}
+
 void add(torch::Tensor& sum, const torch::Tensor& residual) {
   sum = sum.defined() ? sum + residual : residual;
 }
@@ -165,7 +178,9 @@ bool controls_prompt_alone(const Job& job) {
 }
 
 Control::Control(const Job& job, std::size_t evaluations)
-    : evaluations_(evaluations), guess_mode_(controls_prompt_alone(job)) {
+    : unet_text_layers_(job.model.unet->text_layers()),
+      evaluations_(evaluations),
+      guess_mode_(controls_prompt_alone(job)) {
   const auto& units = job.request.controls;
   const auto& controlnets = job.attachments.controlnets;
   if (units.size() != controlnets.size())
@@ -190,10 +205,12 @@ void Control::add_residuals(UNet2DConditionInput& input, const Evaluation& evalu
   if (uncontrolled == input.sample.size(0)) return;
   auto controlled = without_first_rows(input, uncontrolled);
   controlled.timestep_cond = torch::Tensor();  // input of a distilled UNet only
-  controlled.text_keys_values.clear();         // of the UNet's layers
   auto& down = input.down_block_additional_residuals;
+  auto layer = unet_text_layers_;  // the first one of the network
   for (const auto& [network, embedding, unit] : shown_) {
+    const auto first = std::exchange(layer, layer + network->text_layers());
     if (!takes_part(unit, evaluation.index)) continue;
+    controlled.text_keys_values = keys_values_of(*network, condition, first, uncontrolled);
     const auto residuals =
         network->forward(controlled, embedding, {.conditioning_scale = unit.scale, .guess_mode = guess_mode_});
     down.resize(residuals.down_block_res_samples.size());

@@ -55,7 +55,7 @@ class Control {
   bool takes_part(const ControlUnit& unit, std::size_t index) const;
 
   std::vector<Shown> shown_;
-  std::size_t evaluations_;
+  std::size_t unet_text_layers_, evaluations_;
   bool guess_mode_;
 };
 

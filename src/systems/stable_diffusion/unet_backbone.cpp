@@ -18,7 +18,9 @@ UNet2DConditionInput input_of(const Job& job, const torch::Tensor& x, const Eval
   input.sample = sample.to(job.model.placement.dtype);
   input.timestep = torch::full({1}, evaluation.level.t, torch::dtype(torch::kFloat32).device(x.device()));
   input.encoder_hidden_states = condition.encoder_hidden_states;
-  input.text_keys_values = condition.text_keys_values;
+  if (const auto& layers = condition.text_keys_values; !layers.empty())  // those of ControlNets follow
+    input.text_keys_values = {layers.begin(),
+                              layers.begin() + static_cast<std::ptrdiff_t>(job.model.unet->text_layers())};
   input.timestep_cond = condition.timestep_cond;
   input.text_embeds = condition.text_embeds;
   input.time_ids = condition.time_ids;
