@@ -12,11 +12,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Calls `write` with a temporary folder beside `folder`, then `finish` with the same if that returned true.
-bool write_beside(const fs::path& folder, const std::function<bool(const fs::path&)>& write,
-                  const std::function<void(const fs::path&)>& finish) {
-  const auto named = folder.has_filename() ? folder : folder.parent_path();  // "a/" is a
-  const auto written = fs::path(named.string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
+/// Returns the path without a slash at its end.
+fs::path without_slash(const fs::path& folder) {
+  return folder.has_filename() ? folder : folder.parent_path();
+}
+
+/// Calls `write` with a temporary folder next to `folder`, then `finish` with the same if that returned true.
+bool write_temporary(const fs::path& folder, const std::function<bool(const fs::path&)>& write,
+                     const std::function<void(const fs::path&)>& finish) {
+  const auto written = fs::path(without_slash(folder).string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
   try {
     const bool whole = write(written);
     if (whole) finish(written);
@@ -31,14 +35,14 @@ bool write_beside(const fs::path& folder, const std::function<bool(const fs::pat
 }  // namespace
 
 bool write_whole_folder(const fs::path& folder, const std::function<bool(const fs::path&)>& write) {
-  return write_beside(folder, write, [&](const fs::path& written) {
+  return write_temporary(folder, write, [&](const fs::path& written) {
     fs::remove_all(folder);
-    fs::rename(written, folder.has_filename() ? folder : folder.parent_path());
+    fs::rename(written, without_slash(folder));
   });
 }
 
 bool write_into_folder(const fs::path& folder, const std::function<bool(const fs::path&)>& write) {
-  return write_beside(folder, write, [&](const fs::path& written) {
+  return write_temporary(folder, write, [&](const fs::path& written) {
     for (const auto& entry : fs::recursive_directory_iterator(written)) {
       const auto target = folder / fs::relative(entry.path(), written);
       fs::create_directories(entry.is_directory() ? target : target.parent_path());

@@ -36,7 +36,9 @@ torch::Tensor oversampled_examples(const Pack& pack, const OversamplingRecipe& o
 
 bool has_no_effect(const OversamplingRecipe& oversampling, const Pack& pack) {
   if (oversampling.words.empty() || oversampling.repeats == 1) return false;
-  return oversampled_examples(pack, oversampling).size(0) == pack.size() - pack.held_out();
+  for (std::int64_t i = 0; i < pack.size() - pack.held_out(); ++i)
+    if (has_one_of(pack.caption(i), oversampling.words)) return false;
+  return true;
 }
 
 }  // namespace sfumato
