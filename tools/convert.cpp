@@ -21,7 +21,7 @@ namespace {
 using namespace sfumato;
 namespace fs = std::filesystem;
 
-constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
+constexpr int kFailure = 1, kMistake = 2;
 
 /// Option names of stable-diffusion.cpp.
 const std::vector<OtherName> kOtherNames = {
@@ -148,7 +148,7 @@ int convert(const Options& options) {
   check_output(options);
   const bool written =
       is_glide(options.input) ? write_glide(options, conversion) : write_stable_diffusion(options, conversion);
-  if (!written) return kInterrupted;
+  if (!written) return interrupted_exit_code();
   std::cout << options.output << std::endl;
   return 0;
 }

@@ -215,11 +215,11 @@ std::int64_t total_steps(const Run& run) {
 int invert(const Run& run) {
   Steps steps(run, total_steps(run));
   const auto noise = run.map->to_noise(run.image, run.options.steps, steps.on_step());
-  if (!noise.defined()) return kInterrupted;
+  if (!noise.defined()) return interrupted_exit_code();
   const auto images = run.other.defined()           ? interpolated(run, noise, steps)
                       : !run.compared_steps.empty() ? compared(run, noise, steps)
                                                     : there_and_back(run, noise, steps);
-  if (images.empty() || interrupted()) return kInterrupted;
+  if (images.empty() || interrupted()) return interrupted_exit_code();
   steps.finish();
   const auto strip = torch::cat(images);
   write_image(run.options.output, image_grid(strip.clamp(-1, 1), strip.size(0)), texts_of(run));

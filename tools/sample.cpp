@@ -181,7 +181,7 @@ int sample_images(const Run& run) {
         }
         start = Clock::now();
       });
-  if (!images.defined()) return kInterrupted;
+  if (!images.defined()) return interrupted_exit_code();
   progress.finish();
   write_grid(run, images, columns_of(run.options));
   if (frames) {
@@ -198,7 +198,7 @@ int sample_strip(const Run& run) {
   std::vector<torch::Tensor> columns;
   for (const auto& chain : run.chains) {
     columns.push_back(sample_all(run, chain, progress, done, nullptr, [](const torch::Tensor&, std::int64_t) {}));
-    if (!columns.back().defined()) return kInterrupted;
+    if (!columns.back().defined()) return interrupted_exit_code();
   }
   progress.finish();
   const auto count = static_cast<std::int64_t>(columns.size());

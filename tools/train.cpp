@@ -134,7 +134,7 @@ std::int64_t step_of(const RunFolder& run) {
 int finish(std::int64_t done, const Recipe& recipe, const RunFolder& run) {
   if (done < recipe.steps) {
     std::cerr << "stopped after step " << done << "; --resume continues\n";
-    return 130;
+    return interrupted_exit_code();
   }
   std::cerr << "done: " << run.path().string() << '\n';
   return 0;
@@ -192,7 +192,7 @@ int run_export(const Arguments& arguments) {
                             .max_shard_size = parse_byte_size("--max-shard-size", arguments.max_shard_size)};
   if (!export_run(RunFolder(arguments.positional[0]), folder, options)) {
     std::cerr << "train: interrupted; nothing was written to '" << folder.string() << "'\n";
-    return 130;
+    return interrupted_exit_code();
   }
   if (!arguments.quiet) std::cout << folder.string() << std::endl;
   return 0;

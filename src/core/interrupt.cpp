@@ -9,11 +9,12 @@ namespace sfumato {
 namespace {
 
 // Global, because a signal handler can access nothing else.
-std::atomic<bool> signal_arrived{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a handler may touch lock-free atomics only");
+std::atomic<int> first_signal{0};  // 0 for none
+static_assert(std::atomic<int>::is_always_lock_free, "a handler may touch lock-free atomics only");
 
-void note_signal(int) {
-  signal_arrived.store(true, std::memory_order_relaxed);
+void note_signal(int number) {
+  int none = 0;
+  first_signal.compare_exchange_strong(none, number, std::memory_order_relaxed);
 }
 
 /// Makes handlers of this thread run on a stack of their own. oneDNN's float32 matrix product of more than 128 columns
@@ -31,7 +32,7 @@ void use_signal_stack() {
 }  // namespace
 
 void watch_interrupts() {
-  signal_arrived.store(false, std::memory_order_relaxed);
+  first_signal.store(0, std::memory_order_relaxed);
   use_signal_stack();
   struct sigaction action {};
   action.sa_handler = note_signal;
@@ -43,7 +44,12 @@ void watch_interrupts() {
 }
 
 bool interrupted() {
-  return signal_arrived.load(std::memory_order_relaxed);
+  return first_signal.load(std::memory_order_relaxed) != 0;
+}
+
+int interrupted_exit_code() {
+  constexpr int kShellsOffset = 128;
+  return kShellsOffset + first_signal.load(std::memory_order_relaxed);
 }
 
 }  // namespace sfumato

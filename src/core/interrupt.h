@@ -10,4 +10,8 @@ void watch_interrupts();
 /// True if SIGINT or SIGTERM has arrived since watch_interrupts().
 bool interrupted();
 
+/// Exit code of an interrupted program, as shells count it: 130 after SIGINT, 143 after SIGTERM. Of several signals the
+/// first counts.
+int interrupted_exit_code();
+
 }  // namespace sfumato

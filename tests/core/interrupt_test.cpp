@@ -13,8 +13,16 @@ TEST(Interrupt, TheFirstSignalOnlySetsTheFlag) {
     EXPECT_FALSE(interrupted());
     std::raise(signal);
     EXPECT_TRUE(interrupted());
+    EXPECT_EQ(interrupted_exit_code(), 128 + signal);
     std::signal(signal, SIG_DFL);
   }
+}
+
+TEST(Interrupt, TheFirstOfTwoSignalsGivesTheExitCode) {
+  watch_interrupts();
+  std::raise(SIGTERM);
+  std::raise(SIGINT);
+  EXPECT_EQ(interrupted_exit_code(), 143);
 }
 
 TEST(InterruptDeathTest, TheSecondEndsTheProcess) {

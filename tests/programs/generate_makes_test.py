@@ -256,19 +256,24 @@ class Makes(Programs):
                                 env=environment, capture_output=True)
         self.assertEqual(result.returncode, 0, result.stderr)
 
-    def test_ctrl_c_ends_it_and_leaves_whole_files(self):
+    def ends_and_leaves_whole_files(self, number, code):
         process = subprocess.Popen([TXT2IMG, "a cat", "-m", self.model, "--device", "cpu", "--steps", "20", "-b", "5000",
                                     "-o", "{index}.png"], cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
         self.assertIn(b"1.png", process.stdout.readline())
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         start = time.monotonic()
         process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130)
+        self.assertEqual(process.returncode, code)
         self.assertLess(time.monotonic() - start, 20)
         for name in self.files():
             self.assertRegex(name, r"^\d+\.png$")
             self.assertEqual(chunks(self.folder / name)[-1][0], b"IEND")
+            (self.folder / name).unlink()
+
+    def test_ctrl_c_and_sigterm_end_it_and_leave_whole_files(self):
+        self.ends_and_leaves_whole_files(signal.SIGINT, 130)
+        self.ends_and_leaves_whole_files(signal.SIGTERM, 143)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 namespace sfumato {
 
-constexpr int kFailure = 1, kMistake = 2, kInterrupted = 130;
+constexpr int kFailure = 1, kMistake = 2;
 
 /// Work of a program after its arguments are checked and its files are read; returns the exit code.
 using Compute = std::function<int()>;

@@ -168,9 +168,9 @@ int evaluate_model(const EvaluateOptions& options) {
   watch_interrupts();
   Result result;
   const auto images = generate(model, cases, options);
-  if (!images.defined() || images.size(0) < cases.indices.size(0)) return kInterrupted;
+  if (!images.defined() || images.size(0) < cases.indices.size(0)) return interrupted_exit_code();
   const auto real = judge_real(model, pack, judge, cases, result);
-  if (interrupted()) return kInterrupted;
+  if (interrupted()) return interrupted_exit_code();
   judge_generated(images, judge, cases, result);
   result.distances = distances(judged_features(judge, real), judged_features(judge, images));
   if (clip) {

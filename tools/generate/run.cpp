@@ -176,14 +176,14 @@ int compute(Run& run) {
   std::vector<Written> images;
   for (const auto& batch : run.batches) {
     auto written = make(run, batch, previews, animation);
-    if (!written) return kInterrupted;  // the last preview stays: it is the only result
+    if (!written) return interrupted_exit_code();
     run.warnings.print(run.session.take_warnings());
     for (auto& image : *written) {
       if (!run.options.quiet && !run.options.json) print_line(image);
       images.push_back(std::move(image));
     }
   }
-  if (interrupted()) return kInterrupted;
+  if (interrupted()) return interrupted_exit_code();
   animation.write();
   if (animation.is_on() && !run.options.quiet && !run.options.json) std::cout << run.options.animation << std::endl;
   if (!run.options.save_latents.empty()) save_latents(run.options.save_latents, images);

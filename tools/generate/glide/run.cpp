@@ -203,7 +203,7 @@ int make_images(const GLIDERun& run) {
       const auto job = part_of_job(prompt_job, first, std::min(run.options.batch_size, all - first));
       const auto start = Clock::now();
       const auto images = images_of(run, job);
-      if (!images.result().defined() || interrupted()) return kInterrupted;
+      if (!images.result().defined() || interrupted()) return interrupted_exit_code();
       const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
       for (auto& one : write_batch(run, job, images, written.size(), seconds)) written.push_back(std::move(one));
     }
