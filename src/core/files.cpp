@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/temporary_name.h"
+
 namespace sfumato {
 namespace {
 
@@ -79,8 +81,7 @@ std::string read_file(const std::filesystem::path& path) {
 
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write) {
   make_parent(path);
-  auto temporary = path;
-  temporary += "." + std::to_string(::getpid()) + kTemporarySuffix;
+  const auto temporary = temporary_name(path);
   try {
     write_file(temporary, path, write);
     flush_to_disk(temporary, path);

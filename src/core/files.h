@@ -19,9 +19,6 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
 /// Parses "16MiB", "40MB", "1000" or "0" to bytes. Throws std::invalid_argument that names the option.
 std::int64_t parse_byte_size(const std::string& option, const std::string& text);
 
-/// Suffix of the temporary file, after its name and the process id, until it is renamed.
-inline constexpr const char* kTemporarySuffix = ".part";
-
 /// Copies a tokenizer's files (.json, .txt, .model) into the folder `to`.
 void copy_tokenizer_files(const std::filesystem::path& from, const std::filesystem::path& to);
 

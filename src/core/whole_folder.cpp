@@ -1,10 +1,6 @@
 #include "core/whole_folder.h"
 
-#include <unistd.h>
-
-#include <string>
-
-#include "core/files.h"
+#include "core/temporary_name.h"
 
 namespace sfumato {
 
@@ -20,7 +16,7 @@ fs::path without_slash(const fs::path& folder) {
 /// Calls `write` with a temporary folder next to `folder`, then `finish` with the same if that returned true.
 bool write_temporary(const fs::path& folder, const std::function<bool(const fs::path&)>& write,
                      const std::function<void(const fs::path&)>& finish) {
-  const auto written = fs::path(without_slash(folder).string() + "." + std::to_string(::getpid()) + kTemporarySuffix);
+  const auto written = temporary_name(without_slash(folder));
   try {
     const bool whole = write(written);
     if (whole) finish(written);

@@ -1,14 +1,12 @@
 #include "core/writable.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 
-#include "core/files.h"
+#include "core/temporary_name.h"
 
 namespace sfumato {
 namespace {
@@ -28,10 +26,13 @@ path nearest_existing_folder(const path& folder) {
 }
 
 /// Attempts to write a file `name` in `folder`: access() is no answer for root and for read-only file systems. The
-/// name is the one that a file has while it is written, which is the longest.
+/// attempt has the name under which a file is written, which may be shorter than `name`.
 void try_to_write(const path& output, const path& folder, const std::string& name) {
   if (!std::filesystem::is_directory(folder)) refuse_output(output, "'" + folder.string() + "' is no folder");
-  const auto probe = folder / (name + "." + std::to_string(::getpid()) + kTemporarySuffix);
+  std::error_code of_name;
+  if (!std::filesystem::exists(folder / name, of_name) && of_name == std::errc::filename_too_long)
+    refuse_output(output, "cannot be written: " + of_name.message());
+  const auto probe = temporary_name(folder / name);
   errno = 0;
   const bool written = std::ofstream(probe).is_open();
   const int error = errno;
@@ -43,7 +44,7 @@ void try_to_write(const path& output, const path& folder, const std::string& nam
 }  // namespace
 
 void check_writable(const path& output, bool force) {
-  std::error_code error;  // a name that is too long is found below
+  std::error_code error;  // a name that is too long is found by try_to_write
   const auto status = std::filesystem::status(output, error);
   if (std::filesystem::is_directory(status)) refuse_output(output, "is a folder");
   if (std::filesystem::exists(status)) {

@@ -1,12 +1,11 @@
 #include "images/animation.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
 
 #include "core/files.h"
+#include "core/temporary_name.h"
 #include "images/animation_formats.h"
 
 namespace sfumato {
@@ -22,7 +21,7 @@ std::string animation_format(const std::filesystem::path& path) {
 /// Encodes an MP4. Its writer takes a file name in place of a stream: it writes beside `path`, and the file is copied.
 std::string encode_mp4(const std::filesystem::path& path, const std::vector<torch::Tensor>& frames,
                        const AnimationTiming& timing) {
-  const auto temporary = path.string() + "." + std::to_string(::getpid()) + kTemporarySuffix + ".mp4";
+  const auto temporary = temporary_name(path, ".mp4");
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   std::string bytes;
   try {

@@ -8,6 +8,7 @@
 
 #include "checkpoints/safetensors.h"
 #include "core/files.h"
+#include "core/temporary_name.h"
 
 namespace sfumato {
 namespace {

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <fstream>
 
+#include "core/temporary_name.h"
+
 namespace sfumato {
 namespace {
 
@@ -60,6 +62,29 @@ TEST(WriteFile, KeepsTheOldFileWhereTheWriterThrows) {
   EXPECT_EQ(error_of(broken), "interrupted");
   EXPECT_EQ(read_file(path), "old");
   EXPECT_EQ(file_count(path.parent_path()), 1U);
+}
+
+TEST(WriteFile, TakesNamesAsLongAsTheFileSystemAllows) {
+  const auto folder = fresh_folder();
+  for (const auto& name : {std::string(251, 'n'), std::string(255, 'n')}) {
+    put(folder / name, "text");
+    EXPECT_EQ(read_file(folder / name), "text");
+  }
+  EXPECT_EQ(file_count(folder), 2U);
+}
+
+TEST(TemporaryName, IsCutBetweenCharacters) {
+  std::string letters;
+  for (int i = 0; i < 85; ++i) letters += "\u20AC";  // three bytes each: 255
+  const auto own = [](const fs::path& temporary) {
+    const auto name = temporary.filename().string();
+    EXPECT_LE(name.size(), 255U);
+    return name.substr(0, name.find('.')).size();
+  };
+  for (const auto* extension : {"", ".a", ".ab"})
+    EXPECT_EQ(own(temporary_name("folder/" + letters, extension)) % 3, 0U);
+  EXPECT_EQ(temporary_name("folder/a.png").parent_path(), "folder");
+  EXPECT_TRUE(temporary_name("a.png", ".mp4").string().starts_with("a.png."));
 }
 
 TEST(WriteFile, SaysWhyWhereTheParentIsAFile) {

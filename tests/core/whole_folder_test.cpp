@@ -64,5 +64,13 @@ TEST_F(WholeFolder, ChangesNothingWhereWritingEndsEarlyOrFails) {
   }
 }
 
+TEST_F(WholeFolder, HasNamesAsLongAsTheFileSystemAllows) {
+  const auto longest = scratch_ / std::string(255, 'n');
+  EXPECT_TRUE(write_whole_folder(longest, write));
+  EXPECT_EQ(read_file(longest / "part" / "a.txt"), "after");
+  fs::remove_all(longest);
+  expect_alone();
+}
+
 }  // namespace
 }  // namespace sfumato

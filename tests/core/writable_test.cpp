@@ -55,6 +55,14 @@ TEST_F(Writable, WhatIsThereIsNamed) {
   EXPECT_NE(refusal_of([&] { check_writable_folder(folder_ / "a.png" / "run"); }).find(within), std::string::npos);
 }
 
+TEST_F(Writable, ANameMayBeAsLongAsTheFileSystemAllows) {
+  const auto folder = folder_ / "new";
+  EXPECT_EQ(refusal(folder_ / std::string(255, 'n')), "");
+  EXPECT_EQ(refusal(folder / std::string(255, 'n')), "");
+  for (const auto& parent : {folder_, folder})
+    EXPECT_NE(refusal(parent / std::string(256, 'n')).find("cannot be written: File name too long"), std::string::npos);
+}
+
 TEST_F(Writable, APlaceThatTakesNoFilesIsRefused) {
   EXPECT_NE(refusal("/proc/a.png").find("cannot be written: "), std::string::npos);
   EXPECT_NE(refusal_of([] { check_writable_folder("/proc/run"); }).find("cannot be written: "), std::string::npos);

@@ -247,8 +247,10 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, "a cat", "-o", "/proc/a.png", says=["/proc/a.png"])
         self.refuses(TXT2IMG, "a cat", "--force", "-o", "/dev/full", says=["/dev/full"])
         self.refuses(TXT2IMG, "a cat", "-o", "a.bmp", says=["a.bmp", ".png"])
-        for length in (300, 250):  # the second is a name by itself, but not while it is written
+        for length in (300, 252):  # the longest name has 255 bytes
             self.refuses(TXT2IMG, "a cat", "-o", "a" * length + ".png", says=["output 'aaa", "File name too long"])
+        self.makes(TXT2IMG, "a cat", "-o", "a" * 251 + ".png")
+        self.assertEqual(self.files(), ["a" * 251 + ".png", "mine.png"])
         self.refuses(TXT2IMG, "a cat", "-o", "{name}.png", says=["{name}", "{seed}"])
         self.refuses(TXT2IMG, "a cat", "--save-latents", "mine.png", says=["mine.png"])
 
