@@ -106,12 +106,16 @@ std::int64_t parse_byte_size(const std::string& option, const std::string& text)
   return std::stoll(text) * unit->second;
 }
 
+void copy_whole_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const auto bytes = read_file(from);
+  write_file_atomically(to, [&](std::ostream& out) { out << bytes; });
+}
+
 void copy_tokenizer_files(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::filesystem::create_directories(to);
   for (const auto& entry : std::filesystem::directory_iterator(from))
     if (const auto kind = entry.path().extension(); kind == ".json" || kind == ".txt" || kind == ".model")
-      std::filesystem::copy_file(entry.path(), to / entry.path().filename(),
-                                 std::filesystem::copy_options::overwrite_existing);
+      copy_whole_file(entry.path(), to / entry.path().filename());
 }
 
 }  // namespace sfumato

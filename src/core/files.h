@@ -19,6 +19,9 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
 /// Parses "16MiB", "40MB", "1000" or "0" to bytes. Throws std::invalid_argument that names the option.
 std::int64_t parse_byte_size(const std::string& option, const std::string& text);
 
+/// Copies a file with write_file_atomically. Throws as it and read_file do.
+void copy_whole_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// Copies a tokenizer's files (.json, .txt, .model) into the folder `to`.
 void copy_tokenizer_files(const std::filesystem::path& from, const std::filesystem::path& to);
 

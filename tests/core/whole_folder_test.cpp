@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <fstream>
 #include <stdexcept>
+#include <system_error>
 
 #include "core/files.h"
 
@@ -62,6 +64,26 @@ TEST_F(WholeFolder, ChangesNothingWhereWritingEndsEarlyOrFails) {
     EXPECT_THROW(written(folder_, fail), std::runtime_error);
     expect_as_before();
   }
+}
+
+TEST_F(WholeFolder, AFailureNamesTheFolderAndNotTheTemporaryOne) {
+  const auto message_of = [&](const auto& fill) -> std::string {
+    try {
+      write_whole_folder(folder_ / "", fill);
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  const auto full = [](const fs::path& folder) -> bool {
+    throw std::system_error(ENOSPC, std::generic_category(),
+                            "cannot write '" + (folder / "part" / "a.txt").string() + "'");
+  };
+  EXPECT_EQ(message_of(full), "cannot write '" + (folder_ / "part" / "a.txt").string() + "': No space left on device");
+  const auto made = [](const fs::path& folder) {
+    return put(folder, "a file"), fs::create_directories(folder / "part");
+  };
+  EXPECT_EQ(message_of(made), "cannot write '" + (folder_ / "part").string() + "': Not a directory");
 }
 
 TEST_F(WholeFolder, HasNamesAsLongAsTheFileSystemAllows) {

@@ -86,8 +86,8 @@ void write_stage(const GLIDEOriginal& stage, const fs::path& unet, const fs::pat
 /// in lower case, padded with <|endoftext|>.
 void write_released_tokenizer(const fs::path& from, const fs::path& to, std::int64_t length) {
   fs::create_directories(to);
-  fs::copy_file(from / "encoder.json", to / "vocab.json");
-  fs::copy_file(from / "vocab.bpe", to / "merges.txt");
+  copy_whole_file(from / "encoder.json", to / "vocab.json");
+  copy_whole_file(from / "vocab.bpe", to / "merges.txt");
   write_json(to / "tokenizer_config.json", OrderedJson{{"do_lower_case", true},
                                                        {"model_max_length", length},
                                                        {"pad_token", "<|endoftext|>"},

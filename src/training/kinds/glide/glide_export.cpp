@@ -4,6 +4,7 @@
 #include <string>
 
 #include "checkpoints/load.h"
+#include "core/files.h"
 #include "core/json.h"
 #include "diffusion/schedule_config.h"
 #include "models/autoencoder_kl.h"
@@ -59,7 +60,7 @@ void export_base(const RunFolder& run, const Checkpoint& checkpoint, const GLIDE
     index["vae"] = {"diffusers", "AutoencoderKL"};
   }
   const auto things = run.path() / "things.json";
-  if (fs::exists(things)) fs::copy_file(things, folder / "things.json", fs::copy_options::overwrite_existing);
+  if (fs::exists(things)) copy_whole_file(things, folder / "things.json");
   write_json(folder / "model_index.json", index);  // last: it makes the folder a pipeline
 }
 

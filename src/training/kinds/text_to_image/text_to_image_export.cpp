@@ -1,5 +1,6 @@
 #include "training/kinds/text_to_image/text_to_image_export.h"
 
+#include "core/files.h"
 #include "diffusion/schedule_config.h"
 #include "models/t5_encoder_model.h"
 #include "models/unet_2d_condition_model.h"
@@ -48,7 +49,7 @@ void export_text_to_image(const RunFolder& run, const Checkpoint& checkpoint, co
   save_weights(checkpoint.part("ema.unet."), folder / "unet", options);
   write_json(folder / "unet" / "config.json", UNet2DConditionModelConfig::from_json(recipe.unet).to_json());
   const auto things = run.path() / "things.json";
-  if (fs::exists(things)) fs::copy_file(things, folder / "things.json", fs::copy_options::overwrite_existing);
+  if (fs::exists(things)) copy_whole_file(things, folder / "things.json");
   auto schedule = ScheduleConfig::from_json(recipe.scheduler);
   schedule.class_name = "DDIMScheduler";
   write_json(folder / "scheduler" / "scheduler_config.json", schedule.to_json());
