@@ -61,9 +61,8 @@ void add_run_options(CLI::App& app, Arguments& arguments, const GenerateProgram&
                  "Make a picture again from the request in its file, also of other programs");
   app.add_option("--batch-size", options.batch_size, "Pictures of a prompt that go through the model at once")
       ->capture_default_str();
-  app.add_option(
-         "--preview-every", options.preview_every,
-         "Write a rough NAME.preview.png after so many steps each; only a run that is stopped keeps it. 0: none")
+  app.add_option("--preview-every", options.preview_every,
+                 "Write a rough NAME.preview.png after so many steps each, removed at the end. 0: none")
       ->capture_default_str();
   app.add_option(
       "--preview-vae", options.preview_vae,

@@ -30,14 +30,16 @@ void Previews::evaluate(const torch::Tensor& x0) {
 void Previews::step_made(int step, const std::vector<std::filesystem::path>& outputs) {
   if (every_ == 0 || (step + 1) % every_ != 0) return;
   const auto made = images();
-  for (std::size_t k = 0; k < outputs.size(); ++k)
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
     write_png(preview_name(outputs[k]), made[static_cast<std::int64_t>(k)]);
+    written_.insert(preview_name(outputs[k]));
+  }
 }
 
-void Previews::remove(const std::vector<std::filesystem::path>& outputs) const {
+void Previews::remove() {
   std::error_code ignored;
-  if (every_ == 0) return;
-  for (const auto& output : outputs) std::filesystem::remove(preview_name(output), ignored);
+  for (const auto& preview : written_) std::filesystem::remove(preview, ignored);
+  written_.clear();
 }
 
 }  // namespace sfumato

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "systems/stable_diffusion/latent_preview.h"
@@ -12,7 +13,8 @@ namespace sfumato {
 /// Loads a small VAE that decodes previews of the model's latents. Throws std::runtime_error as load_vae does.
 PlacedVae load_preview_vae(const std::filesystem::path& path, const StableDiffusion& model);
 
-/// Previews of unfinished images, written at a fixed interval of steps and removed when the images are done.
+/// Previews of unfinished images, written at a fixed interval of steps and removed when the images are done or the run
+/// ends: the next run of the same command must find their names free.
 class Previews {
  public:
   /// `model` and `vae` must outlive it. `every` 0 does nothing. Without a VAE previews are a linear function of
@@ -21,12 +23,13 @@ class Previews {
       : model_(model), every_(every), vae_(vae) {}
   Previews(const Previews&) = delete;
   Previews& operator=(const Previews&) = delete;
+  ~Previews() { remove(); }
 
   /// Stores the estimate of x0 [N, C, h, w] of the last evaluation.
   void evaluate(const torch::Tensor& x0);
   /// Writes previews after step `step` of the images that become `outputs`.
   void step_made(int step, const std::vector<std::filesystem::path>& outputs);
-  void remove(const std::vector<std::filesystem::path>& outputs) const;
+  void remove();
 
  private:
   /// Returns images [N, 3, H, W] of x0_.
@@ -37,6 +40,7 @@ class Previews {
   const PlacedVae& vae_;
   torch::Tensor x0_;
   std::optional<LatentPreview> preview_;
+  std::set<std::filesystem::path> written_;
 };
 
 }  // namespace sfumato

@@ -130,7 +130,7 @@ std::optional<std::vector<Written>> make(Run& run, const PlannedBatch& batch, Pr
   std::vector<Written> images;
   const auto count = batch.request.batch_count;
   for (std::int64_t k = 0; k < count; ++k) images.push_back(write(run, batch, generated, k));
-  previews.remove(batch.outputs);
+  previews.remove();
   progress.reset();
   animation.end_batch(generated.images, run.session.attachments().vae_tiling);
   const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
