@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <new>
 #include <string_view>
+#include <typeinfo>
 #include <utility>
 
 #include "core/json_text.h"
@@ -17,6 +18,7 @@ namespace {
 /// Marks of LibTorch's message where the host has no memory left; it has no class of its own.
 constexpr std::string_view kHostAllocator = "DefaultCPUAllocator: ", kBytes = "you tried to allocate ";
 constexpr std::string_view kDeviceSize = "Tried to allocate ";
+constexpr std::string_view kNoPrimitive = "could not create a primitive";
 
 std::string message_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
@@ -38,7 +40,14 @@ std::string size_text(const std::string& bytes) {
   return text;
 }
 
+/// True for oneDNN's exception where it cannot make a primitive: it passes on no reason, but unsupported shapes fail
+/// before, at the primitive's descriptor. Its class is not part of LibTorch's headers.
+bool is_primitive_failure(const std::exception& error) {
+  return std::string_view(typeid(error).name()) == "N4dnnl5errorE" && error.what() == kNoPrimitive;
+}
+
 std::string memory_text(const std::exception& error) {
+  if (is_primitive_failure(error)) return "oneDNN " + std::string(kNoPrimitive) + ", most likely for lack of memory";
   const auto text = message_of(error);
   // "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has ..."
   const auto of_device = text_after(text, kDeviceSize, "B");
@@ -52,6 +61,7 @@ std::string memory_text(const std::exception& error) {
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  if (is_primitive_failure(error)) return true;
   return dynamic_cast<const c10::Error*>(&error) != nullptr &&
          message_of(error).find(kHostAllocator) != std::string::npos;
 }

@@ -1,8 +1,13 @@
 #include "core/error_text.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 
 #include "core/json.h"
@@ -51,6 +56,38 @@ TEST(ErrorText, LackOfMemoryIsNamedWithTheSize) {
     expect_text(error, "out of memory: tried to allocate 3.5 MiB");
   }
   EXPECT_FALSE(is_out_of_memory(std::runtime_error("DefaultCPUAllocator: ")));
+}
+
+/// Convolves under ever wider limits of the process's memory until oneDNN, and not LibTorch's allocator, has too
+/// little. Prints the error's text.
+[[noreturn]] void convolve_without_memory_for_onednn() {
+  const auto x = torch::ones({1, 64, 32, 32}), weight = torch::ones({64, 64, 3, 3});
+  std::int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  for (rlim_t more = 0; more < 8 << 20; more += 50 << 10) {
+    const rlim_t most = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE)) + more;
+    const rlimit limit{most, RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      at::conv2d(x, weight, {}, 1, 1);
+      break;
+    } catch (const std::exception& error) {
+      const auto text = error_text(error);
+      if (text.starts_with("out of memory")) continue;
+      std::fprintf(stderr, "%d %s\n", is_out_of_memory(error), text.c_str());
+      std::_Exit(0);
+    }
+  }
+  std::_Exit(1);
+}
+
+TEST(ErrorTextDeathTest, LackOfMemoryInOneDnnIsNamed) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "its shadow memory exceeds any limit";
+#endif
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(convolve_without_memory_for_onednn(), testing::ExitedWithCode(0),
+              "1 oneDNN could not create a primitive, most likely for lack of memory");
 }
 
 TEST(ErrorText, OfTheJsonLibraryIsWithoutItsMarks) {

@@ -31,14 +31,12 @@ int run_program(const std::string& name, const std::function<Compute()>& prepare
     return result;
   } catch (const c10::Error& error) {
     return complain(name, error_text(error), kFailure);
-  } catch (const std::bad_alloc&) {
-    return complain(name, "out of memory", kFailure);
   } catch (const std::system_error& error) {
     return complain(name, error_text(error), kFailure);
   } catch (const std::invalid_argument& error) {
     return complain(name, error_text(error), kMistake);
   } catch (const std::exception& error) {
-    return complain(name, error_text(error), code);
+    return complain(name, error_text(error), is_out_of_memory(error) ? kFailure : code);
   }
 }
 

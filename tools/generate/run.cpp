@@ -192,20 +192,22 @@ int compute(Run& run) {
   return 0;
 }
 
-int complain(const GenerateProgram& program, const std::string& message, int code) {
-  std::cerr << program.name << ": " << message << '\n';
-  return code;
+/// Prints an error and returns the exit code: `code`, or that of a failure for lack of memory.
+int complain(const GenerateProgram& program, const std::exception& error, int code) {
+  const bool memory = is_out_of_memory(error);
+  std::cerr << program.name << ": " << error_text(error)
+            << (memory ? "; smaller pictures, --batch-size 1, --dtype bfloat16, --vae-tiling on or, on CUDA, "
+                         "--offload take less"
+                       : "")
+            << '\n';
+  return memory ? kFailure : code;
 }
 
 /// Reports an error of LibTorch; with --verbose, also its place in LibTorch.
 int complain_of_torch(const GenerateProgram& program, const c10::Error& error, int argc, char** argv) {
   const bool verbose =
       std::any_of(argv, argv + argc, [](const char* word) { return std::string(word) == "--verbose"; });
-  const std::string advice =
-      is_out_of_memory(error)
-          ? "; smaller pictures, --batch-size 1, --dtype bfloat16, --vae-tiling on or, on CUDA, --offload take less"
-          : "";
-  complain(program, error_text(error) + advice, kFailure);
+  complain(program, error, kFailure);
   if (verbose) std::cerr << error.what() << '\n';
   return kFailure;
 }
@@ -222,12 +224,10 @@ int run_generate(const GenerateProgram& program, const Prepare& prepare, int arg
     return compute(*run);
   } catch (const c10::Error& error) {
     return complain_of_torch(program, error, argc, argv);
-  } catch (const std::bad_alloc&) {
-    return complain(program, "out of memory", kFailure);
   } catch (const std::invalid_argument& error) {
-    return complain(program, error_text(error), kMistake);
+    return complain(program, error, kMistake);
   } catch (const std::exception& error) {
-    return complain(program, error_text(error), code);
+    return complain(program, error, code);
   }
 }
 
