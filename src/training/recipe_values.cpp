@@ -41,6 +41,11 @@ void refuse_other_keys(const Json& config, const Json& written, std::vector<std:
   refuse_unknown_keys(config, others, where);
 }
 
+void require_size(const Json& config, const std::string& key, const std::string& where) {
+  if (config.value(key, Json()).is_null())
+    throw std::invalid_argument(where + ": no '" + key + "'; expected the size of the network to train");
+}
+
 void check_scheduler(const Json& config, std::int64_t sample_steps) {
   const auto schedule = ScheduleConfig::from_json(config);
   if (schedule.process != "betas")

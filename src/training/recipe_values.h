@@ -32,6 +32,10 @@ void expect(bool holds, const std::string& where, const std::string& what, const
 void refuse_other_keys(const Json& config, const Json& written, std::vector<std::string> others,
                        const std::string& where);
 
+/// Throws std::invalid_argument for a network's `config` without `key`, which gives its size: the default of a class is
+/// that of a large model. Other keys may be left to their defaults.
+void require_size(const Json& config, const std::string& key, const std::string& where);
+
 /// Throws std::invalid_argument for a scheduler's config with an unknown key or value, and for a sample grid with more
 /// steps than the scheduler has timesteps.
 void check_scheduler(const Json& config, std::int64_t sample_steps);

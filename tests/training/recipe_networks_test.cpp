@@ -64,6 +64,29 @@ TEST(RecipeNetworks, AKeyThatIsMisspeltIsNotLeftOut) {
       "their timesteps");
 }
 
+TEST(RecipeNetworks, WithoutASizeAreRefused) {
+  EXPECT_EQ(refusal_with(vae_recipe(), "vae={}"),
+            "vae: no 'block_out_channels'; expected the size of the network to train");
+  EXPECT_EQ(refusal_with(text_to_image_recipe(), "unet={}"),
+            "unet: no 'block_out_channels'; expected the size of the network to train");
+  EXPECT_EQ(refusal_with(text_to_image_recipe(), "unet=null"), refusal_with(text_to_image_recipe(), "unet={}"));
+  EXPECT_EQ(refusal_with(text_to_image_recipe(), "text_encoder.d_model=null"),
+            "text_encoder: no 'd_model'; expected the size of the network to train");
+  const Json pack = {{"pack", "p.safetensors"}, {"image_size", 32}};
+  EXPECT_EQ(refusal_with({{"kind", "classifier"}, {"data", pack}}, "steps=3"),
+            "classifier: no 'block_out_channels'; expected the size of the network to train");
+  EXPECT_EQ(refusal_with({{"kind", "clip"}, {"data", pack}}, "clip.text_config.hidden_size=16"),
+            "clip: vision_config: no 'hidden_size'; expected the size of the network to train");
+  EXPECT_EQ(refusal_with({{"kind", "unconditional"}, {"data", {{"format", "folder"}, {"path", "p"}}}}, "unet={}"),
+            "unet: no 'block_out_channels'; expected the size of the network to train");
+  for (const auto* kind : {"glide", "glide_upsampler"}) {
+    EXPECT_EQ(refusal_with({{"kind", kind}, {"data", pack}}, "unet={}"),
+              "unet: no 'block_out_channels'; expected the size of the network to train");
+    EXPECT_EQ(refusal_with({{"kind", kind}, {"data", pack}}, "unet.block_out_channels=[32]"),
+              "text_encoder: no 'hidden_size'; expected the size of the network to train");
+  }
+}
+
 TEST(RecipeNetworks, ImagesThatTheAutoencoderCannotHalve) {
   EXPECT_EQ(refusal_with(vae_recipe(), "data.crop_size=7"),
             "data: 'crop_size' is 7; expected a multiple of 2, the autoencoder's factor");

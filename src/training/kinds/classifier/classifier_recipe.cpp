@@ -18,6 +18,7 @@ ClassifierRecipe parse_classifier_recipe(const Json& json, const std::string& wh
 }
 
 void check_classifier_recipe(const ClassifierRecipe& recipe) {
+  require_size(recipe.classifier, "block_out_channels", "classifier");
   refuse_other_keys(recipe.classifier, ImageClassifierConfig::from_json(recipe.classifier).to_json(), {}, "classifier");
 }
 

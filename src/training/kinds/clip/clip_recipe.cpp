@@ -67,6 +67,8 @@ CLIPRecipe parse_clip_recipe(const Json& json, const std::string& where) {
 }
 
 void check_clip_recipe(const CLIPRecipe& recipe) {
+  for (const auto* tower : {"text_config", "vision_config"})
+    require_size(config_at(recipe.clip, tower, "clip"), "hidden_size", std::string("clip: ") + tower);
   const auto config = recipe.config();
   check_clip_keys(recipe, config);
   if (recipe.clip.at("vision_config").value("time_embedding", recipe.noised) != recipe.noised)

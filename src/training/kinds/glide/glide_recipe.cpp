@@ -140,6 +140,8 @@ GLIDERecipe parse_glide_recipe(const Json& json, const std::string& where) {
 }
 
 void check_glide_recipe(const GLIDERecipe& recipe) {
+  require_size(recipe.unet, "block_out_channels", "unet");
+  require_size(recipe.text_encoder, "hidden_size", "text_encoder");
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
   refuse_other_keys(recipe.unet, unet.to_json(),
                     {"attention_type", "dual_cross_attention", "num_attention_heads", "time_embedding_type",

@@ -72,6 +72,8 @@ TextToImageRecipe parse_text_to_image_recipe(const Json& json, const std::string
 }
 
 void check_text_to_image_recipe(const TextToImageRecipe& recipe) {
+  require_size(recipe.unet, "block_out_channels", "unet");
+  require_size(recipe.text_encoder, "d_model", "text_encoder");
   const auto unet = UNet2DConditionModelConfig::from_json(recipe.unet);
   refuse_other_keys(recipe.unet, unet.to_json(),
                     {"attention_type", "dual_cross_attention", "num_attention_heads",

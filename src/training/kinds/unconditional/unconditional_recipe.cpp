@@ -158,6 +158,7 @@ UnconditionalRecipe parse_unconditional_recipe(const Json& json, const std::stri
 }
 
 void check_unconditional_recipe(const UnconditionalRecipe& recipe) {
+  require_size(recipe.unet, "block_out_channels", "unet");
   const auto unet = UNet2DModelConfig::from_json(recipe.unet);
   refuse_other_keys(recipe.unet, unet.to_json(), {"time_embedding_type"}, "unet");
   check_scheduler(recipe.scheduler, recipe.sample.steps);

@@ -41,6 +41,7 @@ VaeRecipe parse_vae_recipe(const Json& json, const std::string& where) {
 }
 
 void check_vae_recipe(const VaeRecipe& recipe) {
+  require_size(recipe.vae, "block_out_channels", "vae");
   const auto config = AutoencoderKLConfig::from_json(recipe.vae);
   refuse_other_keys(recipe.vae, config.to_json(), {}, "vae");
   const auto factor = config.downscale_factor();
