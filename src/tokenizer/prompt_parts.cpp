@@ -14,13 +14,13 @@
 namespace sfumato {
 namespace {
 
-/// Parses a decimal number without exponent that is all of `text` but white space.
-std::optional<double> decimal(std::string_view text) {
+/// Parses a finite decimal number that is all of `text` but white space.
+std::optional<double> decimal(std::string_view text, std::chars_format format) {
   auto digits = trim(text);
   if (digits.starts_with('+')) digits.remove_prefix(1);
   double value = 0;
   const auto* end = digits.data() + digits.size();
-  const auto [stopped, error] = std::from_chars(digits.data(), end, value, std::chars_format::fixed);
+  const auto [stopped, error] = std::from_chars(digits.data(), end, value, format);
   if (digits.empty() || error != std::errc() || stopped != end || !std::isfinite(value)) return std::nullopt;
   return value;
 }
@@ -28,7 +28,8 @@ std::optional<double> decimal(std::string_view text) {
 PromptPart part_of(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon != std::string_view::npos) {
-    if (const auto weight = decimal(text.substr(colon + 1))) return {std::string(trim(text.substr(0, colon))), *weight};
+    if (const auto weight = decimal(text.substr(colon + 1), std::chars_format::fixed))
+      return {std::string(trim(text.substr(0, colon))), *weight};
   }
   return {std::string(trim(text)), 1};
 }
@@ -48,8 +49,11 @@ std::vector<std::string_view> split_at_colons(std::string_view text) {
 }
 
 double lora_weight(std::string_view text, std::string_view tag) {
-  const auto weight = decimal(text);
-  if (!weight) refuse_tag(tag, text, "a weight");
+  const auto weight = decimal(text, std::chars_format::general);
+  if (!weight || std::abs(*weight) > kLargestLoraWeight) {
+    const auto largest = std::to_string(kLargestLoraWeight);
+    refuse_tag(tag, text, "a weight of -" + largest + " to " + largest);
+  }
   return *weight;
 }
 

@@ -20,6 +20,9 @@ struct PromptPart {
 /// whose 9 the web UI would take for a weight.
 std::vector<PromptPart> split_parts(const std::string& prompt);
 
+/// Largest weight of a LoRA, of either sign; with more, values of the network soon overflow.
+inline constexpr int kLargestLoraWeight = 1000;
+
 /// A tag <lora:name:0.8> of a prompt.
 struct LoraTag {
   std::string name;
@@ -41,8 +44,8 @@ struct ParsedPrompt {
 
 /// Removes all tags <kind:...> as AUTOMATIC1111's web UI does. Those of LoRAs are <lora:name>, <lora:name:weight>,
 /// <lora:name:text encoders':UNet's> and <lora:name:text encoders':UNet's:dyn>, also with te=, unet= and dyn=, or with
-/// lyco in place of lora. Throws std::invalid_argument naming a LoRA's tag with a weight that is no number, a dyn that
-/// is no integer of at least 1, or too many values.
+/// lyco in place of lora. Throws std::invalid_argument naming a LoRA's tag with a weight that is no number or
+/// above kLargestLoraWeight, a dyn that is no integer of at least 1, or too many values.
 ParsedPrompt take_out_loras(const std::string& prompt);
 
 }  // namespace sfumato

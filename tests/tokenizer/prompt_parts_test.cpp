@@ -54,5 +54,18 @@ TEST(LoraTags, AWeightThatIsNoNumberIsRefused) {
     EXPECT_THROW(take_out_loras(prompt), std::invalid_argument) << prompt;
 }
 
+TEST(LoraTags, AWeightIsAnyNumberWithinTheLimit) {
+  const auto loras = take_out_loras("<lora:a:-0.5><lora:b:5e-1><lora:c:-1e3><lora:d: +.5 >").loras;
+  EXPECT_EQ(loras, (Loras{{"a", -0.5, -0.5}, {"b", 0.5, 0.5}, {"c", -1000, -1000}, {"d", 0.5, 0.5}}));
+  for (const std::string weight : {"1e38", "-1001", "1e999", "nan", "inf", "-inf", "", "1,5"}) {
+    try {
+      take_out_loras("a <lora:x:" + weight + ">");
+      ADD_FAILURE() << weight;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(error.what(), "the tag <lora:x:" + weight + ">: '" + weight + "': expected a weight of -1000 to 1000");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sfumato

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -10,6 +11,7 @@
 #include "adapters/textual_inversion.h"
 #include "core/json_text.h"
 #include "systems/stable_diffusion/embedding_image.h"
+#include "tokenizer/prompt_parts.h"
 
 namespace sfumato {
 namespace {
@@ -77,7 +79,9 @@ std::optional<double> take_weight(std::string& text) {
   const char *begin = text.data() + colon + 1, *end = text.data() + text.size();
   double weight = 0;
   const auto [rest, error] = std::from_chars(begin, end, weight);
-  if (error != std::errc() || rest != end) return std::nullopt;
+  const bool too_large = error == std::errc::result_out_of_range;
+  if ((error != std::errc() && !too_large) || rest != end) return std::nullopt;
+  if (too_large) weight = std::numeric_limits<double>::infinity();
   text.resize(colon);
   return weight;
 }
@@ -163,8 +167,12 @@ Lora parse_lora(const std::string& text) {
   auto path = text;
   const auto unet = take_weight(path), text_encoders = take_weight(path);
   if (unet) lora = {.path = path, .weight = *unet, .text_encoder_weight = text_encoders};
-  if (path.empty() || !std::isfinite(lora.weight) || !std::isfinite(lora.text_encoder_weight.value_or(0)))
-    throw std::invalid_argument("lora '" + text + "': expected FILE, FILE:WEIGHT or FILE:TEXT_ENCODERS:UNET");
+  const auto is_weight = [](double weight) { return std::abs(weight) <= kLargestLoraWeight; };  // false for nan
+  if (path.empty() || !is_weight(lora.weight) || !is_weight(lora.text_encoder_weight.value_or(0))) {
+    const auto largest = std::to_string(kLargestLoraWeight);
+    throw std::invalid_argument("lora '" + text + "': expected FILE, FILE:WEIGHT or FILE:TEXT_ENCODERS:UNET, " +
+                                "with weights of -" + largest + " to " + largest);
+  }
   return lora;
 }
 

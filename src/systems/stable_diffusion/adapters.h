@@ -55,7 +55,7 @@ class LoraSlot {
 };
 
 /// Parses "FILE", "FILE:WEIGHT" or "FILE:TEXT_ENCODERS:UNET" of the command line (numbers after the last colons; 1 by
-/// default). Throws std::invalid_argument for a missing file name or a weight that is not finite.
+/// default). Throws std::invalid_argument for a missing file name or a weight beyond kLargestLoraWeight.
 Lora parse_lora(const std::string& text);
 
 /// Writes {"loras": [{"path", "weight", "text_encoder_weight", "dyn", "partial"}], "embeddings": [path]}, without empty

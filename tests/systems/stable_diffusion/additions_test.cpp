@@ -26,8 +26,8 @@ TEST(ParseLora, TakesTwoNumbersForTheTextEncodersAndTheUNet) {
   EXPECT_EQ(parse_lora("a:0.5").text_encoder_weight, std::nullopt);
 }
 
-TEST(ParseLora, RefusesWhatNamesNoFileAndWeightsThatAreNotFinite) {
-  for (const auto* text : {"", ":1", ":1:1", "a:inf", "a:nan", "a:inf:1"})
+TEST(ParseLora, RefusesWhatNamesNoFileAndWeightsBeyondTheLimit) {
+  for (const auto* text : {"", ":1", ":1:1", "a:inf", "a:nan", "a:inf:1", "a:1e38", "a:1e999", "a:-1001:1"})
     EXPECT_THROW(parse_lora(text), std::invalid_argument) << text;
 }
 
