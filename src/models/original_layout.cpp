@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <unordered_map>
 
 #include "models/file_part.h"
@@ -18,7 +19,8 @@ constexpr const char* kUnet = "model.diffusion_model.";
 constexpr const char* kVae = "first_stage_model.";
 // Prefixes of text encoders: Stable Diffusion 1 and 2 have the first, XL the second and third, its refiner the second.
 constexpr const char* kTexts[] = {"cond_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."};
-constexpr double kScalingFactorOfXl = 0.13025;
+constexpr double kScalingFactorOfXl = 0.13025, kScalingFactorOfPlayground = 0.5;
+constexpr const char *kEdmMean = "edm_mean", *kEdmStd = "edm_std";
 
 AutoencoderKLConfig read_vae(const Part& part, const UNet2DConditionModelConfig& unet) {
   auto config = read_original_vae(part, usual_vae(unet));
@@ -101,10 +103,29 @@ void refuse_others(const TensorFile& file) {
   if (!starts(kUnet))
     throw std::runtime_error(std::string("no key begins with ") + kUnet +
                              ": expected a Stable Diffusion 1, 2 or XL checkpoint");
-  for (const auto* key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"})
-    if (file.contains(key))
-      throw std::runtime_error(std::string("has the key ") + key +
-                               ", as models of EDM's form (Playground 2.5) do: expected one that predicts eps or v");
+  if (file.contains("edm_vpred.sigma_max"))
+    throw std::runtime_error(
+        "has the key edm_vpred.sigma_max, as models of EDM's form that predict v (CosXL) do: expected one that "
+        "predicts "
+        "eps");
+  if (file.contains(kEdmMean) != file.contains(kEdmStd))
+    throw std::runtime_error(std::string("has one of the keys ") + kEdmMean + " and " + kEdmStd +
+                             ": expected both (Playground 2.5) or none");
+}
+
+std::vector<double> channel_values(const TensorFile& file, const char* key, std::int64_t channels) {
+  const auto values = file.tensor(key).to(torch::kFloat64).contiguous();
+  if (values.numel() != channels)
+    throw std::runtime_error(std::string("has ") + std::to_string(values.numel()) + " values in " + key +
+                             ": expected one for each of " + std::to_string(channels) + " latent channels");
+  return {values.data_ptr<double>(), values.data_ptr<double>() + channels};
+}
+
+/// Sets the scale of Playground's latents: diffusers' create_vae_diffusers_config_from_ldm.
+void read_edm_latents(const TensorFile& file, AutoencoderKLConfig& vae) {
+  vae.scaling_factor = kScalingFactorOfPlayground;
+  vae.latents_mean = channel_values(file, kEdmMean, vae.latent_channels);
+  vae.latents_std = channel_values(file, kEdmStd, vae.latent_channels);
 }
 
 }  // namespace
@@ -133,9 +154,10 @@ bool is_checkpoint_key(const std::string& key) {
 }
 
 std::vector<std::string> unknown_keys(const TensorFile& file) {
+  static constexpr std::array<std::string_view, 4> kMarks = {"v_pred", "ztsnr", kEdmMean, kEdmStd};
   std::vector<std::string> unknown;
   for (const auto& key : file.names())
-    if (!is_checkpoint_key(key) && key != "v_pred" && key != "ztsnr") unknown.push_back(key);
+    if (!is_checkpoint_key(key) && std::find(kMarks.begin(), kMarks.end(), key) == kMarks.end()) unknown.push_back(key);
   return unknown;
 }
 
@@ -174,6 +196,8 @@ OriginalLayout read_original_layout(const TensorFile& file) {
   layout.text_encoders = read_text_encoders(file, layout.is_xl());
   layout.has_v_pred = file.contains("v_pred");
   layout.has_ztsnr = layout.has_v_pred && file.contains("ztsnr");
+  layout.has_edm_latents = file.contains(kEdmMean);
+  if (layout.has_edm_latents) read_edm_latents(file, layout.vae);
   layout.unet_names = names_by_key(UNet2DConditionModelImpl(layout.unet), kUnet,
                                    [&](const std::string& name) { return original_unet_key(name, layout.unet); });
   layout.vae_names = original_vae_names(layout.vae, kVae);

@@ -39,6 +39,9 @@ struct OriginalLayout {
   /// True if the file has the empty keys v_pred (it predicts v) and ztsnr (its last timestep is pure noise), as in
   /// ComfyUI's supported_models. A file without them may still predict v.
   bool has_v_pred = false, has_ztsnr = false;
+  /// True if the file has the keys edm_mean and edm_std: latents_mean and latents_std of a model of EDM's form
+  /// (Playground 2.5).
+  bool has_edm_latents = false;
   bool is_xl() const { return !unet.addition_embed_type.empty(); }
   bool is_refiner() const { return is_xl() && text_encoders.size() == 1; }
   /// Map the file's keys to the names of diffusers and transformers; each ignores keys of other networks.

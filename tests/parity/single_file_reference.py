@@ -2,7 +2,7 @@
 
     python single_file_reference.py OUT_DIR
 
-Writes OUT_DIR/sd1.safetensors, sd2.safetensors, sdxl.safetensors and ssd.safetensors, a folder of each, and sd1-expected.safetensors
+Writes OUT_DIR/sd1.safetensors, sd2, sdxl, ssd and playground.safetensors, a folder of each, and sd1-expected.safetensors
 and so on with `states` of the prompt, `latents.I` after every step I and the `image` in [0, 1]. That the files are what others write
 is checked by diffusers' own from_single_file: it must find every weight.
 """
@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 import torch
-from diffusers import (AutoencoderKL, DDIMScheduler, EulerDiscreteScheduler, PNDMScheduler, StableDiffusionPipeline,
-                       StableDiffusionXLPipeline, UNet2DConditionModel)
+from diffusers import (AutoencoderKL, DDIMScheduler, EDMDPMSolverMultistepScheduler, EulerDiscreteScheduler,
+                       PNDMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel)
 from recording import as_tensor, begin, recorded
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -150,6 +150,10 @@ SSD = dict(transformer_layers_per_block=(1, (1, 2), (3, 3)), mid_block_type="UNe
            reverse_transformer_layers_per_block=((2, 2, 4), (2, 1, 1), 1))
 
 
+# Playground 2.5's VAE, with numbers that float16 holds.
+PLAYGROUND = dict(scaling_factor=0.5, latents_mean=(-1.5, 2.0, -1.25, 2.5), latents_std=(8.5, 6.0, 6.5, 5.25))
+
+
 def clip_weights(prefix, text):
     weights = {f"{prefix}text_model.{name.removeprefix('text_model.')}": value
                for name, value in text.state_dict().items()}
@@ -173,6 +177,9 @@ def write_file(path, version, unet, vae, texts):
     else:
         weights |= clip_weights("conditioner.embedders.0.transformer.", texts[0])
         weights |= open_clip_weights("conditioner.embedders.1.model.", texts[1])
+    if version == "playground":
+        weights |= {"edm_mean": torch.tensor(PLAYGROUND["latents_mean"]),
+                    "edm_std": torch.tensor(PLAYGROUND["latents_std"])}
     weights["betas"] = torch.linspace(0, 1, 1000)
     weights = {name: (value.half() if value.is_floating_point() else value).contiguous()
                for name, value in weights.items()}
@@ -204,12 +211,16 @@ def tokenizer(vocabulary):
 
 
 def pipeline_of(version):
-    if version in ("sdxl", "ssd"):
+    if version in ("sdxl", "ssd", "playground"):
         unet, vae, texts = xl_networks(**SSD if version == "ssd" else {})
+        scheduler = EulerDiscreteScheduler(timestep_spacing="leading", **{
+            key: value for key, value in SCHEDULE.items() if key != "set_alpha_to_one"})
+        if version == "playground":
+            vae.register_to_config(**PLAYGROUND)
+            scheduler = EDMDPMSolverMultistepScheduler()
         return StableDiffusionXLPipeline(
             unet=unet, vae=vae, text_encoder=texts[0], text_encoder_2=texts[1], tokenizer=tokenizer("clip"),
-            tokenizer_2=tokenizer("open_clip"), scheduler=EulerDiscreteScheduler(timestep_spacing="leading", **{
-                key: value for key, value in SCHEDULE.items() if key != "set_alpha_to_one"}), add_watermarker=False)
+            tokenizer_2=tokenizer("open_clip"), scheduler=scheduler, add_watermarker=False)
     unet, vae, texts = networks(1 if version == "sd1" else 2)
     scheduler = PNDMScheduler(skip_prk_steps=True, **SCHEDULE) if version == "sd1" else DDIMScheduler(
         clip_sample=False, prediction_type="v_prediction", **SCHEDULE)
@@ -220,7 +231,7 @@ def pipeline_of(version):
 
 def main():
     out = begin(threads=2)
-    for version in ("sd1", "sd2", "sdxl", "ssd"):
+    for version in ("sd1", "sd2", "sdxl", "ssd", "playground"):
         pipeline = pipeline_of(version)
         path, folder = out / f"{version}.safetensors", out / version
         texts = [text for text in (pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)) if text]

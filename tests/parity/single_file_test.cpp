@@ -63,7 +63,7 @@ TEST_P(SingleFile, EveryStepAndTheImageAreThoseOfDiffusers) {
   EXPECT_LT((generated.images.clamp(-1, 1) - image).abs().max().item<float>(), 1e-2);
 }
 
-INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2", "sdxl", "ssd"),
+INSTANTIATE_TEST_SUITE_P(, SingleFile, ::testing::Values("sd1", "sd2", "sdxl", "ssd", "playground"),
                          [](const auto& info) { return info.param; });
 
 /// A file of a VAE alone, as they are passed around.

@@ -100,6 +100,7 @@ PipelineFiles read_folder(const path& folder) {
 
 /// Writes it as in the folders of Stable Diffusion 1.5, 2.1 and XL: with the keys of their classes.
 nlohmann::ordered_json scheduler_json(const ScheduleConfig& config) {
+  if (config.process != "betas") return config.to_json();
   nlohmann::ordered_json json = {{"_class_name", config.class_name},
                                  {"beta_end", config.beta_end},
                                  {"beta_schedule", config.beta_schedule},

@@ -91,9 +91,14 @@ NamedWeights text_weights(const PipelineFiles& files, const std::string& part, i
   return original_text_weights(network.weights, config, projects, place);
 }
 
-/// Adds the keys without a value that mark how a file was trained (ComfyUI's and, for XL, AUTOMATIC1111's).
-void add_marks(const PipelineFiles& files, NamedWeights& weights) {
+/// Adds the keys that mark how a file was trained: without a value (ComfyUI's and, for XL, AUTOMATIC1111's), or the
+/// scale of Playground's latents.
+void add_marks(const PipelineFiles& files, const AutoencoderKLConfig& vae, NamedWeights& weights) {
   const auto schedule = Json(files.scheduler);
+  if (value_or<std::string>(schedule, "_class_name", "").starts_with("EDM") && !vae.latents_mean.empty()) {
+    weights["edm_mean"] = torch::tensor(vae.latents_mean, torch::kFloat32);
+    weights["edm_std"] = torch::tensor(vae.latents_std, torch::kFloat32);
+  }
   const bool predicts_v = value_or<std::string>(schedule, "prediction_type", "epsilon") == "v_prediction";
   if (!predicts_v) return;
   weights["v_pred"] = torch::empty({0});
@@ -117,7 +122,7 @@ NamedWeights original_weights(const PipelineFiles& files) {
   int place = is_xl ? 0 : -1;
   for (const auto* part : {"text_encoder", "text_encoder_2"})
     if (files.networks.contains(part)) weights.merge(text_weights(files, part, is_xl ? place++ : place));
-  add_marks(files, weights);
+  add_marks(files, vae_config, weights);
   return weights;
 }
 

@@ -129,9 +129,9 @@ ScheduleConfig said_schedule(const PipelineFiles& files, bool is_xl) {
 
 /// Compares schedules. Values used only by a sampler count if the classes are equal; other classes have other defaults.
 void compare_schedules(const ScheduleConfig& said, const ScheduleConfig& assumed, Differences& differences) {
-  static const Keys process = {"num_train_timesteps",   "beta_start",    "beta_end",
-                               "beta_schedule",         "trained_betas", "prediction_type",
-                               "rescale_betas_zero_snr"};
+  static const Keys process = {"num_train_timesteps",    "beta_start",    "beta_end",
+                               "beta_schedule",          "trained_betas", "prediction_type",
+                               "rescale_betas_zero_snr", "sigma_data"};
   auto own = said.to_json(), taken = assumed.to_json();
   // A class without the key does not rescale.
   for (auto* side : {&own, &taken}) side->emplace("rescale_betas_zero_snr", false);

@@ -147,14 +147,44 @@ TEST_F(XlSingleFile, ThatWouldMakeOtherImagesIsNotWritten) {
   EXPECT_EQ(refusal(none, small_xl_unet()), "written");
 }
 
-TEST_F(XlSingleFile, InTermsOfEdmIsRefusedByName) {
+/// Returns a small model with Playground 2.5's scheduler and scale of latents.
+PipelineFiles small_playground(const nlohmann::ordered_json& said = nlohmann::ordered_json::object()) {
+  auto files = small_xl(nlohmann::ordered_json::object());
+  files.scheduler = {{"_class_name", "EDMDPMSolverMultistepScheduler"}};
+  files.scheduler.update(said);
+  auto& vae = files.networks.at("vae").config;
+  vae["scaling_factor"] = 0.5;
+  vae["latents_mean"] = {-1.5, 2, -1.25, 2.5};
+  vae["latents_std"] = {8.5, 6, 6.5, 5.25};
+  return files;
+}
+
+TEST_F(XlSingleFile, OfPlaygroundHasItsSchedulerAndTheScaleOfItsLatents) {
+  const auto files = small_playground();
+  write_single_file(files, path_, {});
+  const auto model = load_stable_diffusion(path_, {}, tokenizers_);
+  EXPECT_EQ(model.schedule.config().to_json(), ScheduleConfig::from_json(files.scheduler).to_json());
+  EXPECT_EQ(model.vae->config().scaling_factor, 0.5);
+  EXPECT_EQ(model.vae->config().latents_mean, (std::vector<double>{-1.5, 2, -1.25, 2.5}));
+  EXPECT_EQ(model.vae->config().latents_std, (std::vector<double>{8.5, 6, 6.5, 5.25}));
+  EXPECT_TRUE(model.warnings.empty());
+  const auto folder = read_pipeline_files(path_, tokenizers_);
+  EXPECT_EQ(folder.index.at("scheduler"), nlohmann::ordered_json({"diffusers", "EDMDPMSolverMultistepScheduler"}));
+  EXPECT_EQ(ScheduleConfig::from_json(folder.scheduler).to_json(), model.schedule.config().to_json());
+  EXPECT_EQ(folder.networks.at("vae").config.at("latents_std"), files.networks.at("vae").config.at("latents_std"));
+  EXPECT_THROW(write_single_file(small_playground({{"sigma_data", 1.0}}), path_, {}), std::invalid_argument);
+}
+
+TEST_F(XlSingleFile, OfAnotherFormOfEdmIsRefusedByItsKey) {
   const auto one = torch::ones({1});
-  write_safetensors(path_, {{"model.diffusion_model.x", one}, {"first_stage_model.x", one}, {"edm_mean", one}});
-  try {
-    loaded();
-    FAIL() << "it was read";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("edm_mean"), std::string::npos) << error.what();
+  for (const std::string key : {"edm_mean", "edm_std", "edm_vpred.sigma_max"}) {
+    write_safetensors(path_, {{"model.diffusion_model.x", one}, {"first_stage_model.x", one}, {key, one}});
+    try {
+      loaded();
+      FAIL() << "it was read";
+    } catch (const std::runtime_error& error) {
+      EXPECT_NE(std::string(error.what()).find(key), std::string::npos) << error.what();
+    }
   }
 }
 
