@@ -129,12 +129,27 @@ std::shared_ptr<const DdimMap> load_map(const Options& options) {
   return make_ddim_map(std::move(model), map_options);
 }
 
+TextChunks texts_of(const Run& run) {
+  const auto& options = run.options;
+  nlohmann::ordered_json json = {{"image", options.image}, {"model", options.model}, {"steps", options.steps}};
+  const auto& map = options.map;
+  if (!map.prompt.empty()) json["prompt"] = map.prompt;
+  if (map.edit_prompt) json["edit_prompt"] = *map.edit_prompt;
+  if (map.guidance_scale != 1) json["guidance_scale"] = map.guidance_scale;
+  if (map.label) json["class"] = *map.label;
+  if (map.edit_label) json["edit_class"] = *map.edit_label;
+  if (!options.other.empty()) json["interpolate"] = options.other;
+  if (!run.compared_steps.empty()) json["compare_steps"] = run.compared_steps;
+  return program_text_chunks("invert", json);
+}
+
 Run prepare_run(const Options& options) {
   Run run{.options = options, .map = {}, .image = read_image(options.image), .other = {}, .compared_steps = {}};
   if (!options.other.empty()) run.other = read_image(options.other);
   if (!options.compare_steps.empty()) run.compared_steps = parse_counts("--compare-steps", options.compare_steps);
   for (const auto steps : run.compared_steps)
     if (steps < 1) refuse("--compare-steps " + std::to_string(steps), "at least 1");
+  check_texts_fit(options.output, texts_of(run));
   run.map = load_map(options);
   run.image = run.map->fit(run.image);
   // Both images need one size, because their noises do.
@@ -163,20 +178,6 @@ class Steps {
 double psnr(const torch::Tensor& image, const torch::Tensor& original) {
   const auto error = (image.clamp(-1, 1) - original).square().mean().item<double>();
   return 10 * std::log10(4 / error);
-}
-
-TextChunks texts_of(const Run& run) {
-  const auto& options = run.options;
-  nlohmann::ordered_json json = {{"image", options.image}, {"model", options.model}, {"steps", options.steps}};
-  const auto& map = options.map;
-  if (!map.prompt.empty()) json["prompt"] = map.prompt;
-  if (map.edit_prompt) json["edit_prompt"] = *map.edit_prompt;
-  if (map.guidance_scale != 1) json["guidance_scale"] = map.guidance_scale;
-  if (map.label) json["class"] = *map.label;
-  if (map.edit_label) json["edit_class"] = *map.edit_label;
-  if (!options.other.empty()) json["interpolate"] = options.other;
-  if (!run.compared_steps.empty()) json["compare_steps"] = run.compared_steps;
-  return program_text_chunks("invert", json);
 }
 
 /// Returns the strip's images; undefined ones after Ctrl-C.

@@ -40,11 +40,15 @@ std::string encode(const std::string& extension, const torch::Tensor& image, int
                            std::to_string(mat.rows) + " pixels");
 }
 
+std::string too_long_text(std::size_t bytes) {
+  return "the record of prompt and settings takes " + std::to_string(bytes) + " bytes, and a JPEG holds " +
+         std::to_string(kMostSegment) + ": expected a shorter prompt, or a name that ends in .png or .webp";
+}
+
 /// Inserts the segment APP1 as the first one.
 std::string jpeg_with_exif(const std::string& jpeg, const std::string& exif) {
   const auto content = std::string(kExifHeader) + exif;
-  if (content.size() > kMostSegment)
-    throw std::runtime_error("the prompt and settings do not fit into a JPEG (64 KiB); write a PNG or WebP");
+  if (content.size() > kMostSegment) throw std::runtime_error(too_long_text(content.size()));
   const auto length = number_bytes(static_cast<std::uint32_t>(content.size() + 2), 2, ByteOrder::big);
   return jpeg.substr(0, 2) + "\xFF\xE1" + length + content + jpeg.substr(2);
 }
@@ -85,6 +89,12 @@ bool is_writable_format(const std::filesystem::path& path) {
 
 bool has_quality(const std::filesystem::path& path) {
   return is_writable_format(path) && lower_extension(path) != ".png";
+}
+
+void check_texts_fit(const std::filesystem::path& path, const TextChunks& texts, std::size_t others) {
+  if (const auto extension = lower_extension(path); extension != ".jpg" && extension != ".jpeg") return;
+  const auto bytes = kExifHeader.size() + make_exif(texts).size() + others;
+  if (bytes > kMostSegment) throw std::invalid_argument("output '" + path.string() + "': " + too_long_text(bytes));
 }
 
 void write_image(const std::filesystem::path& path, const torch::Tensor& image, const TextChunks& texts, int quality) {

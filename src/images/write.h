@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 
@@ -18,9 +19,13 @@ bool has_quality(const std::filesystem::path& path);
 /// Default quality of JPEG and WebP files, of 1 to 100.
 inline constexpr int kDefaultQuality = 90;
 
+/// Throws std::invalid_argument naming `path` if its format cannot hold the texts and `others` more bytes: a JPEG takes
+/// 64 KiB, and `parameters` count as UTF-16.
+void check_texts_fit(const std::filesystem::path& path, const TextChunks& texts, std::size_t others = 0);
+
 /// Writes an image ([1, 3, H, W] or [3, H, W], floats in [-1, 1]) atomically, as PNG, JPEG or WebP by the name's
 /// extension. Texts go into a PNG's text chunks, or into EXIF (images/exif_text.h). Throws std::runtime_error, also for
-/// texts that a JPEG cannot hold (64 KiB).
+/// texts that do not fit (check_texts_fit).
 void write_image(const std::filesystem::path& path, const torch::Tensor& image, const TextChunks& texts = {},
                  int quality = kDefaultQuality);
 

@@ -254,6 +254,13 @@ class Refuses(Programs):
         self.refuses(TXT2IMG, "a cat", "-o", "{name}.png", says=["{name}", "{seed}"])
         self.refuses(TXT2IMG, "a cat", "--save-latents", "mine.png", says=["mine.png"])
 
+    def test_a_record_that_a_jpeg_cannot_hold_before_the_model_loads(self):
+        long = "a cat, " * 3500  # in UTF-8 and UTF-16 73,500 bytes
+        for name in ("a.jpg", "a.JPEG"):
+            self.refuses(TXT2IMG, long, "-o", name, model="no-such-model",
+                         says=[f"output '{name}'", "a JPEG holds 65533", ".png or .webp"])
+        self.makes(TXT2IMG, long, "-o", "a.webp", "--prompt-syntax", "plain")
+
     def test_a_file_without_a_request(self):
         (self.folder / "plain.png").write_bytes(png(16, 16))
         self.refuses(TXT2IMG, "--from-image", "plain.png", says=["plain.png", "request"])

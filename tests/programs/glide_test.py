@@ -130,6 +130,8 @@ class Glide(Programs):
         self.refuses(TXT2IMG, common + ["--respacing", "ddim999"], "no whole stride")
         self.refuses(TXT2IMG, common + ["--cfg-scale", 0.5], "guidance scale is 0.5")
         self.refuses(TXT2IMG, common + ["-o", "a.png", "--base-output", "a.png"], "another name")
+        self.refuses(TXT2IMG, ["a cat, " * 3500, "--quiet", "-o", "a.png", "--base-output", "b.jpg"],
+                     "output 'b.jpg'", "a JPEG holds 65533")
         self.refuses(TXT2IMG, [], "no prompt")
 
     def write_clip(self, kind):

@@ -365,6 +365,8 @@ class Inverts(Unconditional):
                      says=["guidance 3 without a prompt"])
         self.refuses(INVERT, "p.png", "-o", "s.png", "--prompt", "a cat", "-W", "33", model=self.text_model,
                      says=["width 33: expected a multiple of 8"])
+        self.refuses(INVERT, "p.png", "-o", "s.jpg", "--prompt", "a cat, " * 10000, model=self.text_model,
+                     says=["output 's.jpg'", "a JPEG holds 65533"])
 
 
 if __name__ == "__main__":

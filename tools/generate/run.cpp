@@ -14,6 +14,7 @@
 #include "core/memory_pool.h"
 #include "core/progress.h"
 #include "engine/plan.h"
+#include "engine/record_size.h"
 #include "engine/session.h"
 #include "generate/animation.h"
 #include "generate/previews.h"
@@ -88,6 +89,7 @@ std::optional<Run> prepared(const GenerateProgram& program, const Prepare& prepa
     if (!options->quiet) std::cerr << program.name << ": all pictures exist already\n";
     return std::nullopt;
   }
+  check_records_fit(options->model, batches);
   const auto pipeline = prepare(*options);
   const auto start = Clock::now();
   Run run{*options, batches, pipeline, Session(options->model, batches, SFUMATO_SOURCE_DIR), std::move(warnings)};

@@ -138,9 +138,8 @@ GLIDEJob part_of_job(GLIDEJob job, std::int64_t first, std::int64_t count) {
   return job;
 }
 
-/// Writes image k of a job.
-void write_one(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, const path& file, const torch::Tensor& image,
-               bool is_base) {
+/// Returns the texts of image k of a job.
+TextChunks texts_of(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, bool is_base) {
   const GLIDERecord record{.program = run.program.name,
                            .model = run.options.model,
                            .device = run.model.placement.device.str(),
@@ -151,7 +150,23 @@ void write_one(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, const p
                            .invert_mask = run.options.invert_mask,
                            .seed = job.request.seed + static_cast<std::uint64_t>(k),
                            .is_base = is_base};
-  write_image(file, image.clamp(-1, 1), to_text_chunks(record, run.model, job), static_cast<int>(run.options.quality));
+  return to_text_chunks(record, run.model, job);
+}
+
+/// Refuses a file whose format cannot hold its image's texts, before any image is made.
+void check_texts(const GLIDERun& run) {
+  std::size_t index = 0;
+  for (const auto& job : run.jobs)
+    for (std::int64_t k = 0; k < job.request.batch_count; ++k, ++index) {
+      check_texts_fit(run.outputs[index], texts_of(run, job, k, false));
+      if (!run.base_outputs.empty()) check_texts_fit(run.base_outputs[index], texts_of(run, job, k, true));
+    }
+}
+
+/// Writes image k of a job.
+void write_one(const GLIDERun& run, const GLIDEJob& job, std::int64_t k, const path& file, const torch::Tensor& image,
+               bool is_base) {
+  write_image(file, image.clamp(-1, 1), texts_of(run, job, k, is_base), static_cast<int>(run.options.quality));
 }
 
 void print_json(const GLIDERun& run, const std::vector<GLIDEWritten>& written) {
@@ -221,7 +236,9 @@ int run_glide(const GenerateProgram& program, int argc, char** argv) {
   return run_program(program.name, [&]() -> Compute {
     const auto options = parse_glide_options(program, argc, argv);
     if (!options) return {};
-    return [run = prepared_run(program, *options)] {
+    auto run = prepared_run(program, *options);
+    check_texts(run);
+    return [run = std::move(run)] {
       watch_interrupts();
       return make_images(run);
     };
