@@ -68,7 +68,7 @@ std::string webp_with_exif(const std::string& webp, const std::string& exif, std
 std::string encode_image(const std::string& extension, const torch::Tensor& image, const TextChunks& texts,
                          int quality) {
   if (extension == ".png") return encode_png(image, texts);
-  const auto bytes = encode(extension, image, quality);
+  auto bytes = encode(extension, image, quality);
   if (texts.empty()) return bytes;
   if (extension == ".webp") return webp_with_exif(bytes, make_exif(texts), image.size(-2), image.size(-1));
   return jpeg_with_exif(bytes, make_exif(texts));

@@ -163,7 +163,7 @@ std::string difference_of_tokenizers(const std::filesystem::path& said, const st
   const auto* own_clip = dynamic_cast<const CLIPTokenizer*>(own.get());
   const auto* taken_clip = dynamic_cast<const CLIPTokenizer*>(taken.get());
   if (own_clip == nullptr || taken_clip == nullptr) return "a vocabulary that is not CLIP's";
-  if (const auto difference = own_clip->difference(*taken_clip); !difference.empty()) return difference;
+  if (auto difference = own_clip->difference(*taken_clip); !difference.empty()) return difference;
   const auto other = [](const SpecialIds& ids) { return std::tuple(ids.bos, ids.eos, ids.pad); };
   if (other(own->special_ids()) != other(taken->special_ids())) return "other tokens for begin, end or padding";
   if (own->max_length() != taken->max_length()) return "model_max_length " + std::to_string(own->max_length());
