@@ -35,6 +35,10 @@ bool is_cpu_training(const torch::Tensor& x) {
   return x.is_cpu() && !is_plain() && has_fast_dtype(x);
 }
 
+torch::Dtype training_dtype(const torch::Tensor& x) {
+  return at::autocast::is_autocast_enabled(at::kCPU) ? at::autocast::get_autocast_dtype(at::kCPU) : x.scalar_type();
+}
+
 bool is_float32_training(const torch::Tensor& x) {
   return is_cpu_training(x) && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
 }

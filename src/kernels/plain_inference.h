@@ -18,6 +18,9 @@ bool is_cpu_inference(const torch::Tensor& x);
 /// bfloat16 on the CPU, where gradients or autocast are enabled.
 bool is_cpu_training(const torch::Tensor& x);
 
+/// The dtype in which autocast or x itself makes convolutions and products of training compute.
+torch::Dtype training_dtype(const torch::Tensor& x);
+
 /// The same in float32 without autocast, which would have computed in bfloat16.
 bool is_float32_training(const torch::Tensor& x);
 

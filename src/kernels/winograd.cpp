@@ -1,112 +1,61 @@
 #include "kernels/winograd.h"
 
-#include <algorithm>
-#include <array>
-#include <vector>
-
 #include "core/processor.h"
 #include "kernels/lanes.h"
-#include "kernels/parallel.h"
 #include "kernels/plain_inference.h"
-#include "kernels/winograd_tiles.h"
-#include "kernels/winograd_transforms.h"
+#include "kernels/winograd_convolution.h"
 
 namespace sfumato {
 namespace {
 
-using winograd::kPoints;
-using winograd::kTilesAtOnce;
-using winograd::Tiles;
+// With fewer tiles the transform of the weights, whose cost is constant, outweighs the gain. Measured on a Zen 5.
+constexpr std::int64_t kWorthwhileTiles = 32;
 
-// With fewer tiles the transform of the weights, whose cost is constant, outweighs the gain.
-constexpr std::int64_t kWorthwhileTiles = 64;
-// In bfloat16 the direct sum takes half the time that it takes in float32. Measured on a Zen 4.
-constexpr std::int64_t kWorthwhileTilesOfBfloat16 = 256;
-
-/// Transforms [O, C, 3, 3] to [36, O, C].
-template <class T>
-torch::Tensor transformed_weight(const torch::Tensor& weight) {
-  const auto outputs = weight.size(0), channels = weight.size(1);
-  const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
-  auto points = torch::empty({kPoints, outputs, channels}, torch::kFloat32);
-  const auto* from = last.const_data_ptr<T>();
-  auto* to = points.mutable_data_ptr<float>();
-  const auto stride = points.stride(0);
-  parallel_for(outputs, [&](std::int64_t begin, std::int64_t end) {
-    for (auto o = begin; o < end; ++o)
-      winograd::transform_weight(from + o * 9 * channels, channels, to + o * channels, stride);
-  });
-  return points;
-}
-
-/// Transforms 36 products [count, O] to tiles first .. first + count of `out` (channels-last).
-template <class T>
-void transform_outputs(const std::vector<torch::Tensor>& products, const torch::Tensor& bias,
-                       const torch::Tensor& summand, const Tiles& tiles, std::int64_t first, torch::Tensor& out) {
-  const auto channels = out.size(1), image_size = tiles.height * tiles.width * channels;
-  std::array<const float*, kPoints> from;
-  std::transform(products.begin(), products.end(), from.begin(),
-                 [](const torch::Tensor& product) { return product.const_data_ptr<float>(); });
-  const auto* biases = bias.defined() ? bias.const_data_ptr<T>() : nullptr;
-  const auto* summands = summand.defined() ? summand.const_data_ptr<T>() : nullptr;
-  auto* to = out.mutable_data_ptr<T>();
-  const auto count = products.front().size(0);
-  parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
-    for (auto k = begin; k < end; ++k) {
-      const auto tile = first + k;
-      const auto offset = tiles.image(tile) * image_size;
-      const winograd::Block<T> block{.image = to + offset,
-                                     .height = tiles.height,
-                                     .width = tiles.width,
-                                     .channels = channels,
-                                     .top = tiles.top(tile),
-                                     .left = tiles.left(tile),
-                                     .bias = biases,
-                                     .added = summands == nullptr ? nullptr : summands + offset};
-      winograd::transform_output(from.data(), k * channels, block);
-    }
-  });
+torch::Tensor channels_last(const torch::Tensor& image) {
+  return image.defined() ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
 }
 
 template <class T>
 torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                        const ConvolutionFusion& fusion) {
-  const auto last = [](const torch::Tensor& image) {
-    return image.defined() ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
-  };
-  const auto input = last(x), added = last(fusion.added);
-  const Tiles tiles(x, fusion.upsampling);
-  const auto weights = transformed_weight<T>(weight);
-  auto out =
-      torch::empty({x.size(0), weight.size(0), tiles.height, tiles.width}, x.options(), at::MemoryFormat::ChannelsLast);
-  torch::Tensor inputs;
-  std::vector<torch::Tensor> products(kPoints);  // [tiles, O]
-  for (std::int64_t first = 0; first < tiles.count(); first += kTilesAtOnce) {
-    const auto count = std::min(kTilesAtOnce, tiles.count() - first);
-    if (!inputs.defined() || inputs.size(1) != count) inputs = winograd::empty_points(count, x.size(1));
-    winograd::transform_inputs<T>(input, tiles, first, inputs, fusion);
-    for (std::int64_t p = 0; p < kPoints; ++p)
-      products[static_cast<std::size_t>(p)] = winograd::product(inputs[p], weights[p]);
-    transform_outputs<T>(products, bias, added, tiles, first, out);
-  }
-  return out;
+  const auto last = channels_last(weight);  // [O, 3, 3, C] in memory
+  const auto channels = weight.size(1);
+  auto inner = fusion;
+  inner.added = channels_last(fusion.added);
+  return winograd::convolve<T>(channels_last(x), weight.size(0), bias, inner,
+                               [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
+                                 const auto* from = last.template const_data_ptr<T>() + first * 9 * channels;
+                                 winograd::transform_weights(
+                                     winograd::Weights<T>{.first = from, .channels = channels, .columns = columns}, to,
+                                     stride);
+                               });
 }
 
-bool has_whole_vectors(const torch::Tensor& weight) {
-  return weight.size(0) % lanes::kLane == 0 && weight.size(1) % lanes::kLane == 0;
+bool has_whole_vectors(const torch::Tensor& weight, torch::Dtype dtype) {
+  const auto vector = lanes::kLane * (dtype == torch::kBFloat16 ? 2 : 1);
+  return weight.size(0) % vector == 0 && weight.size(1) % vector == 0;
+}
+
+std::int64_t tiles_of(const torch::Tensor& x, torch::Dtype dtype, std::int64_t upsampling = 1) {
+  return dtype == torch::kBFloat16 ? winograd::Tiles<at::BFloat16>(x, upsampling).count()
+                                   : winograd::Tiles<float>(x, upsampling).count();
 }
 
 }  // namespace
 
 bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling) {
-  if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type() || !has_whole_vectors(weight)) return false;
-  const auto tiles = Tiles(x, upsampling).count();
-  return is_plain_inference(x) ? tiles >= kWorthwhileTiles : !has_amx() && tiles >= kWorthwhileTilesOfBfloat16;
+  const auto dtype = x.scalar_type();
+  if (!is_cpu_inference(x) || weight.scalar_type() != dtype || !has_whole_vectors(weight, dtype)) return false;
+  if (dtype == torch::kBFloat16 && has_amx()) return false;
+  return tiles_of(x, dtype, upsampling) >= kWorthwhileTiles;
 }
 
 bool winograd_pays_in_training(const torch::Tensor& x, const torch::Tensor& weight) {
-  return is_float32_training(x) && weight.scalar_type() == torch::kFloat32 && has_whole_vectors(weight) &&
-         Tiles(x).count() >= kWorthwhileTiles;
+  if (!is_cpu_training(x)) return false;
+  const auto dtype = training_dtype(x);
+  if (dtype == torch::kBFloat16 && (has_amx() || !has_fast_bfloat16())) return false;
+  if (weight.scalar_type() != torch::kFloat32 && weight.scalar_type() != dtype) return false;
+  return has_whole_vectors(weight, dtype) && tiles_of(x, dtype) >= kWorthwhileTiles;
 }
 
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,

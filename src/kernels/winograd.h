@@ -23,18 +23,19 @@ struct ConvolutionFusion {
 /// image, after the upsampling, large enough to outweigh the transform of the weights.
 bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling = 1);
 
-/// 3x3 convolution of stride 1 and padding 1 by Winograd's F(4x4, 3x3) (Lavin & Gray 2016), which needs a quarter of
-/// the multiplications of the direct sum. x [N, C, H, W], weight [O, C, 3, 3], bias [O] or undefined: [N, O, H, W],
-/// channels-last, without gradients. Its polynomials are evaluated at 0, +-sqrt(1/2), +-sqrt(2) and infinity rather
-/// than at integers: the rounding error is then about that of the direct sum. In bfloat16 it computes in float32, the
-/// norm and the sum of `fusion` included. H and W are x's after the upsampling.
+/// 3x3 convolution of stride 1 and padding 1 by Winograd's F(4x4, 3x3) in float32 and F(2x2, 3x3) in bfloat16 (Lavin &
+/// Gray 2016), which need 1/4 and 4/9 of the multiplications of the direct sum. x [N, C, H, W], weight [O, C, 3, 3],
+/// bias [O] or undefined: [N, O, H, W], channels-last, without gradients. The rounding error is about that of the
+/// direct sum in float32, and 2.5 times that in bfloat16 (winograd_maps.h). H and W are x's after the upsampling.
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                                 const ConvolutionFusion& fusion = {});
 
-/// True if trainable_winograd accepts these tensors and is faster: training in float32, otherwise as winograd_pays.
+/// True if trainable_winograd accepts these tensors and is faster: training in float32, or in bfloat16 (also by
+/// autocast, with weights in float32), otherwise as winograd_pays.
 bool winograd_pays_in_training(const torch::Tensor& x, const torch::Tensor& weight);
 
-/// The convolution of convolve_winograd in float32 with gradients, which are Winograd convolutions too.
+/// The convolution of convolve_winograd with gradients, which are Winograd convolutions too, in the dtype of
+/// training_dtype. Weights in float32 are rounded after their transform, and their gradient is not rounded.
 torch::Tensor trainable_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 }  // namespace sfumato

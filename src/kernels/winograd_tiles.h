@@ -1,28 +1,32 @@
 #pragma once
 
+#include <ATen/native/CPUBlas.h>
 #include <torch/torch.h>
 
 #include <cstdint>
 
-#include "kernels/parallel.h"
-#include "kernels/winograd.h"
-#include "kernels/winograd_transforms.h"
+#include "kernels/winograd_maps.h"
 
 /// Tiles of Winograd convolutions of whole batches, and the products between their transforms.
 namespace sfumato::winograd {
 
-// Number of tiles transformed at once: few enough to stay in the cache, enough for an efficient product.
-constexpr std::int64_t kTilesAtOnce = 512;
+// Columns of a product: few enough for the transformed weights to stay in the cache while many tiles need them.
+constexpr std::int64_t kColumns = 64;
 
-/// Blocks of kOutputs x kOutputs pixels that cover a batch of images, which are upsampled first.
+/// Blocks of kOutputs x kOutputs pixels that cover a batch of images, which are upsampled first. A row of tiles of one
+/// image is a strip.
+template <class T>
 struct Tiles {
+  static constexpr auto kOutputs = Maps<T>::kOutputs;
+
   explicit Tiles(const torch::Tensor& x, std::int64_t upsampling = 1)
       : images(x.size(0)),
         height(x.size(2) * upsampling),
         width(x.size(3) * upsampling),
         rows((height + kOutputs - 1) / kOutputs),
         columns((width + kOutputs - 1) / kOutputs) {}
-  std::int64_t count() const { return images * rows * columns; }
+  std::int64_t strips() const { return images * rows; }
+  std::int64_t count() const { return strips() * columns; }
   std::int64_t image(std::int64_t tile) const { return tile / (rows * columns); }
   std::int64_t top(std::int64_t tile) const { return tile / columns % rows * kOutputs; }
   std::int64_t left(std::int64_t tile) const { return tile % columns * kOutputs; }
@@ -30,42 +34,38 @@ struct Tiles {
   std::int64_t images, height, width, rows, columns;
 };
 
-/// Allocates matrices float32 [36, rows, columns], each contiguous. An additional row between them prevents distances
-/// of a power of two, at which the same channel of all points would compete for a few places of the cache.
-torch::Tensor empty_points(std::int64_t rows, std::int64_t columns);
+/// Matrices [kPoints, rows, columns], each contiguous.
+template <class T>
+class Points {
+ public:
+  Points(std::int64_t rows, std::int64_t columns)
+      // An additional row between the matrices prevents distances of a power of two, at which the same column of all
+      // points would compete for a few places of the cache.
+      : values_(torch::empty({Maps<T>::kPoints, rows + 1, columns}, c10::CppTypeToScalarType<T>::value)) {}
+  T* data() { return values_.template mutable_data_ptr<T>(); }
+  std::int64_t stride() const { return values_.stride(0); }
 
-/// x W^T for matrices in float32: oneDNN's product, of which LibTorch has no batched form. W may be a transposed one.
-torch::Tensor product(const torch::Tensor& x, const torch::Tensor& weight);
+ private:
+  torch::Tensor values_;
+};
 
-/// Returns the norm's map of one image.
-inline group_norm::Affine affine_of(const NormAffine& norm, std::int64_t image) {
-  const auto first = image * norm.factor.size(1);
-  return {norm.factor.const_data_ptr<float>() + first, norm.shift.const_data_ptr<float>() + first, norm.silu};
+/// Sizes of a product [rows, inner] x [inner, columns], and the lengths of the rows in memory.
+struct ProductSizes {
+  std::int64_t rows, columns, inner;
+  std::int64_t first_stride, second_stride, result_stride;
+};
+
+/// result = first x second, or that added to it. Pairs of rows of `second` are interleaved in bfloat16.
+template <class T>
+void multiply(const ProductSizes& sizes, const T* first, const T* second, float* result, bool adds = false) {
+  at::native::cpublas::brgemm(sizes.rows, sizes.columns, sizes.inner, sizes.first_stride, sizes.second_stride,
+                              sizes.result_stride, adds, first, second, result, /*is_vnni=*/sizeof(T) == 2);
 }
 
-/// Transforms tiles first .. first + count of x (channels-last), normed and upsampled, to points [36, count, C].
+/// Ends a thread's calls of multiply.
 template <class T>
-void transform_inputs(const torch::Tensor& x, const Tiles& tiles, std::int64_t first, torch::Tensor& points,
-                      const ConvolutionFusion& fusion = {}) {
-  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
-  const auto* from = x.const_data_ptr<T>();
-  auto* to = points.mutable_data_ptr<float>();
-  const auto count = points.size(1);
-  parallel_for(count, [&](std::int64_t begin, std::int64_t end) {
-    for (auto k = begin; k < end; ++k) {
-      const auto tile = first + k, image = tiles.image(tile);
-      const auto affine = fusion.norm ? affine_of(*fusion.norm, image) : group_norm::Affine{};
-      const Window<T> window{.image = from + image * pixels * channels,
-                             .height = tiles.height,
-                             .width = tiles.width,
-                             .channels = channels,
-                             .top = tiles.top(tile) - 1,
-                             .left = tiles.left(tile) - 1,
-                             .doublings = fusion.upsampling / 2,
-                             .affine = fusion.norm ? &affine : nullptr};
-      transform_input(window, to + k * channels, points.stride(0));
-    }
-  });
+void end_products() {
+  at::native::cpublas::brgemm_release(sizeof(T) == 2);
 }
 
 }  // namespace sfumato::winograd

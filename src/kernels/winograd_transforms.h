@@ -4,66 +4,83 @@
 
 #include <cstdint>
 
-#include "kernels/group_norm_loops.h"
-
-/// The linear maps of F(4x4, 3x3), each over a run of channels of one tile: Y = A^T [(G g G^T) . (B^T d B)] A, where
-/// B^T evaluates 6 inputs and G 3 weights, and A^T interpolates 4 outputs.
+/// The linear maps of Winograd's convolutions (winograd_maps.h), each over the channels of one tile. Functions of float
+/// are F(4x4, 3x3), those of c10::BFloat16 F(2x2, 3x3). "Points" are kPoints matrices, `point_stride` values apart.
+/// Numbers of channels are multiples of lanes::kLane, or of twice that where bfloat16 is interleaved.
 namespace sfumato::winograd {
 
-constexpr std::int64_t kOutputs = 4, kInputs = 6, kPoints = kInputs * kInputs;
+/// Transforms the inputs of a tile: pixels[i * kInputs + j] are the channels of pixel (i, j). Writes `to`[p *
+/// point_stride + c] for each point p.
+void transform_input(const float* const* pixels, std::int64_t channels, float* to, std::int64_t point_stride);
+void transform_input(const c10::BFloat16* const* pixels, std::int64_t channels, c10::BFloat16* to,
+                     std::int64_t point_stride);
 
-/// The points of the maps are 0, a, -a, b, -b and infinity, with a = sqrt(1/2) and b = sqrt(2).
-constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;
-/// Factors of G at a and -a, and at b and -b: 1 / prod(p_i - p_j).
-constexpr float kWeightScaleA = -1 / 1.5F, kWeightScaleB = 1 / 6.0F;
+/// The same for two tiles, whose pixels follow one another, interleaved: `to`[p * point_stride + 2 c + tile].
+void transform_input_pair(const c10::BFloat16* const* pixels, std::int64_t channels, c10::BFloat16* to,
+                          std::int64_t point_stride);
 
-/// The images and weights are float or c10::BFloat16, what lies between the transforms float.
-
-/// A window of kInputs x kInputs pixels of a channels-last image, which is upsampled by nearest neighbours to
-/// 2^doublings times its size and mapped by `affine`. Pixels outside the image are zero, also after the map.
+/// Weights [outputs, 3, 3, channels] of a convolution, of which a product takes `columns` outputs.
 template <class T>
-struct Window {
-  const T* image;  // [H >> doublings, W >> doublings, C]
-  std::int64_t height, width, channels;
-  std::int64_t top, left;  // may be -1
-  std::int64_t doublings;
-  const group_norm::Affine* affine;  // null for none
+struct Weights {
+  const T* first;
+  std::int64_t channels, columns;
 };
 
-/// Writes `to`[p * point_stride + c] for each point p.
-void transform_input(const Window<float>& window, float* to, std::int64_t point_stride);
-void transform_input(const Window<c10::BFloat16>& window, float* to, std::int64_t point_stride);
+/// Transforms weights to second factors of products, `to`[p * point_stride] = [channels, columns] for each point p,
+/// with rows interleaved as the product needs them. Weights in float32 are rounded once, after the transform.
+void transform_weights(const Weights<float>& weights, float* to, std::int64_t point_stride);
+void transform_weights(const Weights<float>& weights, c10::BFloat16* to, std::int64_t point_stride);
+void transform_weights(const Weights<c10::BFloat16>& weights, c10::BFloat16* to, std::int64_t point_stride);
 
-/// Transforms weights [3, 3, channels] of one output channel, likewise.
-void transform_weight(const float* weight, std::int64_t channels, float* to, std::int64_t point_stride);
-void transform_weight(const c10::BFloat16* weight, std::int64_t channels, float* to, std::int64_t point_stride);
+/// Weights [outputs, 3, 3, channels], of whose channels a product takes `columns` from `first` on.
+template <class T>
+struct TurnedWeights {
+  const T* first;
+  std::int64_t outputs, channels, columns;
+};
 
-/// A block of kOutputs x kOutputs pixels of a channels-last image; pixels outside the image are not written.
+/// The same for the convolution that maps the gradient of the output to that of the input: [outputs, columns] of the
+/// weights turned by 180 degrees.
+void transform_turned_weights(const TurnedWeights<float>& weights, float* to, std::int64_t point_stride);
+void transform_turned_weights(const TurnedWeights<float>& weights, c10::BFloat16* to, std::int64_t point_stride);
+void transform_turned_weights(const TurnedWeights<c10::BFloat16>& weights, c10::BFloat16* to,
+                              std::int64_t point_stride);
+
+/// A block of kOutputs x kOutputs pixels, and of `columns` channels, of a channels-last image; pixels outside the image
+/// are not written.
 template <class T>
 struct Block {
-  T* image;  // [H, W, C]
+  T* image;  // [H, W, C] from the first of the channels on
   std::int64_t height, width, channels;
-  std::int64_t top, left;
-  const T* bias;   // [C] or null
-  const T* added;  // [H, W, C] or null
+  std::int64_t top, left, columns;
+  const float* bias;  // [columns] or null
+  const T* added;     // like the image, or null
 };
 
-/// Reads `from`[p][offset + c] for each point p.
-void transform_output(const float* const* from, std::int64_t offset, const Block<float>& block);
-void transform_output(const float* const* from, std::int64_t offset, const Block<c10::BFloat16>& block);
+/// Reads `from`[p * point_stride + c] for each point p.
+void transform_output(const float* from, std::int64_t point_stride, const Block<float>& block);
+void transform_output(const float* from, std::int64_t point_stride, const Block<c10::BFloat16>& block);
 
-/// Gradients of the pixels of tiles by their place (row * kOutputs + column): place k begins at first[k * stride].
-struct PlacedPixels {
-  const float* first;
-  std::int64_t stride;
+/// Number of tiles that transform_output_gradients takes at once.
+template <class T>
+inline constexpr std::int64_t kTilesOfGradient = 64 / sizeof(T);
+
+/// Transforms kLane channels of gradients of the outputs of kTilesOfGradient tiles: pixels[(tile * kOutputs + i) *
+/// kOutputs + j] are the channels of pixel (i, j). Writes `to`[p * point_stride + c * channel_stride + tile].
+void transform_output_gradients(const float* const* pixels, float* to, std::int64_t point_stride,
+                                std::int64_t channel_stride);
+void transform_output_gradients(const c10::BFloat16* const* pixels, c10::BFloat16* to, std::int64_t point_stride,
+                                std::int64_t channel_stride);
+
+/// Sums over the tiles of a convolution of T: those of one output's channels at point p are from[p * point_stride + c].
+template <class T>
+struct Sums {
+  const float* from;
+  std::int64_t point_stride, channels;
 };
 
-/// Transforms the gradients of `count` tiles of one channel, which are consecutive: A dy A^T. Writes `to`[p *
-/// point_stride + tile] for each point p.
-void transform_output_gradient(const PlacedPixels& pixels, std::int64_t count, float* to, std::int64_t point_stride);
-
-/// Reads `from`[p][offset + c] for each point p, and writes the gradients of one output channel's weights
-/// [3, 3, channels]: G^T u G.
-void transform_weight_gradient(const float* const* from, std::int64_t offset, std::int64_t channels, float* to);
+/// Transforms sums to the gradient of one output's weights [3, 3, channels].
+void transform_weight_gradient(const Sums<float>& sums, float* to);
+void transform_weight_gradient(const Sums<c10::BFloat16>& sums, float* to);
 
 }  // namespace sfumato::winograd

@@ -90,10 +90,10 @@ torch::Tensor Conv2dImpl::forward_fused(const torch::Tensor& x, const Convolutio
 }
 
 void Conv2dImpl::pack() {
+  if (keeps_size(3) && !has_amx()) return;  // Winograd's transforms read plain weights
+  constexpr std::int64_t kPackedChannels = 64;
   const bool as_linear = keeps_size(1);
-  // Winograd's transforms read plain weights. Layers that are so wide see too few pixels for it to pay.
-  constexpr std::int64_t kPackedChannels = 1280, kPackedChannelsWithAmx = 64;
-  const auto least = as_linear ? 1 : has_amx() ? kPackedChannelsWithAmx : kPackedChannels;
+  const auto least = as_linear ? 1 : kPackedChannels;
   if (packed_.defined() || weight.size(0) < least || weight.size(1) < least) return;
   const auto plain = weight.detach();
   packed_ = (as_linear ? pack_linear(plain.flatten(1))

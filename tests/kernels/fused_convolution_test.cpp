@@ -50,9 +50,10 @@ class FusedConvolution : public testing::TestWithParam<std::tuple<torch::Dtype, 
   torch::Tensor exact_sum(const torch::Tensor& x, std::int64_t padding = 1) const {
     return torch::conv2d(x, wide(weight_), wide(bias_), 1, padding);
   }
-  /// In bfloat16 the result is rounded once, by 2^-9 at most. In float32 Winograd's own error for inputs of unit size
+  /// In bfloat16 the norm's output, both factors of the products and the result are rounded (winograd_test.cpp): three
+  /// to four times the root mean square of a rounding, 1.7e-3. In float32 Winograd's own error for inputs of unit size
   /// is 1.3e-6; a norm's output is rounded by 2^-24 in addition, and twice that is allowed.
-  static double allowed() { return dtype() == torch::kBFloat16 ? 0x1p-9 : 3e-6; }
+  static double allowed() { return dtype() == torch::kBFloat16 ? 6e-3 : 3e-6; }
 
   torch::Tensor x_, weight_, bias_, norm_weight_, norm_bias_, time_, added_;
 
@@ -100,9 +101,9 @@ TEST_P(FusedConvolution, DoesAllOfItAtOnce) {
 // once.
 INSTANTIATE_TEST_SUITE_P(Shapes, FusedConvolution,
                          testing::Combine(testing::Values(torch::kFloat32, torch::kBFloat16),
-                                          testing::Values(FusedShape{1, 16, 32, 8, 8}, FusedShape{3, 32, 16, 13, 6},
-                                                          FusedShape{1, 640, 48, 1, 3},
-                                                          FusedShape{2, 16, 16, 130, 65})));
+                                          testing::Values(FusedShape{1, 32, 64, 8, 8}, FusedShape{3, 64, 32, 13, 6},
+                                                          FusedShape{1, 640, 96, 1, 3},
+                                                          FusedShape{2, 32, 32, 130, 65})));
 
 TEST(FusedConvolutionPays, ForTheSizeAfterUpsampling) {
   const torch::NoGradGuard no_grad;
