@@ -31,12 +31,12 @@ using lanes::store;
   Bits from[kLane], half[kLane];
   for (std::int64_t i = 0; i < kLane; ++i) from[i] = rows[i];
   // Each of four rounds interleaves row i with row i + 8: the bits of a word's position rotate by one.
-  constexpr Bits kLow = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
-  constexpr Bits kHigh = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   for (int round = 0; round < 4; ++round) {
     for (std::int64_t i = 0; i < kLane / 2; ++i) {
-      half[2 * i] = __builtin_shuffle(from[i], from[i + kLane / 2], kLow);
-      half[2 * i + 1] = __builtin_shuffle(from[i], from[i + kLane / 2], kHigh);
+      half[2 * i] =
+          __builtin_shufflevector(from[i], from[i + kLane / 2], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      half[2 * i + 1] = __builtin_shufflevector(from[i], from[i + kLane / 2], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                                29, 14, 30, 15, 31);
     }
     for (std::int64_t i = 0; i < kLane; ++i) from[i] = half[i];
   }
