@@ -54,7 +54,7 @@ torch::Tensor input_gradient(const torch::Tensor& dy, const torch::Tensor& weigh
       });
 }
 
-/// Channels-last images whose pixels outside are zero, and which has no tiles beyond the last.
+/// Channels-last images, with zeros outside them and in tiles beyond the last.
 template <class T>
 class PaddedImages {
  public:

@@ -106,8 +106,7 @@ void refuse_others(const TensorFile& file) {
   if (file.contains("edm_vpred.sigma_max"))
     throw std::runtime_error(
         "has the key edm_vpred.sigma_max, as models of EDM's form that predict v (CosXL) do: expected one that "
-        "predicts "
-        "eps");
+        "predicts eps");
   if (file.contains(kEdmMean) != file.contains(kEdmStd))
     throw std::runtime_error(std::string("has one of the keys ") + kEdmMean + " and " + kEdmStd +
                              ": expected both (Playground 2.5) or none");
