@@ -19,7 +19,7 @@ template <bool kSilu, class T>
   if constexpr (kSilu) {
     const Lane z = x * factor + shift;
     Lane divisor;
-    lanes::sigmoid_divisor_of<lanes::kTermsFor<T>>(z, divisor);
+    lanes::sigmoid_divisor_of<lanes::kDegreeFor<T>>(z, divisor);
     const Lane sigmoid = 1 / divisor;
     gradient = gradient * sigmoid * (1 + z * (1 - sigmoid));
   }

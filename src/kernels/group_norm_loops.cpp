@@ -42,7 +42,7 @@ template <bool kSilu, class T>
       Lane value;
       lanes::load(x + pixel * channels + c, value);
       value = value * lanes::load(affine.factor + c) + lanes::load(affine.shift + c);
-      if constexpr (kSilu) lanes::silu_of<lanes::kTermsFor<T>>(value, value);
+      if constexpr (kSilu) lanes::silu_of<lanes::kDegreeFor<T>>(value, value);
       lanes::store(value, y + pixel * channels + c);
     }
 }

@@ -18,17 +18,9 @@ torch::Tensor channels_last(const torch::Tensor& image) {
 template <class T>
 torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                        const ConvolutionFusion& fusion) {
-  const auto last = channels_last(weight);  // [O, 3, 3, C] in memory
-  const auto channels = weight.size(1);
   auto inner = fusion;
   inner.added = channels_last(fusion.added);
-  return winograd::convolve<T>(channels_last(x), weight.size(0), bias, inner,
-                               [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
-                                 const auto* from = last.template const_data_ptr<T>() + first * 9 * channels;
-                                 winograd::transform_weights(
-                                     winograd::Weights<T>{.first = from, .channels = channels, .columns = columns}, to,
-                                     stride);
-                               });
+  return winograd::convolve<T>(channels_last(x), weight, bias, inner);
 }
 
 bool has_whole_vectors(const torch::Tensor& weight, torch::Dtype dtype) {

@@ -106,7 +106,7 @@ void transform_strips(const torch::Tensor& x, const Tiles<T>& tiles, const Convo
 /// weights, which is repeated for each of these groups, is a small share.
 template <class T>
 std::int64_t strips_at_once(const Tiles<T>& tiles, std::int64_t channels) {
-  constexpr std::int64_t kBytesOfThread = 8 << 20, kMostTilesOfThread = 512;
+  constexpr std::int64_t kBytesOfThread = 16 << 20, kMostTilesOfThread = 1024;
   const auto bytes_of_tile = Maps<T>::kPoints * channels * static_cast<std::int64_t>(sizeof(T));
   const auto most = std::min(kBytesOfThread / bytes_of_tile, kMostTilesOfThread) * at::get_num_threads();
   return std::clamp<std::int64_t>(most / tiles.columns, 1, tiles.strips());
@@ -115,10 +115,10 @@ std::int64_t strips_at_once(const Tiles<T>& tiles, std::int64_t channels) {
 /// Convolves x [N, C, H, W], channels-last, to [N, outputs, H, W], channels-last. transform(first, columns, to, stride)
 /// writes the transformed weights of `columns` outputs from `first` on.
 template <class T, class Transform>
-torch::Tensor convolve(const torch::Tensor& x, std::int64_t outputs, const torch::Tensor& bias,
-                       const ConvolutionFusion& fusion, const Transform& transform) {
+torch::Tensor convolve_transformed(const torch::Tensor& x, std::int64_t outputs, const torch::Tensor& bias,
+                                   const ConvolutionFusion& fusion, const Transform& transform) {
   constexpr auto kPoints = Maps<T>::kPoints;
-  constexpr std::int64_t kTilesOfProduct = sizeof(T) == 2 ? 128 : 64;
+  constexpr std::int64_t kTilesOfProduct = 256;
   const Tiles<T> tiles(x, fusion.upsampling);
   const auto channels = x.size(1), image_size = tiles.height * tiles.width * outputs;
   const auto biases = bias.defined() ? bias.to(torch::kFloat32) : bias;
@@ -133,7 +133,7 @@ torch::Tensor convolve(const torch::Tensor& x, std::int64_t outputs, const torch
     const auto groups = (count + kTilesOfProduct - 1) / kTilesOfProduct;
     parallel_for((outputs + kColumns - 1) / kColumns * groups, [&](std::int64_t begin, std::int64_t end) {
       auto weights = torch::empty({kPoints * channels * kColumns}, x.options());
-      auto products = torch::empty({kPoints * kTilesOfProduct * kColumns}, torch::kFloat32);
+      auto products = torch::zeros({kPoints * kTilesOfProduct * kColumns}, torch::kFloat32);
       auto* factor = weights.template mutable_data_ptr<T>();
       auto* result = products.template mutable_data_ptr<float>();
       std::int64_t transformed = -1;
@@ -149,12 +149,13 @@ torch::Tensor convolve(const torch::Tensor& x, std::int64_t outputs, const torch
                                  .second_stride = columns,
                                  .result_stride = columns};
         for (std::int64_t p = 0; p < kPoints; ++p)
-          multiply(sizes, inputs.data() + p * inputs.stride() + group * channels, factor + p * channels * columns,
-                   result + p * kTilesOfProduct * columns);
+          if (fusion.upsampling != 2 || !Maps<T>::vanishes_upsampled(p))
+            multiply(sizes, inputs.data() + p * inputs.stride() + group * channels, factor + p * channels * columns,
+                     result + p * kTilesOfProduct * kColumns);
         for (std::int64_t row = 0; row < rows; ++row) {
           const auto tile = strip * tiles.columns + group + row, offset = tiles.image(tile) * image_size + first;
           transform_output(
-              result + row * columns, kTilesOfProduct * columns,
+              result + row * columns, kTilesOfProduct * kColumns,
               Block<T>{.image = image + offset,
                        .height = tiles.height,
                        .width = tiles.width,
@@ -170,6 +171,19 @@ torch::Tensor convolve(const torch::Tensor& x, std::int64_t outputs, const torch
     });
   }
   return out;
+}
+
+/// Convolves x [N, C, H, W], channels-last, with `weight` [O, C, 3, 3] of type W.
+template <class T, class W = T>
+torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                       const ConvolutionFusion& fusion = {}) {
+  const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
+  const auto channels = weight.size(1);
+  const auto transform = [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
+    const auto* from = last.template const_data_ptr<W>() + first * 9 * channels;
+    transform_weights(Weights<W>{.first = from, .channels = channels, .columns = columns}, to, stride);
+  };
+  return convolve_transformed<T>(x, weight.size(0), bias, fusion, transform);
 }
 
 }  // namespace sfumato::winograd

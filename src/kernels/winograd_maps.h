@@ -24,6 +24,9 @@ struct Maps<float> {
   /// Rows that are interleaved in the second factor of a product.
   static constexpr std::int64_t kInterleaved = 1;
 
+  /// True for a point at which the inputs of an image that was upsampled by 2 are 0.
+  static constexpr bool vanishes_upsampled(std::int64_t /*point*/) { return false; }
+
   static constexpr float kA = 0.70710678118654752F, kB = 1.4142135623730950F;
   /// Factors of G at a and -a, and at b and -b: 1 / prod(p_i - p_j).
   static constexpr float kScaleA = -1 / 1.5F, kScaleB = 1 / 6.0F;
@@ -106,6 +109,13 @@ template <>
 struct Maps<c10::BFloat16> {
   static constexpr std::int64_t kOutputs = 2, kInputs = 4, kPoints = kInputs * kInputs;
   static constexpr std::int64_t kInterleaved = 2;
+
+  /// A tile of an upsampled image begins at an odd pixel, so that inputs 1 and 2 are equal, whose difference is the
+  /// value at -1. That leaves 9 of 16 products.
+  static constexpr bool vanishes_upsampled(std::int64_t point) {
+    return point / kInputs == kDifference || point % kInputs == kDifference;
+  }
+  static constexpr std::int64_t kDifference = 2;
 
   struct EvaluateInput {
     static constexpr std::int64_t kFrom = 4, kTo = 4;

@@ -18,40 +18,19 @@ using torch::autograd::variable_list;
 using winograd::kColumns;
 using winograd::Maps;
 
-/// Weights [O, C, 3, 3], in memory [O, 3, 3, C].
-template <class W>
-struct Weight {
-  explicit Weight(const torch::Tensor& weight)
-      : last(weight.contiguous(at::MemoryFormat::ChannelsLast)), outputs(weight.size(0)), channels(weight.size(1)) {}
-  const W* data() const { return last.template const_data_ptr<W>(); }
-
-  torch::Tensor last;
-  std::int64_t outputs, channels;
-};
-
-template <class T, class W>
-torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-  const Weight<W> source(weight);
-  return winograd::convolve<T>(
-      x, source.outputs, bias, {}, [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
-        const auto* from = source.data() + first * 9 * source.channels;
-        winograd::transform_weights(
-            winograd::Weights<W>{.first = from, .channels = source.channels, .columns = columns}, to, stride);
-      });
-}
-
-/// The gradient of the input: the convolution of dy with the weights turned by 180 degrees.
+/// The gradient of the input: the convolution of dy with the weights [O, C, 3, 3] turned by 180 degrees.
 template <class T, class W>
 torch::Tensor input_gradient(const torch::Tensor& dy, const torch::Tensor& weight) {
-  const Weight<W> source(weight);
-  return winograd::convolve<T>(
-      dy, source.channels, {}, {}, [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
-        winograd::transform_turned_weights(winograd::TurnedWeights<W>{.first = source.data() + first,
-                                                                      .outputs = source.outputs,
-                                                                      .channels = source.channels,
-                                                                      .columns = columns},
-                                           to, stride);
-      });
+  const auto last = weight.contiguous(at::MemoryFormat::ChannelsLast);  // [O, 3, 3, C] in memory
+  const auto outputs = weight.size(0), channels = weight.size(1);
+  const auto transform = [&](std::int64_t first, std::int64_t columns, T* to, std::int64_t stride) {
+    const winograd::TurnedWeights<W> turned{.first = last.template const_data_ptr<W>() + first,
+                                            .outputs = outputs,
+                                            .channels = channels,
+                                            .columns = columns};
+    winograd::transform_turned_weights(turned, to, stride);
+  };
+  return winograd::convolve_transformed<T>(dy, channels, {}, {}, transform);
 }
 
 /// Channels-last images, with zeros outside them and in tiles beyond the last.
@@ -179,9 +158,9 @@ class TrainableWinograd : public torch::autograd::Function<TrainableWinograd> {
     context->save_for_backward({x, weight});
     context->saved_data["bias"] = bias.has_value();
     const auto shift = bias.value_or(torch::Tensor());
-    if (x.scalar_type() == torch::kFloat32) return convolve<float, float>(x, weight, shift);
-    if (weight.scalar_type() == torch::kFloat32) return convolve<BFloat16, float>(x, weight, shift);
-    return convolve<BFloat16, BFloat16>(x, weight, shift);
+    if (x.scalar_type() == torch::kFloat32) return winograd::convolve<float>(x, weight, shift);
+    if (weight.scalar_type() == torch::kFloat32) return winograd::convolve<BFloat16, float>(x, weight, shift);
+    return winograd::convolve<BFloat16>(x, weight, shift);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& outputs) {
