@@ -103,9 +103,14 @@ Schedule schedule_of_single_file(const OriginalLayout& layout, UNet2DConditionMo
   const bool found_v = layout.has_v_pred || (is_asked(layout, yaml) && predicts_v(unet, placement));
   const auto prediction = yaml.prediction_type.value_or(found_v ? "v_prediction" : "epsilon");
   const bool v_prediction = prediction == "v_prediction";
-  if (layout.has_edm_latents)
+  if (layout.has_edm_latents) {
+    if (yaml.beta_start || yaml.beta_end || yaml.num_train_timesteps)
+      throw std::runtime_error(
+          "the checkpoint's .yaml states linear_start, linear_end or timesteps: expected none of them for latents with "
+          "a mean (Playground 2.5), whose noise schedule has no betas");
     return Schedule(ScheduleConfig::from_json(
         {{"_class_name", "EDMDPMSolverMultistepScheduler"}, {"prediction_type", prediction}}));
+  }
   ScheduleConfig config;
   config.class_name = layout.is_xl() ? "EulerDiscreteScheduler" : v_prediction ? "DDIMScheduler" : "PNDMScheduler";
   config.beta_schedule = "scaled_linear";

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "checkpoints/safetensors.h"
 #include "core/random.h"
 #include "models/original_layout.h"
@@ -173,6 +175,15 @@ TEST_F(XlSingleFile, OfPlaygroundHasItsSchedulerAndTheScaleOfItsLatents) {
   EXPECT_EQ(ScheduleConfig::from_json(folder.scheduler).to_json(), model.schedule.config().to_json());
   EXPECT_EQ(folder.networks.at("vae").config.at("latents_std"), files.networks.at("vae").config.at("latents_std"));
   EXPECT_THROW(write_single_file(small_playground({{"sigma_data", 1.0}}), path_, {}), std::invalid_argument);
+}
+
+TEST_F(XlSingleFile, OfPlaygroundTakesNoBetas) {
+  write_single_file(small_playground(), path_, {});
+  auto yaml = path_;
+  yaml.replace_extension(".yaml");
+  std::ofstream(yaml) << "model:\n  params:\n    linear_start: 0.1\n";
+  EXPECT_THROW(load_stable_diffusion(path_, {}, tokenizers_), std::runtime_error);
+  std::filesystem::remove(yaml);
 }
 
 TEST_F(XlSingleFile, OfAnotherFormOfEdmIsRefusedByItsKey) {
