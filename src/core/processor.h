@@ -14,8 +14,12 @@ bool has_fast_bfloat16();
 /// operating system permits it.
 bool has_amx();
 
-/// True if this processor has the vectors of 512 bits that LibTorch's small matrix products need (AVX512F, BW, DQ, VL).
+/// True if this processor has vectors of 512 bits (AVX512F, BW, DQ, VL).
 bool has_avx512();
+
+/// True if this processor has vectors of 256 bits and fused multiplications (AVX2, FMA), which LibTorch's small matrix
+/// products need.
+bool has_avx2();
 
 /// Returns one line for the user if a placement on the CPU uses bfloat16 and the processor has no instructions for it,
 /// else "". Only tests set `fast_bfloat16`.

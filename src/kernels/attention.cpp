@@ -17,7 +17,7 @@ namespace sfumato {
 namespace {
 
 using Tensor = torch::Tensor;
-using lanes::kLane;
+using lanes::kWidest;
 
 constexpr std::int64_t kQueries = 128, kKeys = 512;
 
@@ -33,7 +33,7 @@ struct Sizes {
         queries(query.size(2)),
         keys(key.size(2)),
         width(query.size(3)),
-        key_block(std::min(kKeys, multiple_above(keys, kLane))),
+        key_block(std::min(kKeys, multiple_above(keys, kWidest))),
         query_blocks((queries + kQueries - 1) / kQueries),
         key_blocks((keys + key_block - 1) / key_block) {}
   std::int64_t keys_of(std::int64_t block) const { return std::min(key_block, keys - block * key_block); }
@@ -208,7 +208,7 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
 }
 
 bool fits(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& bias) {
-  if (!has_avx512() || query.dim() != 4 || query.numel() == 0 || key.numel() == 0) return false;
+  if (!has_avx2() || query.dim() != 4 || query.numel() == 0 || key.numel() == 0) return false;
   if (query.stride(3) != 1 || key.stride(3) != 1 || value.stride(3) != 1) return false;
   if (query.size(3) != value.size(3)) return false;
   const auto dtype = query.scalar_type();

@@ -10,7 +10,7 @@ namespace sfumato::attention {
 /// Scores of some queries for a block of keys, and what is known of these queries from earlier blocks.
 struct SoftmaxBlock {
   float* scores;             ///< [rows, width]: products of query and key; overwritten
-  std::int64_t rows, width;  ///< width: a multiple of lanes::kLane
+  std::int64_t rows, width;  ///< width: a multiple of lanes::kWidest
   float scale;               ///< of the scores, times log2(e)
   const float* bias;         ///< [width], times log2(e), or null
   float* maxima;             ///< [rows]: largest scaled score so far; updated

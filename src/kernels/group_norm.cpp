@@ -12,7 +12,7 @@ namespace {
 /// True if the loops over channels-last pixels accept x.
 bool fits_loops(const torch::Tensor& x) {
   return x.dim() == 4 && x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-         x.size(1) % lanes::kLane == 0;
+         x.size(1) % lanes::kWidest == 0;
 }
 
 std::optional<torch::Tensor> cpu_group_norm(const torch::Tensor& x, const GroupNormParameters& parameters,

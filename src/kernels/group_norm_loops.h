@@ -5,7 +5,7 @@
 #include <cstdint>
 
 /// The loops of fused_group_norm on the CPU, over consecutive pixels of a channels-last image. The number of channels
-/// is a multiple of lanes::kLane.
+/// is a multiple of lanes::kWidest.
 namespace sfumato::group_norm {
 
 /// Adds x - origin and its square to the sums of each channel. x [pixels, channels]; the others [channels].

@@ -24,7 +24,7 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, cons
 }
 
 bool has_whole_vectors(const torch::Tensor& weight, torch::Dtype dtype) {
-  const auto vector = lanes::kLane * (dtype == torch::kBFloat16 ? 2 : 1);
+  const auto vector = lanes::kWidest * (dtype == torch::kBFloat16 ? 2 : 1);
   return weight.size(0) % vector == 0 && weight.size(1) % vector == 0;
 }
 

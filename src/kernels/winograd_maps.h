@@ -34,9 +34,10 @@ struct Maps<float> {
   /// B^T.
   struct EvaluateInput {
     static constexpr std::int64_t kFrom = 6, kTo = 6;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&d)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane even_a = d[4] - 2 * d[2], odd_a = kA * (d[3] - 2 * d[1]);
-      const lanes::Lane even_b = d[4] - 0.5F * d[2], odd_b = kB * (d[3] - 0.5F * d[1]);
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&d)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane even_a = d[4] - 2 * d[2], odd_a = kA * (d[3] - 2 * d[1]);
+      const typename V::Lane even_b = d[4] - 0.5F * d[2], odd_b = kB * (d[3] - 0.5F * d[1]);
       out[0] = d[0] - 2.5F * d[2] + d[4];
       out[1] = even_a + odd_a;
       out[2] = even_a - odd_a;
@@ -49,9 +50,10 @@ struct Maps<float> {
   /// G.
   struct EvaluateWeight {
     static constexpr std::int64_t kFrom = 3, kTo = 6;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&g)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane even_a = kScaleA * (g[0] + 0.5F * g[2]), odd_a = kScaleA * kA * g[1];
-      const lanes::Lane even_b = kScaleB * (g[0] + 2 * g[2]), odd_b = kScaleB * kB * g[1];
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&g)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane even_a = kScaleA * (g[0] + 0.5F * g[2]), odd_a = kScaleA * kA * g[1];
+      const typename V::Lane even_b = kScaleB * (g[0] + 2 * g[2]), odd_b = kScaleB * kB * g[1];
       out[0] = g[0];
       out[1] = even_a + odd_a;
       out[2] = even_a - odd_a;
@@ -64,9 +66,10 @@ struct Maps<float> {
   /// A^T.
   struct Interpolate {
     static constexpr std::int64_t kFrom = 6, kTo = 4;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&m)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane sum_a = m[1] + m[2], difference_a = kA * (m[1] - m[2]);
-      const lanes::Lane sum_b = m[3] + m[4], difference_b = kB * (m[3] - m[4]);
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&m)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane sum_a = m[1] + m[2], difference_a = kA * (m[1] - m[2]);
+      const typename V::Lane sum_b = m[3] + m[4], difference_b = kB * (m[3] - m[4]);
       out[0] = m[0] + sum_a + sum_b;
       out[1] = difference_a + difference_b;
       out[2] = 0.5F * sum_a + 2 * sum_b;
@@ -77,9 +80,10 @@ struct Maps<float> {
   /// A, for gradients of outputs.
   struct SpreadGradient {
     static constexpr std::int64_t kFrom = 4, kTo = 6;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&dy)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane even_a = dy[0] + 0.5F * dy[2], odd_a = kA * (dy[1] + 0.5F * dy[3]);
-      const lanes::Lane even_b = dy[0] + 2 * dy[2], odd_b = kB * (dy[1] + 2 * dy[3]);
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&dy)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane even_a = dy[0] + 0.5F * dy[2], odd_a = kA * (dy[1] + 0.5F * dy[3]);
+      const typename V::Lane even_b = dy[0] + 2 * dy[2], odd_b = kB * (dy[1] + 2 * dy[3]);
       out[0] = dy[0];
       out[1] = even_a + odd_a;
       out[2] = even_a - odd_a;
@@ -92,9 +96,10 @@ struct Maps<float> {
   /// G^T, for gradients of weights.
   struct GatherGradient {
     static constexpr std::int64_t kFrom = 6, kTo = 3;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&u)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane sum_a = kScaleA * (u[1] + u[2]), difference_a = kScaleA * kA * (u[1] - u[2]);
-      const lanes::Lane sum_b = kScaleB * (u[3] + u[4]), difference_b = kScaleB * kB * (u[3] - u[4]);
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&u)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane sum_a = kScaleA * (u[1] + u[2]), difference_a = kScaleA * kA * (u[1] - u[2]);
+      const typename V::Lane sum_b = kScaleB * (u[3] + u[4]), difference_b = kScaleB * kB * (u[3] - u[4]);
       out[0] = u[0] + sum_a + sum_b;
       out[1] = difference_a + difference_b;
       out[2] = 0.5F * sum_a + 2 * sum_b + u[5];
@@ -119,7 +124,8 @@ struct Maps<c10::BFloat16> {
 
   struct EvaluateInput {
     static constexpr std::int64_t kFrom = 4, kTo = 4;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&d)[kFrom], lanes::Lane (&out)[kTo]) {
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&d)[kFrom], typename V::Lane (&out)[kTo]) {
       out[0] = d[0] - d[2];
       out[1] = d[1] + d[2];
       out[2] = d[2] - d[1];
@@ -129,8 +135,9 @@ struct Maps<c10::BFloat16> {
 
   struct EvaluateWeight {
     static constexpr std::int64_t kFrom = 3, kTo = 4;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&g)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane even = 0.5F * (g[0] + g[2]), odd = 0.5F * g[1];
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&g)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane even = 0.5F * (g[0] + g[2]), odd = 0.5F * g[1];
       out[0] = g[0];
       out[1] = even + odd;
       out[2] = even - odd;
@@ -140,7 +147,8 @@ struct Maps<c10::BFloat16> {
 
   struct Interpolate {
     static constexpr std::int64_t kFrom = 4, kTo = 2;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&m)[kFrom], lanes::Lane (&out)[kTo]) {
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&m)[kFrom], typename V::Lane (&out)[kTo]) {
       out[0] = m[0] + m[1] + m[2];
       out[1] = m[1] - m[2] - m[3];
     }
@@ -148,7 +156,8 @@ struct Maps<c10::BFloat16> {
 
   struct SpreadGradient {
     static constexpr std::int64_t kFrom = 2, kTo = 4;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&dy)[kFrom], lanes::Lane (&out)[kTo]) {
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&dy)[kFrom], typename V::Lane (&out)[kTo]) {
       out[0] = dy[0];
       out[1] = dy[0] + dy[1];
       out[2] = dy[0] - dy[1];
@@ -158,8 +167,9 @@ struct Maps<c10::BFloat16> {
 
   struct GatherGradient {
     static constexpr std::int64_t kFrom = 4, kTo = 3;
-    [[gnu::always_inline]] static void of(const lanes::Lane (&u)[kFrom], lanes::Lane (&out)[kTo]) {
-      const lanes::Lane sum = 0.5F * (u[1] + u[2]);
+    template <class V>
+    [[gnu::always_inline]] static void of(const typename V::Lane (&u)[kFrom], typename V::Lane (&out)[kTo]) {
+      const typename V::Lane sum = 0.5F * (u[1] + u[2]);
       out[0] = u[0] + sum;
       out[1] = 0.5F * (u[1] - u[2]);
       out[2] = sum + u[3];
@@ -168,18 +178,19 @@ struct Maps<c10::BFloat16> {
 };
 
 /// Applies a map to the columns and then to the rows of a square: load(i, j, value) reads, store(i, j, value) writes.
-template <class Map, class Load, class Store>
+template <class V, class Map, class Load, class Store>
 [[gnu::always_inline]] inline void map_square(const Load& load, const Store& store) {
-  lanes::Lane columns[Map::kFrom][Map::kTo];
+  using Lane = typename V::Lane;
+  Lane columns[Map::kFrom][Map::kTo];
   for (std::int64_t j = 0; j < Map::kFrom; ++j) {
-    lanes::Lane column[Map::kFrom];
+    Lane column[Map::kFrom];
     for (std::int64_t i = 0; i < Map::kFrom; ++i) load(i, j, column[i]);
-    Map::of(column, columns[j]);
+    Map::template of<V>(column, columns[j]);
   }
   for (std::int64_t i = 0; i < Map::kTo; ++i) {
-    lanes::Lane row[Map::kFrom], result[Map::kTo];
+    Lane row[Map::kFrom], result[Map::kTo];
     for (std::int64_t j = 0; j < Map::kFrom; ++j) row[j] = columns[j][i];
-    Map::of(row, result);
+    Map::template of<V>(row, result);
     for (std::int64_t j = 0; j < Map::kTo; ++j) store(i, j, result[j]);
   }
 }

@@ -12,7 +12,7 @@ namespace sfumato {
 namespace {
 
 using at::BFloat16;
-using lanes::kLane;
+using lanes::kWidest;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using winograd::kColumns;
@@ -91,7 +91,7 @@ void transform_gradients(const torch::Tensor& dy, const winograd::Tiles<T>& tile
     for (auto group = begin; group < end; ++group) {
       for (std::int64_t k = 0; k < kTiles; ++k)
         images.pixels(tiles, first + group * kTiles + k, kOutputs, 0, pixels.data() + k * kOutputs * kOutputs);
-      for (std::int64_t o = 0; o < dy.size(1); o += kLane) {
+      for (std::int64_t o = 0; o < dy.size(1); o += kWidest) {
         std::transform(pixels.begin(), pixels.end(), of_channels.begin(), [&](const T* pixel) { return pixel + o; });
         winograd::transform_output_gradients(of_channels.data(), to + o * count + group * kTiles, points.stride(),
                                              count);

@@ -6,7 +6,7 @@
 
 /// The linear maps of Winograd's convolutions (winograd_maps.h), each over the channels of one tile. Functions of float
 /// are F(4x4, 3x3), those of c10::BFloat16 F(2x2, 3x3). "Points" are kPoints matrices, `point_stride` values apart.
-/// Numbers of channels are multiples of lanes::kLane, or of twice that where bfloat16 is interleaved.
+/// Numbers of channels are multiples of lanes::kWidest, or of twice that where bfloat16 is interleaved.
 namespace sfumato::winograd {
 
 /// Transforms the inputs of a tile: pixels[i * kInputs + j] are the channels of pixel (i, j). Writes `to`[p *
@@ -65,7 +65,7 @@ void transform_output(const float* from, std::int64_t point_stride, const Block<
 template <class T>
 inline constexpr std::int64_t kTilesOfGradient = 64 / sizeof(T);
 
-/// Transforms kLane channels of gradients of the outputs of kTilesOfGradient tiles: pixels[(tile * kOutputs + i) *
+/// Transforms kWidest channels of gradients of the outputs of kTilesOfGradient tiles: pixels[(tile * kOutputs + i) *
 /// kOutputs + j] are the channels of pixel (i, j). Writes `to`[p * point_stride + c * channel_stride + tile].
 void transform_output_gradients(const float* const* pixels, float* to, std::int64_t point_stride,
                                 std::int64_t channel_stride);
