@@ -81,9 +81,11 @@ def processor_name():
 
 
 def processor_facts():
-    """Name of the processor and its instructions for bfloat16."""
+    """Name of the processor, its instructions for bfloat16, and what the environment limits programs to."""
     flags = processor_entry("flags").split()
-    return {"processor": processor_name(), "avx512_bf16": "avx512_bf16" in flags, "amx_bf16": "amx_bf16" in flags}
+    limits = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
+    return {"processor": processor_name(), "avx512_bf16": "avx512_bf16" in flags, "amx_bf16": "amx_bf16" in flags,
+            **{name: os.environ[name] for name in limits if name in os.environ}}
 
 
 def as_text(command):

@@ -1,5 +1,7 @@
 #include "core/processor.h"
 
+#include <ATen/Version.h>
+
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -29,7 +31,7 @@ bool multiplies_tiles() {
 
 bool has_fast_bfloat16() {
 #ifdef __x86_64__
-  return __builtin_cpu_supports("avx512bf16") != 0;
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") != 0;
 #else
   return false;
 #endif
@@ -38,7 +40,7 @@ bool has_fast_bfloat16() {
 bool has_amx() {
 #ifdef __x86_64__
   // Each convolution in bfloat16 calls this, and cpuid is slow in a virtual machine.
-  static const bool amx = multiplies_tiles() && saves_tiles();
+  static const bool amx = has_avx512() && multiplies_tiles() && saves_tiles();
   return amx;
 #else
   return false;
@@ -46,20 +48,13 @@ bool has_amx() {
 }
 
 bool has_avx512() {
-#ifdef __x86_64__
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-#else
-  return false;
-#endif
+  static const bool avx512 = at::get_cpu_capability() == "AVX512";
+  return avx512;
 }
 
 bool has_avx2() {
-#ifdef __x86_64__
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-#else
-  return false;
-#endif
+  static const bool avx2 = has_avx512() || at::get_cpu_capability() == "AVX2";
+  return avx2;
 }
 
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16) {
