@@ -4,8 +4,8 @@
 
 #include "core/placement.h"
 
-/// Instructions of this processor. As in LibTorch, the environment variable ATEN_CPU_CAPABILITY (avx2 or default) limits
-/// them.
+/// Instructions of this processor. The environment variable ATEN_CPU_CAPABILITY (avx2 or default) limits them, as it
+/// limits LibTorch.
 namespace sfumato {
 
 /// True if this processor has bfloat16 instructions (AVX512-BF16, which those with AMX have too). Without them LibTorch
