@@ -59,8 +59,9 @@ bool has_avx2() {
 
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16) {
   if (!placement.device.is_cpu() || placement.dtype != torch::kBFloat16 || fast_bfloat16) return "";
-  return "bfloat16 on the CPU: this processor has no instructions for it (AVX512-BF16), so that it takes about three "
-         "times as long as float32";
+  return "bfloat16 on the CPU: this processor has no instructions for it (AVX512-BF16); products are computed in "
+         "float32, "
+         "which saves memory but no time";
 }
 
 }  // namespace sfumato

@@ -224,6 +224,8 @@ std::optional<Tensor> blocked_attention(const Tensor& query, const Tensor& key, 
   if (is_plain_inference(query)) return attend<float>(query, key, value, bias, scale);
   if (is_bfloat16_inference(query) && query.size(3) % 2 == 0)
     return attend<at::BFloat16>(query, key, value, bias, scale);
+  if (is_widened_inference(query))
+    return attend<float>(widened(query), widened(key), widened(value), bias, scale).to(query.scalar_type());
   return std::nullopt;
 }
 

@@ -15,7 +15,7 @@ bool patches_pay(const torch::Tensor& x, const torch::Tensor& weight) {
   if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type()) return false;
   if (!weight.is_contiguous(at::MemoryFormat::ChannelsLast)) return false;
   const auto pixels = x.size(0) * x.size(2) * x.size(3);
-  return pixels <= (is_plain_inference(x) ? kFewPixels : kFewPixelsOfBfloat16);
+  return pixels <= (is_bfloat16_inference(x) ? kFewPixelsOfBfloat16 : kFewPixels);
 }
 
 torch::Tensor convolve_patches(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {

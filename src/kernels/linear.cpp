@@ -40,6 +40,7 @@ std::optional<Tensor> one_dnn_geglu(const Tensor& x, const std::vector<Tensor>& 
 }  // namespace
 
 Tensor linear_layer(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (is_widened_inference(x)) return linear_layer(widened(x), widened(weight), widened(bias)).to(x.scalar_type());
   if (pays_in_inference(x, weight))
     if (auto y = one_dnn_linear(x.contiguous(), weight, bias)) return *y;
   if (pays_in_training(x, weight)) return trainable_linear(x, weight, bias);
@@ -47,12 +48,15 @@ Tensor linear_layer(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }
 
 Tensor linear_plus(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& added) {
+  if (is_widened_inference(x))
+    return linear_plus(widened(x), widened(weight), widened(bias), widened(added)).to(x.scalar_type());
   if (pays_in_inference(x, weight) && added.scalar_type() == x.scalar_type())
     if (auto y = one_dnn_linear_with(x.contiguous(), added.contiguous(), weight, bias, "add")) return *y;
   return linear_layer(x, weight, bias) + added;
 }
 
 Tensor linear_geglu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (is_widened_inference(x)) return linear_geglu(widened(x), widened(weight), widened(bias)).to(x.scalar_type());
   if (pays_in_inference(x, weight)) {
     if (auto y = one_dnn_geglu(x.contiguous(), weight.chunk(2), bias)) return *y;
   }

@@ -13,8 +13,7 @@ bool is_plain() {
 
 /// True for float32 and for bfloat16 on processors with instructions for it.
 bool has_fast_dtype(const torch::Tensor& x) {
-  static const bool fast = has_fast_bfloat16();
-  return x.scalar_type() == torch::kFloat32 || (fast && x.scalar_type() == torch::kBFloat16);
+  return x.scalar_type() == torch::kFloat32 || (x.scalar_type() == torch::kBFloat16 && has_fast_bfloat16());
 }
 
 }  // namespace
@@ -24,11 +23,19 @@ bool is_plain_inference(const torch::Tensor& x) {
 }
 
 bool is_bfloat16_inference(const torch::Tensor& x) {
-  return is_cpu_inference(x) && x.scalar_type() == torch::kBFloat16;
+  return is_cpu_inference(x) && x.scalar_type() == torch::kBFloat16 && has_fast_bfloat16();
+}
+
+bool is_widened_inference(const torch::Tensor& x) {
+  return is_cpu_inference(x) && x.scalar_type() == torch::kBFloat16 && !has_fast_bfloat16();
+}
+
+torch::Tensor widened(const torch::Tensor& x) {
+  return x.defined() ? x.to(torch::kFloat32) : x;
 }
 
 bool is_cpu_inference(const torch::Tensor& x) {
-  return x.is_cpu() && is_plain() && has_fast_dtype(x);
+  return x.is_cpu() && is_plain() && (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
 }
 
 bool is_cpu_training(const torch::Tensor& x) {

@@ -10,8 +10,14 @@ bool is_plain_inference(const torch::Tensor& x);
 /// The same for bfloat16, on processors with instructions for it.
 bool is_bfloat16_inference(const torch::Tensor& x);
 
-/// True if the CPU kernels of this folder accept x, that is if either is true. Convolutions then read and write
-/// channels-last.
+/// The same for bfloat16, on other processors: products are computed in float32, of weights that stay in bfloat16.
+bool is_widened_inference(const torch::Tensor& x);
+
+/// Returns x in float32; undefined if x is.
+torch::Tensor widened(const torch::Tensor& x);
+
+/// True if the CPU kernels of this folder accept x, that is if one of the three is true. Convolutions then read and
+/// write channels-last.
 bool is_cpu_inference(const torch::Tensor& x);
 
 /// True if the kernels of this folder that have gradients accept x: float32 or, on processors with instructions for it,

@@ -15,12 +15,12 @@ torch::Tensor channels_last(const torch::Tensor& image) {
   return image.defined() ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
 }
 
-template <class T>
+template <class T, class W = T>
 torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                        const ConvolutionFusion& fusion) {
   auto inner = fusion;
   inner.added = channels_last(fusion.added);
-  return winograd::convolve<T>(channels_last(x), weight, bias, inner);
+  return winograd::convolve<T, W>(channels_last(x), weight, bias, inner);
 }
 
 bool has_whole_vectors(const torch::Tensor& weight, torch::Dtype dtype) {
@@ -36,8 +36,9 @@ std::int64_t tiles_of(const torch::Tensor& x, torch::Dtype dtype, std::int64_t u
 }  // namespace
 
 bool winograd_pays(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t upsampling) {
-  const auto dtype = x.scalar_type();
-  if (!is_cpu_inference(x) || weight.scalar_type() != dtype || !has_whole_vectors(weight, dtype)) return false;
+  const auto dtype = is_widened_inference(x) ? torch::kFloat32 : x.scalar_type();  // of the products
+  if (!is_cpu_inference(x) || weight.scalar_type() != x.scalar_type() || !has_whole_vectors(weight, dtype))
+    return false;
   if (dtype == torch::kBFloat16 && has_amx()) return false;
   return tiles_of(x, dtype, upsampling) >= kWorthwhileTiles;
 }
@@ -52,6 +53,11 @@ bool winograd_pays_in_training(const torch::Tensor& x, const torch::Tensor& weig
 
 torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                                 const ConvolutionFusion& fusion) {
+  if (is_widened_inference(x)) {
+    auto inner = fusion;
+    inner.added = widened(fusion.added);
+    return convolve<float, at::BFloat16>(widened(x), weight, bias, inner).to(x.scalar_type());
+  }
   if (x.scalar_type() == torch::kBFloat16) return convolve<at::BFloat16>(x, weight, bias, fusion);
   return convolve<float>(x, weight, bias, fusion);
 }

@@ -30,6 +30,7 @@ struct Weights {
 /// with rows interleaved as the product needs them. Weights in float32 are rounded once, after the transform.
 void transform_weights(const Weights<float>& weights, float* to, std::int64_t point_stride);
 void transform_weights(const Weights<float>& weights, c10::BFloat16* to, std::int64_t point_stride);
+void transform_weights(const Weights<c10::BFloat16>& weights, float* to, std::int64_t point_stride);
 void transform_weights(const Weights<c10::BFloat16>& weights, c10::BFloat16* to, std::int64_t point_stride);
 
 /// Weights [outputs, 3, 3, channels], of whose channels a product takes `columns` from `first` on.

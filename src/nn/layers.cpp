@@ -108,18 +108,23 @@ torch::Tensor Conv2dImpl::forward_packed(const torch::Tensor& x, std::int64_t pa
   return one_dnn_convolution(input, packed_, bias, {.stride = options_.stride, .padding = padding});
 }
 
+torch::Tensor Conv2dImpl::plain_convolution(const torch::Tensor& x, std::int64_t padding) const {
+  if (!is_widened_inference(x)) return torch::conv2d(x, weight, bias, options_.stride, padding);
+  return torch::conv2d(widened(x), widened(weight), widened(bias), options_.stride, padding).to(x.scalar_type());
+}
+
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
   if (CircularPadding::is_enabled() && options_.padding > 0) {
     const std::vector<std::int64_t> sides(4, options_.padding);
     const auto padded = at::pad(x, sides, "circular");
-    return packed_.defined() ? forward_packed(padded, 0) : torch::conv2d(padded, weight, bias, options_.stride);
+    return packed_.defined() ? forward_packed(padded, 0) : plain_convolution(padded, 0);
   }
   if (packed_.defined()) return forward_packed(x, options_.padding);
   if (keeps_size(3) && winograd_pays(x, weight)) return convolve_winograd(x, weight, bias);
   if (keeps_size(3) && winograd_pays_in_training(x, weight)) return trainable_winograd(x, weight, bias);
   if (keeps_size(3) && patches_pay(x, weight)) return convolve_patches(x, weight, bias);
   if (is_linear(x)) return linear_layer(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
-  return torch::conv2d(x, weight, bias, options_.stride, options_.padding);
+  return plain_convolution(x, options_.padding);
 }
 
 torch::Tensor Conv2dImpl::forward_plus(const torch::Tensor& x, const torch::Tensor& added) {

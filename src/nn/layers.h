@@ -60,6 +60,7 @@ class Conv2dImpl : public torch::nn::Module {
   bool keeps_size(std::int64_t kernel) const;
   bool is_linear(const torch::Tensor& x) const;
   torch::Tensor forward_packed(const torch::Tensor& x, std::int64_t padding) const;
+  torch::Tensor plain_convolution(const torch::Tensor& x, std::int64_t padding) const;
 
   ConvOptions options_;
   torch::Tensor packed_;  ///< undefined if the weight is not packed

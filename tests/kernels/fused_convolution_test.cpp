@@ -1,6 +1,5 @@
 #include <tuple>
 
-#include "core/processor.h"
 #include "kernels/winograd.h"
 #include "placements.h"
 
@@ -17,7 +16,6 @@ class FusedConvolution : public testing::TestWithParam<std::tuple<torch::Dtype, 
   static torch::Tensor over_image(const torch::Tensor& rows) { return rows.unsqueeze(-1).unsqueeze(-1); }
 
   void SetUp() override {
-    if (dtype() == torch::kBFloat16 && !has_fast_bfloat16()) GTEST_SKIP() << "no bfloat16 instructions";
     torch::manual_seed(1);
     const auto [n, c, o, h, w] = std::get<1>(GetParam());
     x_ = random({n, c, h, w});

@@ -1,6 +1,5 @@
 #include "kernels/group_norm.h"
 
-#include "core/processor.h"
 #include "placements.h"
 
 namespace sfumato {
@@ -13,7 +12,6 @@ torch::Tensor over_image(const torch::Tensor& rows) {
 class FusedGroupNorm : public testing::TestWithParam<torch::Dtype> {
  protected:
   void SetUp() override {
-    if (GetParam() == torch::kBFloat16 && !has_fast_bfloat16()) GTEST_SKIP() << "no bfloat16 instructions";
     torch::manual_seed(1);
     x_ = random({2, 64, 19, 23}).contiguous(at::MemoryFormat::ChannelsLast);  // pixels are no multiple of a chunk
     weight_ = random({64});

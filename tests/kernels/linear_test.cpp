@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <thread>
 
 #include "core/interrupt.h"
+#include "core/processor.h"
 
 namespace sfumato {
 namespace {
@@ -44,6 +46,23 @@ TEST(LinearKernel, TakesRowsThatAreNotContiguous) {
   Case c;
   c.x = torch::randn({2, 40, 70}).transpose(1, 2);
   EXPECT_LE(error(linear_layer(c.x, c.weight, c.bias), c.exact_linear(c.bias)), kRounding);
+}
+
+// A bfloat16 has 8 bits: rounding the result changes it by up to 2^-9 of itself.
+TEST(LinearKernel, RoundsBfloat16OnceWithoutItsInstructions) {
+  if (has_fast_bfloat16()) GTEST_SKIP() << "this processor has bfloat16 instructions";
+  const torch::NoGradGuard no_grad;
+  const double rounding = std::ldexp(1, -9) + kRounding;
+  const auto narrow = [](const torch::Tensor& x) { return x.to(torch::kBFloat16); };
+  Case c;
+  for (auto* tensor : {&c.x, &c.weight, &c.bias}) *tensor = narrow(*tensor).to(torch::kFloat32);
+  const auto x = narrow(c.x), weight = narrow(c.weight), bias = narrow(c.bias);
+  const auto added = narrow(torch::randn({2, 70, 48}));
+  const auto y = linear_layer(x, weight, bias);
+  EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+  EXPECT_LE(error(y, c.exact_linear(c.bias)), rounding);
+  EXPECT_LE(error(linear_plus(x, weight, bias, added), c.exact_linear(c.bias) + added), rounding);
+  EXPECT_LE(error(linear_geglu(x, weight, bias), c.exact_geglu()), rounding);
 }
 
 TEST(LinearKernel, AddsToTheProduct) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/processor.h"
 #include "core/random.h"
 #include "nn/init.h"
 #include "nn/shared_statistics.h"
@@ -30,6 +31,25 @@ TEST(Conv2d, AddsToItsOutput) {
     for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast})
       EXPECT_TRUE(torch::allclose(conv->forward_plus(x.contiguous(format), added).to(torch::kFloat64), exact, 1e-5,
                                   1e-6));  // roundings of sums of 54
+  }
+}
+
+// The products are computed in float32, so that only the result is rounded: by up to 2^-9 of itself.
+TEST(Conv2d, RoundsBfloat16OnceWithoutItsInstructions) {
+  if (has_fast_bfloat16()) GTEST_SKIP() << "this processor has bfloat16 instructions";
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  const auto x = torch::randn({2, 32, 24, 24}).to(torch::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  for (const auto& [kernel, stride] : {std::pair(1, 1), std::pair(3, 1), std::pair(3, 2)}) {
+    Conv2d convolution(32, 32, kernel, ConvOptions{.stride = stride, .padding = kernel / 2});
+    convolution->weight.normal_(0, 0.1);
+    convolution->bias.normal_();
+    convolution->to(torch::kBFloat16);
+    const auto wide = [](const torch::Tensor& tensor) { return tensor.to(torch::kFloat64); };
+    const auto exact = torch::conv2d(wide(x), wide(convolution->weight), wide(convolution->bias), stride, kernel / 2);
+    const auto y = convolution(x);
+    EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+    EXPECT_LE(((wide(y) - exact).abs().max() / exact.abs().max()).item<double>(), std::ldexp(1, -9) + 1e-5);
   }
 }
 
