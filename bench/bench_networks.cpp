@@ -87,7 +87,7 @@ class Networks {
   void load(std::shared_ptr<Network>& network, const char* name) const {
     print_seconds(placement_.device, 1, [&] {
       network = from_pretrained<Network>(folder_ / name, placement_);
-      if (prefers_channels_last(placement_)) make_channels_last(*network);
+      make_channels_last(*network);
       if (packs_weights(placement_)) pack_weights(*network);
     });
   }

@@ -43,8 +43,4 @@ Placement parse_placement(const std::string& device, const std::string& dtype) {
   return placement;
 }
 
-bool prefers_channels_last(const Placement& placement) {
-  return placement.device.is_cuda() || placement.dtype != torch::kFloat16;
-}
-
 }  // namespace sfumato

@@ -32,7 +32,4 @@ std::string dtype_name(torch::Dtype dtype);
 /// Throws std::invalid_argument.
 Placement parse_placement(const std::string& device, const std::string& dtype);
 
-/// True if convolutions are fastest with channels-last weights and images: everywhere but in float16 on a CPU.
-bool prefers_channels_last(const Placement& placement);
-
 }  // namespace sfumato

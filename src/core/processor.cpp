@@ -58,10 +58,9 @@ bool has_avx2() {
 }
 
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16) {
-  if (!placement.device.is_cpu() || placement.dtype != torch::kBFloat16 || fast_bfloat16) return "";
-  return "bfloat16 on the CPU: this processor has no instructions for it (AVX512-BF16); products are computed in "
-         "float32, "
-         "which saves memory but no time";
+  const auto dtype = placement.dtype;
+  if (!placement.device.is_cpu() || dtype == torch::kFloat32 || (dtype == torch::kBFloat16 && fast_bfloat16)) return "";
+  return dtype_name(dtype) + " on this CPU: products are computed in float32, which saves memory but no time";
 }
 
 }  // namespace sfumato

@@ -23,8 +23,8 @@ bool has_avx512();
 /// products need.
 bool has_avx2();
 
-/// Returns one line for the user if a placement on the CPU uses bfloat16 and the processor has no instructions for it,
-/// else "". Only tests set `fast_bfloat16`.
+/// Returns one line for the user if a placement on the CPU uses a dtype that the processor has no instructions for
+/// (float16, and bfloat16 on some), else "". Only tests set `fast_bfloat16`.
 std::string slow_dtype_note(const Placement& placement, bool fast_bfloat16 = has_fast_bfloat16());
 
 }  // namespace sfumato

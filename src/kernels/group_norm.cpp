@@ -15,8 +15,17 @@ bool fits_loops(const torch::Tensor& x) {
          x.size(1) % lanes::kWidest == 0;
 }
 
+/// True for the dtype that the loops do not read.
+bool is_float16(const torch::Tensor& x) {
+  return is_cpu_inference(x) && x.scalar_type() == torch::kFloat16;
+}
+
 std::optional<torch::Tensor> cpu_group_norm(const torch::Tensor& x, const GroupNormParameters& parameters,
                                             const GroupNormFusion& fusion) {
+  if (is_float16(x)) {
+    const auto y = cpu_group_norm(widened(x), parameters, fusion);
+    return y ? std::optional(y->to(x.scalar_type())) : std::nullopt;
+  }
   if (const auto map = group_norm_affine(x, parameters, fusion)) return group_norm::apply_map(x, *map);
   if (fits_loops(x) && is_cpu_training(x)) return trainable_group_norm(x, parameters, fusion);
   return std::nullopt;
@@ -27,7 +36,8 @@ std::optional<torch::Tensor> cpu_group_norm(const torch::Tensor& x, const GroupN
 std::optional<NormAffine> group_norm_affine(const torch::Tensor& x, const GroupNormParameters& parameters,
                                             const GroupNormFusion& fusion) {
   if (!fits_loops(x) || !is_cpu_inference(x)) return std::nullopt;
-  const auto map = group_norm::map_of(group_norm::moments_of(x), group_norm::pixels_of(x), parameters, fusion);
+  const auto moments = group_norm::moments_of(is_float16(x) ? widened(x) : x);
+  const auto map = group_norm::map_of(moments, group_norm::pixels_of(x), parameters, fusion);
   return NormAffine{.factor = map.factor, .shift = map.shift, .silu = fusion.silu};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <cstdint>
 
@@ -58,6 +59,17 @@ struct Vectors {
 
   [[gnu::always_inline]] static void load(const c10::BFloat16* from, Lane& out) {
     const Bits bits = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Bits) << 16;
+    out = reinterpret_cast<const Lane&>(bits);
+  }
+
+  [[gnu::always_inline]] static void load(const c10::Half* from, Lane& out) {
+    constexpr float kBias = 0x1p112F;  // of float32's exponents to those of float16
+    const Bits half = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Bits);
+    const Bits magnitude = (half & 0x7FFF) << 13;
+    const Lane value = reinterpret_cast<const Lane&>(magnitude) * kBias;
+    const auto is_special = (half & 0x7C00) == 0x7C00;  // infinity or NaN
+    const Bits special = reinterpret_cast<const Bits&>(is_special) & 0x7F800000;
+    const Bits bits = reinterpret_cast<const Bits&>(value) | (half & 0x8000) << 16 | special;
     out = reinterpret_cast<const Lane&>(bits);
   }
 

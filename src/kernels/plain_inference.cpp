@@ -27,7 +27,7 @@ bool is_bfloat16_inference(const torch::Tensor& x) {
 }
 
 bool is_widened_inference(const torch::Tensor& x) {
-  return is_cpu_inference(x) && x.scalar_type() == torch::kBFloat16 && !has_fast_bfloat16();
+  return is_cpu_inference(x) && x.scalar_type() != torch::kFloat32 && !is_bfloat16_inference(x);
 }
 
 torch::Tensor widened(const torch::Tensor& x) {
@@ -35,7 +35,9 @@ torch::Tensor widened(const torch::Tensor& x) {
 }
 
 bool is_cpu_inference(const torch::Tensor& x) {
-  return x.is_cpu() && is_plain() && (x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16);
+  const auto dtype = x.scalar_type();
+  return x.is_cpu() && is_plain() &&
+         (dtype == torch::kFloat32 || dtype == torch::kBFloat16 || dtype == torch::kFloat16);
 }
 
 bool is_cpu_training(const torch::Tensor& x) {

@@ -10,7 +10,8 @@ bool is_plain_inference(const torch::Tensor& x);
 /// The same for bfloat16, on processors with instructions for it.
 bool is_bfloat16_inference(const torch::Tensor& x);
 
-/// The same for bfloat16, on other processors: products are computed in float32, of weights that stay in bfloat16.
+/// The same for float16, and for bfloat16 on other processors: products are computed in float32, of weights that stay
+/// as they are.
 bool is_widened_inference(const torch::Tensor& x);
 
 /// Returns x in float32; undefined if x is.

@@ -56,7 +56,10 @@ torch::Tensor convolve_winograd(const torch::Tensor& x, const torch::Tensor& wei
   if (is_widened_inference(x)) {
     auto inner = fusion;
     inner.added = widened(fusion.added);
-    return convolve<float, at::BFloat16>(widened(x), weight, bias, inner).to(x.scalar_type());
+    const auto y = weight.scalar_type() == torch::kFloat16
+                       ? convolve<float, at::Half>(widened(x), weight, bias, inner)
+                       : convolve<float, at::BFloat16>(widened(x), weight, bias, inner);
+    return y.to(x.scalar_type());
   }
   if (x.scalar_type() == torch::kBFloat16) return convolve<at::BFloat16>(x, weight, bias, fusion);
   return convolve<float>(x, weight, bias, fusion);

@@ -238,6 +238,10 @@ void transform_weights(const Weights<BFloat16>& weights, float* to, std::int64_t
   with_widest_vectors([&](auto v) SFUMATO_INLINE { transform_weights_of<decltype(v)>(weights, to, point_stride); });
 }
 
+void transform_weights(const Weights<c10::Half>& weights, float* to, std::int64_t point_stride) {
+  with_widest_vectors([&](auto v) SFUMATO_INLINE { transform_weights_of<decltype(v)>(weights, to, point_stride); });
+}
+
 void transform_weights(const Weights<BFloat16>& weights, BFloat16* to, std::int64_t point_stride) {
   with_widest_vectors([&](auto v) SFUMATO_INLINE { transform_weights_of<decltype(v)>(weights, to, point_stride); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <cstdint>
 
@@ -31,6 +32,7 @@ struct Weights {
 void transform_weights(const Weights<float>& weights, float* to, std::int64_t point_stride);
 void transform_weights(const Weights<float>& weights, c10::BFloat16* to, std::int64_t point_stride);
 void transform_weights(const Weights<c10::BFloat16>& weights, float* to, std::int64_t point_stride);
+void transform_weights(const Weights<c10::Half>& weights, float* to, std::int64_t point_stride);
 void transform_weights(const Weights<c10::BFloat16>& weights, c10::BFloat16* to, std::int64_t point_stride);
 
 /// Weights [outputs, 3, 3, channels], of whose channels a product takes `columns` from `first` on.

@@ -54,13 +54,13 @@ auto load_part(const std::filesystem::path& folder, const std::string& part, con
   }
 }
 
-/// Returns the network of a part, its weights in the memory format that is fastest on the placement.
+/// Returns the network of a part, its weights channels-last.
 template <class Impl>
 std::shared_ptr<Impl> load_network(const std::filesystem::path& folder, const std::string& part,
                                    const Placement& placement) {
   return load_part(folder, part, [&](const std::filesystem::path& path) {
     auto network = from_pretrained<Impl>(path, placement);
-    if (prefers_channels_last(placement)) make_channels_last(*network);
+    make_channels_last(*network);
     return network;
   });
 }

@@ -90,7 +90,7 @@ TEST(BlockedAttentionLimits, LeavesTheRestToLibTorch) {
   const auto x = torch::randn({1, 1, 4, 8});
   EXPECT_FALSE(blocked_attention(x.clone().requires_grad_(), x, x, {}, 1));  // gradients are on
   const torch::NoGradGuard no_grad;
-  EXPECT_FALSE(blocked_attention(x.to(torch::kFloat16), x.to(torch::kFloat16), x.to(torch::kFloat16), {}, 1));
+  EXPECT_FALSE(blocked_attention(x.to(torch::kFloat64), x.to(torch::kFloat64), x.to(torch::kFloat64), {}, 1));
   EXPECT_FALSE(blocked_attention(x, x, x, torch::zeros({1, 1, 4, 4}), 1));  // a bias of each query
 }
 

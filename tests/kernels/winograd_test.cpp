@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/processor.h"
 
 namespace sfumato {
@@ -57,6 +59,27 @@ TEST_P(Winograd, RoundsTransformsToBfloat16) {
   EXPECT_LE(largest_error(biased, direct(wide(x_), wide(weight_), wide(bias_))), 5e-3);
 }
 
+// Products are those of float32; a float16 has 11 bits.
+TEST_P(Winograd, RoundsFloat16Once) {
+  const auto narrow = [](const torch::Tensor& x) { return x.to(torch::kFloat16); };
+  const auto wide = [](const torch::Tensor& x) { return x.to(torch::kFloat16).to(torch::kFloat64); };
+  const auto exact = direct(wide(x_), wide(weight_), wide(bias_));
+  EXPECT_LE(largest_error(convolve_winograd(narrow(x_), narrow(weight_), narrow(bias_)), exact),
+            1.01 * largest_error(exact.to(torch::kFloat16), exact));
+}
+
+TEST(WinogradWeights, OfFloat16AreThoseOfFloat32) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  const auto x = torch::randn({1, 16, 32, 32}).contiguous(at::MemoryFormat::ChannelsLast);
+  auto weight =
+      (torch::randn({16, 16, 3, 3}) * torch::pow(2.0, torch::randint(-24, 1, {16, 16, 3, 3}))).to(torch::kFloat16);
+  const auto exact = convolve_winograd(x.to(torch::kFloat16).to(torch::kFloat32), weight.to(torch::kFloat32), {});
+  EXPECT_TRUE(torch::equal(convolve_winograd(x.to(torch::kFloat16), weight, {}), exact.to(torch::kFloat16)));
+  weight.fill_(std::numeric_limits<float>::infinity());
+  EXPECT_FALSE(torch::isfinite(convolve_winograd(x.to(torch::kFloat16), weight, {})).any().item<bool>());
+}
+
 // One image and several; sizes that do not divide into tiles; one pixel; more tiles than are transformed at once; more
 // channels than the columns of a product.
 INSTANTIATE_TEST_SUITE_P(Shapes, Winograd,
@@ -70,8 +93,9 @@ TEST(WinogradPays, NotWhereItCannot) {
   const auto x = torch::zeros({1, 32, 64, 64}), weight = torch::zeros({48, 32, 3, 3});
   EXPECT_TRUE(winograd_pays(x, weight));
   EXPECT_FALSE(winograd_pays(x.to(torch::kBFloat16), weight));
-  EXPECT_FALSE(winograd_pays(x.to(torch::kFloat16), weight.to(torch::kFloat16)));
-  EXPECT_FALSE(winograd_pays(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)));  // 48 is no multiple of 32
+  EXPECT_FALSE(winograd_pays(x.to(torch::kFloat64), weight.to(torch::kFloat64)));
+  const bool widened = !has_fast_bfloat16();  // 48 is a multiple of 16, not of 32
+  EXPECT_EQ(winograd_pays(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)), widened);
   EXPECT_FALSE(winograd_pays(torch::zeros({1, 4, 64, 64}), torch::zeros({16, 4, 3, 3})));
   EXPECT_FALSE(winograd_pays(torch::zeros({1, 32, 4, 4}), weight));
 }

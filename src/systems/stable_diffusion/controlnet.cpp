@@ -78,7 +78,7 @@ std::shared_ptr<ControlNetModelImpl> load_controlnet(const path& where, const St
   if (!std::filesystem::exists(where)) refuse_controlnet(where, "no such folder or file");
   try {
     auto network = read_network(where, model);
-    if (prefers_channels_last(model.placement)) make_channels_last(*network);
+    make_channels_last(*network);
     return network;
   } catch (const std::exception& error) {
     const auto why = error_text(error);

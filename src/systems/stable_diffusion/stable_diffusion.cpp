@@ -96,10 +96,8 @@ StableDiffusion load_stable_diffusion(const std::filesystem::path& path, const P
                              "' brings no VAE: expected an AutoencoderKL in it, or one by --vae");
   check_unet(path, model);
   check_scheduler(path, model.schedule);
-  if (prefers_channels_last(placement)) {
-    make_channels_last(*model.unet);
-    if (model.vae) make_channels_last(*model.vae);
-  }
+  make_channels_last(*model.unet);
+  if (model.vae) make_channels_last(*model.vae);
   if (placement.offload) {
     for (auto& encoder : model.text_encoders) encoder = offloaded(std::move(encoder), placement.device);
     if (model.vae) model.vae->offload(placement.device);
